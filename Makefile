@@ -1,0 +1,135 @@
+# Bowfin. The commands a newcomer types:
+#
+#   make run      install what it needs, build, start the gateway on 127.0.0.1:8080
+#   make check    install what the tests need and run all of them
+#   make          build build/bowfin and build/bfctl
+#   make unit     the inner loop: unit and replay tests, under 20 seconds
+#   make lint     layers, sizes, banned functions, headers, clang-tidy, commit messages
+#   make bench    cost per request, as ratios to nginx in the same run
+#   make fuzz T=600 | install DESTDIR= PREFIX= | deps | deps-test | clean | help
+#   Variants in folders of their own:  make check SAN=address,undefined   make torture SAN=thread
+#
+MODE ?= release
+SAN  ?=
+CC   ?= gcc
+CXX  ?= g++
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
+
+comma := ,
+BUILD := build/$(MODE)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+# The plain release build is what people and units name: build/bowfin.
+BIN   := $(if $(SAN)$(filter-out release,$(MODE)),$(BUILD),build)
+
+PREFIX     ?= /usr
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+
+WARN   = -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wformat=2 -Wundef -Wvla \
+         -Wimplicit-fallthrough -Wconversion -Wno-sign-conversion -Werror
+WARN_C = -Wstrict-prototypes -Wmissing-prototypes
+# FORTIFY needs optimisation and gets in the sanitizers' way.
+HARDEN = -fstack-protector-strong -fstack-clash-protection -fPIE \
+         $(if $(filter x86_64,$(shell uname -m)),-fcf-protection) \
+         $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+LDHARD = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+OPT    = $(if $(filter debug,$(MODE)),-O0,-O2) -g -fno-omit-frame-pointer $(HARDEN) \
+         $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+DEFS   = -D_GNU_SOURCE -DH2O_USE_LIBUV=0 -I.
+LIBS   = -lh2o-evloop -lwslay -lcurl -llmdb -lyaml -lmsgpackc -lsimdjson -lssl -lcrypto -lz \
+         -lpthread -lstdc++ -lm
+LINK   = $(CC) $(OPT) $(CFLAGS) $(LDHARD) $(LDFLAGS)
+
+LIB_SRC    := $(wildcard server/base/*.c shm/*.c conf/*.c providers/*.c providers/*/*.c)
+LIB_CXX    := $(wildcard server/base/*.cc)
+SERVER_SRC := $(filter-out server/main.c,$(wildcard server/*.c server/master/*.c server/worker/*.c \
+              server/aggregator/*.c server/admin/*.c tools/mock/*.c))
+BFCTL_SRC  := $(wildcard tools/bfctl/*.c)
+UNIT_SRC   := $(wildcard tests/unit/test_*.c)
+REPLAY_SRC := $(wildcard tests/replay/*.c)
+TORTURE_SRC := $(wildcard tests/torture/torture_*.c)
+FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
+
+obj = $(patsubst %.c,$(BUILD)/%.o,$(patsubst %.cc,$(BUILD)/%.o,$(1)))
+LIB_OBJ    := $(call obj,$(LIB_SRC) $(LIB_CXX))
+SERVER_OBJ := $(call obj,$(SERVER_SRC))
+ALL_OBJ    := $(LIB_OBJ) $(SERVER_OBJ) $(call obj,server/main.c $(BFCTL_SRC) $(UNIT_SRC) \
+              $(REPLAY_SRC) $(TORTURE_SRC) $(FUZZ_SRC))
+UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+TORTURE_BIN := $(TORTURE_SRC:tests/torture/%.c=$(BUILD)/tests/torture/%)
+FUZZ_REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
+REPLAY_BIN  := $(if $(REPLAY_SRC),$(BUILD)/tests/replay/replay)
+T ?= 20
+
+.PHONY: all run check unit replay torture fuzz fuzz-corpus flow integration lint bench install \
+        deps deps-test clean help
+.DELETE_ON_ERROR:
+.SECONDARY: $(ALL_OBJ)
+
+all: $(BIN)/bowfin $(BIN)/bfctl
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 $(DEFS) $(WARN) $(WARN_C) $(OPT) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/%.o: %.cc
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -fno-exceptions -fno-rtti $(DEFS) $(WARN) $(OPT) $(CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libbowfin.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/libserver.a: $(SERVER_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+ARCHIVES = $(BUILD)/libserver.a $(BUILD)/libbowfin.a
+
+$(BIN)/bowfin: $(BUILD)/server/main.o $(ARCHIVES)
+	$(LINK) $^ $(LIBS) -o $@
+
+$(BIN)/bfctl: $(call obj,$(BFCTL_SRC)) $(BUILD)/libbowfin.a
+	$(LINK) $^ $(LIBS) -o $@
+
+$(UNIT_BIN): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
+	$(LINK) $^ -lcmocka $(LIBS) -o $@
+
+$(TORTURE_BIN): $(BUILD)/tests/torture/%: $(BUILD)/tests/torture/%.o $(ARCHIVES)
+	$(LINK) $^ -lcmocka $(LIBS) -o $@
+
+# The real steps; tests/replay has fakes of http.c, upstream.c, loop.c, worker.c and clock.c that win over the archive's.
+$(REPLAY_BIN): $(call obj,$(REPLAY_SRC)) $(ARCHIVES)
+	$(LINK) $^ $(LIBS) -o $@
+
+# Each fuzz target also as a plain program that replays its corpus.
+$(FUZZ_REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay_main.o $(ARCHIVES)
+	$(LINK) $^ $(LIBS) -o $@
+
+include tests/tests.mk
+
+run: deps all
+	$(BIN)/bowfin
+
+install: all
+	install -D -m 755 build/bowfin $(DESTDIR)$(PREFIX)/bin/bowfin
+	install -D -m 755 build/bfctl $(DESTDIR)$(PREFIX)/bin/bfctl
+	@sh tools/install.sh "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(UNITDIR)"
+
+deps:
+	@sh tools/deps.sh build
+
+deps-test: deps
+	@sh tools/deps.sh test
+
+clean:
+	rm -rf build
+
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
+
+-include $(ALL_OBJ:.o=.d)

@@ -1,0 +1,176 @@
+/*
+ * config - a checked configuration in memory.
+ *
+ * Runs in:  master, `bowfin -t`, bfctl check.   Reads: YAML, the environment.   Writes: nothing.
+ * Built new by config_load, checked as a whole, then used or thrown away: a configuration that is
+ * seen outside conf/ is sound. Every texts' owner is the config's arena. Secrets are in `struct
+ * secret_text`, which nothing formats.
+ * Does not: log, know shared memory or vendors (the caller says which vendors exist).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef CONF_CONFIG_H
+#define CONF_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/base/arena.h"
+#include "server/base/base.h"
+#include "server/base/error.h"
+#include "server/base/str.h"
+
+/* A vendor as far as a configuration must know it; the table itself is providers/vendor.c. */
+struct conf_vendor {
+    const char *name;
+    const char *key_env;        /* environment variable of its usual credential; NULL: none */
+    const char *default_models; /* comma-separated names and globs it declares; NULL: none */
+    bool needs_base_url;
+    bool needs_key; /* false: mock, local servers */
+};
+
+struct conf_vendors {
+    const struct conf_vendor *items;
+    size_t n;
+};
+
+/* A secret's text: no format function, wiped by config_free, never in an error. */
+struct secret_text {
+    struct str bytes;
+};
+
+struct conf_origin {  /* for messages */
+    const char *file; /* NULL: built in, or from the API */
+    int line;
+};
+
+struct conf_tls {
+    const char *certificate, *key; /* paths; NULL: no TLS */
+};
+
+struct conf_listener {
+    const char *address; /* as written: "127.0.0.1:8080", "[::]:8443", "unix:/path" */
+    struct conf_tls tls;
+    struct conf_origin origin;
+};
+
+struct conf_provider_key {
+    const char *name; /* unique within the provider */
+    struct secret_text value;
+    uint32_t weight;           /* thousandths; default 1000 */
+    const char *const *models; /* globs on the upstream model; n_models 0: all */
+    size_t n_models;
+    struct conf_origin origin;
+};
+
+struct conf_header {
+    const char *name, *value;
+};
+
+struct conf_provider {
+    const char *name;     /* unique; no '/' in it */
+    uint32_t vendor;      /* index into conf_vendors */
+    const char *base_url; /* NULL: the vendor's */
+    const char *proxy;    /* NULL: none */
+    const char *ca_file;  /* NULL: the system's */
+    bool tls_verify;
+    bool http2; /* default true: negotiated by ALPN */
+    bool h2c;   /* HTTP/2 with prior knowledge on http:// */
+    uint64_t connect_ms, first_byte_ms, between_bytes_ms, total_ms; /* 0: none */
+    struct conf_provider_key *keys;
+    size_t n_keys;
+    const char *const *models; /* declared names and globs; default: the vendor's */
+    size_t n_models;
+    struct conf_header *headers; /* added to each call */
+    size_t n_headers;
+    struct conf_origin origin;
+};
+
+struct conf_target {
+    const char *provider, *model; /* "openai/gpt-4o" is split at its first '/' */
+    uint32_t weight;              /* thousandths */
+    struct conf_origin origin;
+};
+
+struct conf_model { /* an entry of `models:` */
+    const char *name;
+    struct conf_target *targets;
+    size_t n_targets;
+    struct conf_origin origin;
+};
+
+struct conf_virtual_key {
+    const char *name;          /* unique */
+    uint8_t hash[32];          /* SHA-256 of the key; the key itself is not kept */
+    const char *hint;          /* "sk-bf-...x7Qa"; empty for sha256: values */
+    const char *const *models; /* globs on provider/model or a name; n_models 0: all */
+    size_t n_models;
+    uint64_t expires_ms; /* real time; 0: never */
+    bool active;
+    struct conf_origin origin;
+};
+
+struct conf_limits {
+    uint64_t body_max_bytes;     /* a client's request body; default 32 MiB */
+    uint64_t relay_max_bytes;    /* held per request between upstream and client; default 256 KiB */
+    uint64_t buffered_max_bytes; /* request bodies of one worker, all together; default 1 GiB */
+    uint32_t connections;        /* per worker; default 10000 */
+    uint32_t streams;            /* per HTTP/2 connection; default 100 */
+    uint32_t streams_per_second; /* new ones per HTTP/2 connection; default 1000 */
+    uint32_t resets;             /* aborted streams per connection and second; default 100 */
+    uint32_t attempts;           /* upstream calls for one request; default 3 */
+    uint64_t header_ms;          /* a request's head must be there; default 10 s */
+    uint64_t body_ms;            /* a request's body must be there; default 60 s */
+    uint64_t idle_ms;            /* keep-alive; default 75 s */
+};
+
+struct conf_log {
+    uint64_t max_records; /* default 1,000,000 */
+    uint64_t max_age_ms;  /* default 30 d */
+    const char *level;    /* error, warn, info, debug; default info */
+};
+
+struct config {
+    struct arena *arena;
+    struct conf_listener *listeners;
+    size_t n_listeners;
+    uint32_t workers;               /* 0: auto, one per core */
+    bool require_key;               /* the default is already worked out */
+    bool http2;                     /* of clients; default true */
+    uint64_t drain_ms;              /* default 10 min */
+    const char *user;               /* to drop root to; default "bowfin" */
+    struct secret_text admin_token; /* empty: generated into the state directory */
+    struct conf_limits limits;
+    struct conf_log log;
+    struct conf_provider *providers;
+    size_t n_providers;
+    struct conf_model *models;
+    size_t n_models;
+    struct conf_virtual_key *keys;
+    size_t n_keys;
+    bool is_zero_config; /* no file was given or found */
+};
+
+/* What the command line adds to a file. */
+struct conf_overrides {
+    const char *const *listen; /* replaces the file's listeners when n_listen > 0 */
+    size_t n_listen;
+    uint32_t workers; /* 0: not given */
+};
+
+/*
+ * Load and check a file (path NULL: zero-config: loopback listener, providers from the usual
+ * environment variables and always `mock`). 0 and *out (config_free), or -1 and every finding on a
+ * line of its own in *err: "FILE:LINE: message", with the nearest valid key for an unknown one.
+ * Nothing is kept on failure.
+ */
+BF_MUST_CHECK int config_load(const char *path, const struct conf_overrides *overrides,
+                              const struct conf_vendors *vendors, struct config **out,
+                              struct error *err);
+void config_free(struct config *c); /* takes NULL; wipes the secrets */
+
+/* "host:port", "[v6]:port", ":port", "unix:/path": is it loopback (or a Unix socket)? */
+bool config_address_is_loopback(const char *address);
+
+#endif

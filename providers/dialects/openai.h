@@ -1,0 +1,106 @@
+/*
+ * openai - the OpenAI dialect: where things are in a request and an answer.
+ *
+ * Runs in:  worker, mock, tests.   Reads, writes: nothing shared.
+ * Wire: OpenAI API reference (chat completions, completions, responses, embeddings, moderations,
+ * images, audio, files, models). Same dialect in and out, so a request is scanned once and spliced,
+ * an answer is looked at in passing. Does not: do I/O, resolve models, change any byte but those a
+ * splice names.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef PROVIDERS_DIALECTS_OPENAI_H
+#define PROVIDERS_DIALECTS_OPENAI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/base/arena.h"
+#include "server/base/base.h"
+#include "server/base/json.h"
+#include "server/base/str.h"
+
+enum openai_endpoint {
+    OPENAI_NONE, /* not an OpenAI path */
+    OPENAI_CHAT,
+    OPENAI_COMPLETIONS,
+    OPENAI_RESPONSES,
+    OPENAI_EMBEDDINGS,
+    OPENAI_MODERATIONS,
+    OPENAI_IMAGES, /* generations (JSON); edits and variations (multipart) */
+    OPENAI_AUDIO,  /* speech (JSON), transcriptions and translations (multipart) */
+    OPENAI_FILES,  /* relayed; multipart upload; list, get, delete, content */
+    OPENAI_MODELS, /* answered by the worker itself */
+    OPENAI_ENDPOINTS
+};
+
+/* Which endpoint a path is, under any of the four base URLs. *tail: behind "/v1", with its slash
+ * ("/chat/completions"). */
+enum openai_endpoint openai_endpoint(struct str path, struct str *tail);
+const char *openai_endpoint_name(enum openai_endpoint e); /* "chat.completions", ...; for records */
+
+/* What one scan of a JSON body finds. Spans point into the body. */
+struct openai_request {
+    struct str model;     /* unescaped (arena when it had escapes); STR_NONE: absent */
+    struct str model_raw; /* the value's span with its quotes: what is spliced */
+    bool model_is_string; /* false with a model_raw: wrong type */
+    bool stream;
+    bool include_usage;      /* the client asked for the usage chunk itself */
+    bool has_stream_options; /* as an object */
+    struct str stream_options_raw;
+    struct str body;
+    uint64_t max_tokens; /* 0: not given */
+};
+
+/* 0, or -1 with *err (not JSON, or not an object). Duplicate keys: the last wins, all `model`s must
+ * be alike. */
+BF_MUST_CHECK int openai_scan(struct json_parser *p, struct arena *a, struct str body,
+                              struct openai_request *out, struct json_error *err);
+
+/* The body cut into parts to send: spans of the original and what is put between them. */
+#define OPENAI_PARTS_MAX 8
+struct openai_parts {
+    struct str parts[OPENAI_PARTS_MAX];
+    size_t n;
+    uint64_t bytes;
+};
+/*
+ * Put `model` in the place of the client's; when `add_usage`, make stream_options.include_usage
+ * true (only chat and completions streams whose client did not ask). Everything else stays byte for
+ * byte.
+ */
+void openai_splice(const struct openai_request *req, struct arena *a, struct str model,
+                   bool add_usage, struct openai_parts *out);
+
+struct openai_usage {
+    bool known;
+    uint64_t input, output, cached, reasoning;
+};
+/* Usage of a whole JSON answer: chat/completions/embeddings (`usage.prompt_tokens`) and responses
+ * (`usage.input_tokens`). */
+void openai_usage(struct json_parser *p, struct str body, struct openai_usage *out);
+/*
+ * One event of a stream. Updates *usage when the event tells it. Returns true when the event is the
+ * usage-only chunk (`choices` is empty, `usage` set) that is withheld from a client who did not
+ * ask. *done: it was [DONE]. *content: it carries something a client waits for. *error: it is an
+ * error object.
+ */
+struct openai_event {
+    bool is_usage_only, is_done, is_error;
+};
+void openai_event(struct json_parser *p, struct str data, struct openai_event *out,
+                  struct openai_usage *usage);
+
+/* Find the form field "model" of a multipart/form-data body (RFC 7578). *value: its span in the
+ * body. False: none. */
+bool openai_multipart_model(struct str content_type, struct str body, struct str *value);
+
+/* A client's error object: {"error":{"message","type","param","code"}}, into the arena. param may
+ * be empty: null. */
+struct str openai_error(struct arena *a, struct str message, const char *type, const char *code,
+                        struct str param);
+/* The same as the last event of a broken stream: "data: {...}\n\n". */
+struct str openai_error_event(struct arena *a, struct str message, const char *type,
+                              const char *code);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * buf - a growing run of bytes, and the writer of JSON text.
+ *
+ * Runs in:  every process and tool.   Reads: nothing.   Writes: nothing shared.
+ * Does not: bound its own growth; whoever fills it from outside does.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "server/base/base.h"
+#include "server/base/str.h"
+
+struct buf {
+    char *data; /* heap; NUL-terminated when not NULL */
+    size_t len;
+    size_t cap;
+};
+
+#define BUF_INIT                                                                                   \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
+
+void buf_fini(struct buf *b);  /* frees and zeroes */
+void buf_clear(struct buf *b); /* keeps the memory */
+void buf_reserve(struct buf *b, size_t more);
+void buf_add(struct buf *b, const void *bytes, size_t len);
+void buf_str(struct buf *b, struct str s);
+void buf_cstr(struct buf *b, const char *s);
+void buf_char(struct buf *b, char c);
+void buf_printf(struct buf *b, const char *fmt, ...) BF_PRINTF(2, 3);
+void buf_drop(struct buf *b, size_t n); /* forget the first n bytes */
+/* A JSON string with its quotes; what is not UTF-8 becomes U+FFFD. */
+void buf_json(struct buf *b, struct str s);
+
+static inline struct str buf_view(const struct buf *b)
+{
+    return (struct str){b->data, b->len};
+}
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * fail - everything a client can be told when its request fails: one table, one file.
+ *
+ * Runs in:  worker.   Writes: nothing shared.
+ * A failure is the address of one of these constants; its name appears in the answer's x-bf-error,
+ * in logs, records and tests. fail.c answers in the caller's dialect.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_FAIL_H
+#define WORKER_FAIL_H
+
+#include <stdbool.h>
+
+#include "server/base/base.h"
+#include "server/base/str.h"
+
+struct request;
+
+struct fail {
+    const char *name; /* "over_budget" */
+    int status;
+    const char *type; /* OpenAI's: invalid_request_error, authentication_error, ... */
+    const char *text; /* what is wrong and what would be right; a detail may follow */
+    bool retryable;   /* another attempt may help */
+};
+
+extern const struct fail FAIL_NOT_JSON, FAIL_NO_MODEL, FAIL_BAD_MODEL, FAIL_UNKNOWN_PROVIDER,
+    FAIL_UNKNOWN_MODEL, FAIL_MODEL_NOT_ALLOWED, FAIL_NO_KEY, FAIL_BAD_KEY, FAIL_KEY_EXPIRED,
+    FAIL_KEY_INACTIVE, FAIL_BAD_PATH, FAIL_BAD_METHOD, FAIL_BODY_TOO_LARGE, FAIL_BAD_MULTIPART,
+    FAIL_NO_UPSTREAM_KEY, FAIL_UPSTREAM_CONNECT, FAIL_UPSTREAM_TLS, FAIL_UPSTREAM_TIMEOUT,
+    FAIL_UPSTREAM_SILENT, FAIL_UPSTREAM_CUT, FAIL_UPSTREAM_NONSENSE, FAIL_ADMIN_DOWN,
+    FAIL_NOT_READY, FAIL_OVERLOADED, FAIL_FORBIDDEN;
+
+/*
+ * Answer with it (or, when the answer has begun, end the stream with an error event in the
+ * dialect). `detail` (arena or static) is put behind the text; `param` names the field at fault;
+ * both may be empty.
+ */
+void fail_answer(struct request *r, const struct fail *f, struct str detail, struct str param);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * request - one client request and the table of steps it goes through.
+ *
+ * Runs in:  worker.   Reads: published, weights (through the steps).   Writes: its own slot.
+ *   auth -> parse -> admit -> guard -> cache -> route -> send -> relay -> settle
+ * request_run is the only loop over the table; a step says NEXT, WAIT (a callback runs it again),
+ * FAIL (fail.c answers, then settle) or RETRY (back to route, the only backward edge). Settle
+ * always runs, also when the client has gone. The request lives in an arena of the worker's pool;
+ * request_on_gone may come at any step: it cancels the upstream call, stops timers and settles; it
+ * is idempotent. Does not: speak HTTP (http.h) or curl (upstream.h).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_REQUEST_H
+#define WORKER_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "providers/dialects/openai.h"
+#include "providers/sse.h"
+#include "server/base/arena.h"
+#include "server/base/str.h"
+#include "server/worker/http.h"
+#include "server/worker/loop.h"
+#include "server/worker/upstream.h"
+#include "shm/keys.h"
+#include "shm/record.h"
+#include "shm/sample.h"
+
+struct fail;
+struct worker;
+
+enum step_result { STEP_NEXT, STEP_WAIT, STEP_FAIL, STEP_RETRY, STEP_DONE };
+
+typedef enum step_result step_fn(struct request *r);
+
+struct step {
+    const char *name;
+    step_fn *run;
+};
+
+#define ATTEMPTS_MAX 8 /* hard bound over all configuration: retries never amplify an outage */
+
+/* The route of the attempt under way: copied from the published image. */
+struct attempt {
+    struct str provider, provider_key, model; /* arena */
+    struct str secret;                        /* arena; wiped when the request ends */
+    struct upstream_request upstream;
+    uint32_t row; /* pub_route.row; UINT32_MAX: none yet */
+    uint32_t generation;
+    uint32_t auth;          /* enum vendor_auth */
+    uint64_t sent_us;       /* monotonic */
+    uint64_t first_byte_us; /* of its body, from sent_us; 0: none yet */
+    int status;             /* of the upstream's head; 0: none yet */
+    uint32_t retry_after_s;
+    bool in_flight; /* counted in the slot's route row */
+};
+
+struct request {
+    struct worker *worker;
+    struct http_exchange *ex; /* NULL once the client has gone */
+    struct arena *arena;
+    uint32_t step; /* index into the table */
+    bool running;  /* inside request_run: a callback must not enter it again */
+    bool settled;
+
+    uint8_t id[16];
+    char id_text[40];  /* x-bf-request-id */
+    uint64_t begun_us; /* monotonic */
+    uint64_t begun_ms; /* real time */
+
+    /* auth */
+    struct virtual_key key; /* key.id 0: none was used */
+    /* parse */
+    enum openai_endpoint endpoint;
+    struct str tail; /* path behind /v1 */
+    struct openai_request openai;
+    struct str multipart_model; /* span in the body */
+    struct str asked;           /* the model as the client wrote it */
+    /* route */
+    uint32_t tried_rows[ATTEMPTS_MAX];
+    uint32_t n_attempts;
+    struct attempt attempt;
+    /* send, relay */
+    struct upstream_call *call; /* NULL: none under way */
+    bool answer_begun;          /* the client got a head */
+    bool answer_ended;          /* the final bytes were handed over */
+    bool upstream_done;
+    bool upstream_paused;
+    bool client_busy;    /* an http_send is under way */
+    bool is_stream;      /* the answer is an event stream */
+    bool withhold_usage; /* the usage chunk was our wish, not the client's */
+    struct sse sse;
+    struct buf out;          /* waiting for the client; bounded by relay_max_bytes */
+    struct buf sending;      /* handed to http_send */
+    struct buf tail_of_body; /* of a JSON answer, for its usage; bounded */
+    /* settle */
+    const struct fail *fail;
+    struct str fail_detail, fail_param;
+    int status; /* answered to the client; 0: none */
+    struct openai_usage usage;
+    uint64_t first_byte_us; /* from begun_us */
+    uint64_t bytes_out;
+    struct timer timer;
+};
+
+/* Run steps from r->step until one waits or the request has ended. */
+void request_run(struct request *r);
+/* For steps: remember why, and say STEP_FAIL. Detail and param may be STR_NONE. */
+enum step_result request_fail(struct request *r, const struct fail *f, struct str detail,
+                              struct str param);
+
+/* The steps, one file each, in order. */
+step_fn auth_step, parse_step, admit_step, guard_step, cache_step, route_step, send_step,
+    relay_step, settle_step;
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * worker - the process that serves clients: what one worker has.
+ *
+ * Runs in:  worker.   Reads: published, weights.   Writes: its own slot in live; its two pipes.
+ * Created after fork: h2o loop, curl handles. Per loop turn it looks once at the published
+ * generation and adopts a new one (worker_adopt), acknowledging it in its slot. Does not: open
+ * LMDB, lock, block, sleep.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/base/arena.h"
+#include "server/base/json.h"
+#include "server/inherit.h"
+#include "shm/live.h"
+#include "shm/published.h"
+
+struct http_server;
+struct loop;
+struct report;
+struct upstream;
+
+struct worker {
+    const struct inherit *in;
+    struct slot *slot;    /* this worker's own, in region live */
+    struct pub_view view; /* current configuration; nothing in a request points into it */
+    struct loop *loop;
+    struct http_server *http;
+    struct upstream *upstream;
+    struct report *report; /* samples and records on their way to the pipes */
+    struct json_parser *json;
+    struct arena *free_arenas[64]; /* reset and ready: no malloc per request */
+    uint32_t n_free_arenas;
+    uint64_t random; /* state of worker_random */
+    bool draining;   /* no new connections; open requests are finished */
+};
+
+/* xorshift: for choices, not for secrets. */
+uint64_t worker_random(struct worker *w);
+struct arena *worker_arena_take(struct worker *w);
+void worker_arena_give(struct worker *w, struct arena *a);
+/* Look whether a newer configuration was published; adopt and acknowledge it. Called once per loop
+ * turn. */
+void worker_adopt(struct worker *w);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * live - what the workers tell everybody: a slot each, and what a dead one leaves behind.
+ *
+ * Runs in:  workers (their own slot), master (takes, wipes), aggregator, admin, tools (read).
+ * Region: live. A slot is a worker's place, not a worker: a respawned worker takes its
+ * predecessor's slot and goes on with its counters and its outbox. What a worker holds for a while
+ * (in-flight requests) is in its slot, so that the master can wipe it when the worker dies. Does
+ * not: take part in a request's decision by a lock; single-writer fields, relaxed atomics.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SHM_LIVE_H
+#define SHM_LIVE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/base/base.h"
+#include "shm/layout.h"
+#include "shm/outbox.h"
+#include "shm/region.h"
+#include "shm/stats.h"
+
+#define CRASH_TEXT_MAX 512
+
+enum slot_state { SLOT_FREE, SLOT_STARTING, SLOT_READY, SLOT_DRAINING, SLOT_DEAD };
+
+struct route_live { /* writer: the slot's worker.  One line per route. */
+    _Alignas(CACHE_LINE) _Atomic uint32_t in_flight; /* wiped when the worker dies */
+    _Atomic uint32_t reserved;
+    _Atomic uint64_t attempts;
+    _Atomic uint64_t errors; /* the upstream's fault */
+    _Atomic uint64_t tokens_in, tokens_out;
+    _Atomic uint64_t first_byte_us_sum, total_us_sum;
+};
+static_assert(sizeof(struct route_live) == CACHE_LINE, "one row, one line");
+
+struct slot { /* writer: the worker that has it; the master while there is none */
+    _Alignas(CACHE_LINE) _Atomic uint32_t pid;
+    _Atomic uint32_t state;        /* enum slot_state */
+    _Atomic uint64_t generation;   /* of the published image this worker uses; 0: none yet */
+    _Atomic uint64_t beat_ms;      /* monotonic, at least each second */
+    _Atomic uint64_t started_ms;   /* real time */
+    _Atomic uint32_t restarts;     /* how often the master filled this slot again */
+    _Atomic uint32_t step;         /* of the request being run: for crash text */
+    _Atomic uint64_t request_hint; /* first bytes of its id */
+    _Alignas(CACHE_LINE) _Atomic uint64_t stats[STATS_MAX]; /* enum stat; counters never go back */
+    struct histogram histograms[HISTOGRAMS_MAX];            /* enum stat_histogram */
+    _Alignas(CACHE_LINE) char crash[CRASH_TEXT_MAX]; /* NUL-terminated by the reader's copy */
+    struct outbox outbox;
+    struct route_live routes[ROUTES_MAX];
+};
+
+struct slot *live_slot(const struct region *live, uint32_t slot); /* must be < SLOTS_MAX */
+
+/* Worker: mark the slot as its own and ready; add its pid. Called once after fork. */
+void live_take(struct slot *s, uint32_t pid, uint64_t real_ms);
+/* Master: the worker is gone. In-flight counts return to 0; counters, crash text and outbox stay.
+ */
+void live_wipe(struct slot *s);
+/* Worker, from must()'s hook: cut to the room. */
+void live_crash_text(struct slot *s, const char *text);
+
+static inline void stat_add(struct slot *s, enum stat which, uint64_t n)
+{
+    /* one writer: a plain add, published as a whole word */
+    uint64_t old = atomic_load_explicit(&s->stats[which], memory_order_relaxed);
+
+    atomic_store_explicit(&s->stats[which], old + n, memory_order_relaxed);
+}
+
+uint64_t live_stat_sum(const struct region *live, enum stat which); /* over all slots */
+
+#endif

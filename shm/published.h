@@ -1,0 +1,158 @@
+/*
+ * published - the configuration as the workers read it: two halves, flipped.
+ *
+ * Runs in:  master (writes), everyone (reads).   Region: published; the secrets apart in `secrets`.
+ * An image is built in private memory (server/master/publish.c), checked, copied into the half that
+ * is not current, and the generation is flipped with one release store. The other half may be
+ * overwritten only when every living slot's `generation` (live.h) shows the current one. Readers
+ * check the generation once per loop turn and copy what a request needs: nothing in a request
+ * points into a half.
+ * Does not: hold virtual keys (keys.h) or anything that changes by itself.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SHM_PUBLISHED_H
+#define SHM_PUBLISHED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/base/base.h"
+#include "server/base/error.h"
+#include "server/base/str.h"
+#include "shm/layout.h"
+#include "shm/region.h"
+
+#define PUBLISHED_HALF_BYTES                                                                       \
+    (64u << 20)                       /* an image; PROVIDERS_MAX with long lists take some 20 MiB */
+#define SECRETS_HALF_BYTES (8u << 20) /* PROVIDER_KEYS_MAX credentials of 1 KiB */
+
+/* Bytes in the image's text area, from the image's start. */
+struct pub_text {
+    uint32_t offset;
+    uint32_t len;
+};
+
+/* enum vendor_dialect and vendor_auth of providers/vendor.h go through as plain numbers. */
+struct pub_provider {
+    struct pub_text name;
+    struct pub_text base_url;       /* no slash at the end */
+    struct pub_text proxy;          /* empty: none */
+    struct pub_text ca_file;        /* empty: the system's */
+    struct pub_text models;         /* NUL-separated names and globs that it declares */
+    struct pub_text headers;        /* "Name: value\0..." to add to each call */
+    uint32_t vendor;                /* index into the vendor table */
+    uint32_t first_key, n_keys;     /* in pub_keys */
+    uint32_t first_route, n_routes; /* in pub_routes; sorted by model, "" (any) first */
+    uint32_t connect_ms, first_byte_ms, between_bytes_ms, total_ms; /* 0: none */
+    uint32_t flags;                                                 /* PUB_PROVIDER_* */
+    uint32_t id; /* stable over reloads: counters and metrics */
+};
+#define PUB_PROVIDER_INSECURE 1u /* do not verify TLS */
+#define PUB_PROVIDER_HTTP1 2u    /* never HTTP/2 */
+#define PUB_PROVIDER_H2C 4u      /* HTTP/2 with prior knowledge on http:// */
+
+struct pub_key {
+    struct pub_text name;
+    struct pub_text models; /* NUL-separated globs on the upstream model; empty: all */
+    uint32_t provider;
+    uint32_t weight;                    /* thousandths; 0: only when nothing else is left */
+    uint32_t secret_offset, secret_len; /* in the half of region secrets with the same number */
+};
+
+/* Target + provider key: what is balanced, judged and counted. */
+struct pub_route {
+    struct pub_text model; /* empty: any model without rows of its own */
+    uint32_t provider;
+    uint32_t key;
+    uint32_t row;    /* stable over reloads: index of weights, route stats, in-flight */
+    uint32_t weight; /* thousandths, the key's */
+};
+
+struct pub_target {
+    uint32_t provider;
+    uint32_t weight;                /* thousandths */
+    struct pub_text model;          /* upstream name */
+    uint32_t first_route, n_routes; /* its own rows, else the provider's any-model rows */
+};
+
+/* A name that clients may use: an alias or group of `models:`, or a bare declared model. Sorted. */
+struct pub_model {
+    struct pub_text name;
+    uint32_t first_target, n_targets;
+    uint32_t flags;
+};
+#define PUB_MODEL_DECLARED 1u /* from a provider's list, not from `models:` */
+
+/* The image's first bytes. All offsets are from here. */
+struct pub_image {
+    uint32_t bytes;
+    uint32_t providers, n_providers; /* offset and count; providers in configuration order */
+    uint32_t keys, n_keys;
+    uint32_t routes, n_routes;
+    uint32_t models, n_models; /* sorted by name */
+    uint32_t targets, n_targets;
+    uint32_t by_name; /* uint32_t[n_providers]: indexes sorted by name */
+    uint32_t text, text_bytes;
+    uint32_t flags; /* PUB_* */
+    uint32_t drain_ms;
+    uint64_t body_max_bytes;     /* of a client's request */
+    uint64_t relay_max_bytes;    /* held per request between upstream and client */
+    uint64_t buffered_max_bytes; /* request bodies of one worker, all together */
+    uint32_t connections_max;    /* per worker */
+    uint32_t streams_max;        /* per HTTP/2 connection */
+    uint32_t streams_per_s;      /* new ones per connection and second */
+    uint32_t resets_max;         /* aborted streams per connection and second before it is cut */
+    uint32_t header_ms, body_ms, idle_ms; /* slow headers, slow bodies, idle keep-alive */
+    uint32_t attempts_max;                /* upstream calls for one request */
+    uint32_t reserved;
+};
+#define PUB_REQUIRE_KEY 1u
+#define PUB_HTTP2_OFF 2u
+#define PUB_API_OPEN_LOOPBACK 4u /* management API without a token for loopback peers */
+
+/* --- reading (any process) --- */
+
+struct published; /* the region's contents; cast inside published.c */
+
+/* A view of one half: valid until the caller acknowledges a newer generation. */
+struct pub_view {
+    uint64_t generation; /* 0: nothing was published yet */
+    const struct pub_image *image;
+    const uint8_t *secrets; /* the half's start, or NULL when this process has no secrets */
+};
+
+uint64_t published_generation(const struct region *published); /* one acquire load */
+/*
+ * The current half, its offsets checked against its size (once per generation, so keep the
+ * view). False when nothing was published or the image is not sound. `secrets` may be NULL.
+ */
+BF_MUST_CHECK bool published_view(const struct region *published, const struct region *secrets,
+                                  struct pub_view *out);
+
+struct str pub_text(const struct pub_view *v, struct pub_text t);
+const struct pub_provider *pub_provider(const struct pub_view *v, uint32_t index);
+const struct pub_key *pub_key(const struct pub_view *v, uint32_t index);
+const struct pub_route *pub_route(const struct pub_view *v, uint32_t index);
+const struct pub_model *pub_model(const struct pub_view *v, uint32_t index);
+const struct pub_target *pub_target(const struct pub_view *v, uint32_t index);
+/* Binary searches; NULL when there is none. */
+const struct pub_provider *pub_find_provider(const struct pub_view *v, struct str name);
+const struct pub_model *pub_find_model(const struct pub_view *v, struct str name);
+/* The rows for (provider, model): its own, else the any-model ones. Count in *n. */
+const struct pub_route *pub_find_routes(const struct pub_view *v, const struct pub_provider *p,
+                                        struct str model, uint32_t *n);
+
+/* --- writing (master) --- */
+
+/*
+ * Copy an image (and its secrets) into the half that is not current and flip. The caller has made
+ * sure that all slots acknowledged the current generation. Returns the new generation; -1 when an
+ * image is too large or unsound, nothing changed.
+ */
+BF_MUST_CHECK int64_t published_flip(struct region *published, struct region *secrets,
+                                     const struct pub_image *image, const void *secret_bytes,
+                                     size_t secret_len, struct error *err);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * record - a request's usage record: msgpack, one per request, never dropped.
+ *
+ * Runs in:  worker (encodes), aggregator and admin (decode).   The door to msgpack.
+ * A map with small integer keys (enum record_field in record.c), so that a later version adds
+ * fields and an earlier reader skips them; absent means zero or empty. What LMDB `log` stores is
+ * this encoding. Does not: carry prompts, answers or secrets.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SHM_RECORD_H
+#define SHM_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/base/base.h"
+#include "server/base/str.h"
+
+#define RECORD_VERSION 1
+#define RECORD_TEXT_MAX 256 /* a longer name or model is cut when it is encoded */
+
+struct usage_tokens {
+    uint64_t input;     /* all prompt tokens, cached ones included */
+    uint64_t output;    /* all completion tokens, reasoning included */
+    uint64_t cached;    /* part of input read from the provider's cache */
+    uint64_t reasoning; /* part of output */
+};
+
+struct record {
+    uint8_t id[16];    /* UUIDv7, as in x-bf-request-id */
+    uint64_t begun_ms; /* real time */
+    uint64_t key_id;   /* virtual key; 0: none was used */
+    struct str key_name;
+    struct str provider; /* of the last attempt; empty: none was made */
+    struct str provider_key;
+    struct str model;    /* upstream name of the last attempt, or what was asked for */
+    struct str asked;    /* as the client wrote it, when it differs */
+    struct str endpoint; /* "chat.completions", "embeddings", ... */
+    struct str fail;     /* name of struct fail, or empty */
+    uint32_t status;     /* answered to the client; 499 when it had gone */
+    uint32_t upstream_status;
+    uint32_t attempts;
+    uint32_t flags; /* RECORD_* */
+    uint32_t slot;
+    uint32_t row; /* route of the last attempt, UINT32_MAX: none */
+    struct usage_tokens tokens;
+    uint64_t first_byte_us; /* request begun .. first byte handed to the client */
+    uint64_t total_us;
+    uint64_t bytes_in, bytes_out;
+};
+#define RECORD_STREAM 1u    /* answered as a stream */
+#define RECORD_ESTIMATED 2u /* tokens were counted or estimated, not told */
+#define RECORD_CLIENT_GONE 4u
+#define RECORD_NO_USAGE 8u /* nothing is known of the tokens */
+
+/* Bytes written, or 0 when `room` is too small (OUTBOX_RECORD_MAX always is enough). */
+size_t record_encode(const struct record *r, void *out, size_t room);
+/* 0, or -1 when it is not a sound record. Texts point into `in`. */
+BF_MUST_CHECK int record_decode(const void *in, size_t len, struct record *out);
+
+#endif

@@ -1,0 +1,45 @@
+# What `make check` runs, from basic to complex: the first failure tells the most.
+#
+# Python and Node packages are pinned (tests/requirements.txt, tests/integration/package-lock.json).
+
+VENV   := build/venv
+PYTEST := $(VENV)/bin/python -m pytest -q -x
+BOWFIN_TEST_ENV = BOWFIN_BIN=$(abspath $(BIN))/bowfin BFCTL_BIN=$(abspath $(BIN))/bfctl
+
+ifeq ($(SAN),)
+check: deps-test all lint unit fuzz-corpus torture flow integration
+else
+check: deps-test all unit flow
+endif
+	@echo "check: all parts passed ($(MODE)$(if $(SAN), $(SAN)))"
+
+unit: $(UNIT_BIN) $(REPLAY_BIN)
+	@sh tools/run_tests.sh unit $(UNIT_BIN)
+	@$(if $(REPLAY_BIN),$(REPLAY_BIN) tests/replay/scenarios)
+
+torture: $(TORTURE_BIN) all
+	@sh tools/run_tests.sh torture $(TORTURE_BIN)
+
+fuzz-corpus: $(FUZZ_REPLAY)
+	@sh tools/fuzz.sh corpus $(BUILD)/tests/fuzz
+
+fuzz: deps-test
+	@sh tools/fuzz.sh run $(T)
+
+$(VENV)/.stamp: tests/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+flow: all $(VENV)/.stamp
+	$(BOWFIN_TEST_ENV) $(PYTEST) tests/flow
+
+integration: all $(VENV)/.stamp
+	@cd tests/integration && sh install.sh
+	$(BOWFIN_TEST_ENV) $(PYTEST) tests/integration
+
+bench: deps-test all
+	@$(BOWFIN_TEST_ENV) sh tools/bench/run.sh
+
+lint:
+	@sh tools/lint/run.sh

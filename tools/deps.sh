@@ -1,0 +1,35 @@
+#!/bin/sh
+# deps.sh build|test - install the Debian packages that the build (or the tests) need.
+# Silent and offline when all of them are there; sudo only when not root.
+set -eu
+
+build="gcc g++ make pkg-config libh2o-evloop-dev libcurl4-openssl-dev liblmdb-dev libyaml-dev
+libmsgpack-dev libsimdjson-dev libssl-dev zlib1g-dev libwslay-dev"
+test="libcmocka-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev nginx-light wrk nghttp2-client
+prometheus python3 python3-venv python3-h2 lmdb-utils openssl curl mandoc git"
+
+case "${1:-}" in
+build) want=$build ;;
+test) want=$test ;;
+*) echo "usage: deps.sh build|test" >&2; exit 2 ;;
+esac
+
+missing=""
+for package in $want; do
+    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+    [ "$status" = "install ok installed" ] || missing="$missing $package"
+done
+# Any Node.js from 20 on will do; Debian's own package is older, so it is only asked for when there is none.
+if [ "$1" = test ] && ! command -v node >/dev/null 2>&1; then
+    missing="$missing nodejs npm"
+fi
+[ -n "$missing" ] || exit 0
+
+sudo=""
+[ "$(id -u)" = 0 ] || sudo=sudo
+echo "installing:$missing"
+# Test servers must not start as services of the machine.
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+# shellcheck disable=SC2086 # a list of words is meant
+$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
