@@ -35,7 +35,7 @@ WARN_C = -Wstrict-prototypes -Wmissing-prototypes
 # FORTIFY needs optimisation and gets in the sanitizers' way.
 HARDEN = -fstack-protector-strong -fstack-clash-protection -fPIE \
          $(if $(filter x86_64,$(shell uname -m)),-fcf-protection) \
-         $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+         $(if $(SAN),,-D_FORTIFY_SOURCE=3)
 LDHARD = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 OPT    = $(if $(filter debug,$(MODE)),-O0,-O2) -g -fno-omit-frame-pointer $(HARDEN) \
          $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
