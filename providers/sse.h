@@ -4,7 +4,9 @@
  * Runs in:  worker, tests.   Reads, writes: nothing shared.
  * Wire: WHATWG HTML, section "Server-sent events"; line ends CR, LF, CRLF; a leading BOM is
  * skipped. Events are handed out as raw byte ranges too, so that a relay can pass or withhold them
- * untouched. Does not: do I/O; keep more than SSE_EVENT_MAX of an unfinished event.
+ * untouched; together they are the stream. A CR at the end of what is at hand may be half of a
+ * CRLF, so it waits for the byte behind it. Does not: do I/O; keep more than SSE_EVENT_MAX of an
+ * unfinished event.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -29,16 +31,18 @@ struct sse_event {
 struct sse {
     struct buf partial; /* of the event under way */
     struct buf joined;  /* data of several lines */
-    size_t scanned;
+    size_t line;        /* where the unfinished line of `partial` begins */
+    size_t scanned;     /* bytes of `partial` that hold no further line end */
     bool bom_done;
 };
 
 #define SSE_INIT                                                                                   \
     {                                                                                              \
-        BUF_INIT, BUF_INIT, 0, false                                                               \
+        BUF_INIT, BUF_INIT, 0, 0, false                                                            \
     }
 
 void sse_fini(struct sse *s);
+void sse_reset(struct sse *s); /* for another stream; keeps the memory */
 /*
  * Take bytes in; call fn for each event that is complete, in order. Spans are valid during the
  * call. When the bytes at hand hold whole events and nothing is pending, no byte is copied. -1: an

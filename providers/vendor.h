@@ -30,7 +30,8 @@ struct vendor {
     const char *default_models; /* comma-separated names and globs that bare names resolve through;
                                    NULL: none */
     bool needs_key;
-    bool is_mock; /* the master starts the mock process and fills in the base URL */
+    bool tells_usage; /* usage ends its streams unasked, and it refuses stream_options */
+    bool is_mock;     /* the master starts the mock process and fills in the base URL */
 };
 
 size_t vendor_count(void);

@@ -48,6 +48,7 @@ struct openai_request {
     bool include_usage;      /* the client asked for the usage chunk itself */
     bool has_stream_options; /* as an object */
     struct str stream_options_raw;
+    struct str include_usage_raw; /* the value inside stream_options, when it is there */
     struct str body;
     uint64_t max_tokens; /* 0: not given */
 };
@@ -76,24 +77,33 @@ struct openai_usage {
     bool known;
     uint64_t input, output, cached, reasoning;
 };
-/* Usage of a whole JSON answer: chat/completions/embeddings (`usage.prompt_tokens`) and responses
- * (`usage.input_tokens`). */
-void openai_usage(struct json_parser *p, struct str body, struct openai_usage *out);
 /*
- * One event of a stream. Updates *usage when the event tells it. Returns true when the event is the
- * usage-only chunk (`choices` is empty, `usage` set) that is withheld from a client who did not
- * ask. *done: it was [DONE]. *content: it carries something a client waits for. *error: it is an
- * error object.
+ * Usage of a JSON answer: chat, completions, embeddings (`usage.prompt_tokens`) and responses
+ * (`usage.input_tokens`). `body` may be the answer's last part only, beginning anywhere. The last
+ * object named "usage" that tells tokens is taken; *out is left alone when there is none.
  */
-struct openai_event {
-    bool is_usage_only, is_done, is_error;
-};
-void openai_event(struct json_parser *p, struct str data, struct openai_event *out,
-                  struct openai_usage *usage);
+void openai_usage(struct str body, struct openai_usage *out);
 
-/* Find the form field "model" of a multipart/form-data body (RFC 7578). *value: its span in the
- * body. False: none. */
-bool openai_multipart_model(struct str content_type, struct str body, struct str *value);
+/* What one event of a stream is, found in passing without parsing it. */
+struct openai_event {
+    bool is_usage_only; /* `choices` is empty and `usage` told: the chunk nobody but us asked for */
+    bool is_done;       /* [DONE] */
+    bool is_error;      /* an error object, or the responses API's error events */
+    uint64_t content_bytes; /* of text, thinking and tool arguments in it, as escaped on the wire */
+};
+/* Fills *out and updates *usage when the event tells it. */
+void openai_event(struct str data, struct openai_event *out, struct openai_usage *usage);
+
+/*
+ * Find the form field "model" of a multipart/form-data body (RFC 7578). 1: *value is its span in
+ * the body; 0: there is none; -1: the body is not sound, or it has the field more than once (so
+ * that nobody is admitted for one model and served by another).
+ */
+BF_MUST_CHECK int openai_multipart_model(struct str content_type, struct str body,
+                                         struct str *value);
+/* The body cut around `value`, with `model` in its place. */
+void openai_multipart_splice(struct str body, struct str value, struct str model,
+                             struct openai_parts *out);
 
 /* A client's error object: {"error":{"message","type","param","code"}}, into the arena. param may
  * be empty: null. */

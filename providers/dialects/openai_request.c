@@ -1,0 +1,269 @@
+#include "providers/dialects/openai.h"
+
+#include "server/base/buf.h"
+
+struct path_row {
+    struct str tail;
+    enum openai_endpoint endpoint;
+    bool has_more; /* "/id/..." may follow */
+};
+
+static const struct path_row paths[] = {
+    {{"/chat/completions", 17}, OPENAI_CHAT, false},
+    {{"/completions", 12}, OPENAI_COMPLETIONS, false},
+    {{"/responses", 10}, OPENAI_RESPONSES, true},
+    {{"/embeddings", 11}, OPENAI_EMBEDDINGS, false},
+    {{"/moderations", 12}, OPENAI_MODERATIONS, false},
+    {{"/images/generations", 19}, OPENAI_IMAGES, false},
+    {{"/images/edits", 13}, OPENAI_IMAGES, false},
+    {{"/images/variations", 18}, OPENAI_IMAGES, false},
+    {{"/audio/speech", 13}, OPENAI_AUDIO, false},
+    {{"/audio/transcriptions", 21}, OPENAI_AUDIO, false},
+    {{"/audio/translations", 19}, OPENAI_AUDIO, false},
+    {{"/files", 6}, OPENAI_FILES, true},
+    {{"/models", 7}, OPENAI_MODELS, true},
+};
+
+/* Is `prefix` the path's first segments? Then *rest is what follows, with its slash. */
+static bool path_under(struct str path, struct str prefix, struct str *rest)
+{
+    if (!str_starts(path, prefix) || path.len == prefix.len || path.p[prefix.len] != '/')
+        return false;
+    *rest = str_skip(path, prefix.len);
+    return true;
+}
+
+enum openai_endpoint openai_endpoint(struct str path, struct str *tail)
+{
+    struct str rest = path;
+
+    (void)path_under(rest, STR("/openai"), &rest); /* both prefixes are optional */
+    (void)path_under(rest, STR("/v1"), &rest);
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        struct str more;
+
+        if (str_eq(rest, paths[i].tail) ||
+            (paths[i].has_more && path_under(rest, paths[i].tail, &more) && more.len > 1)) {
+            *tail = rest;
+            return paths[i].endpoint;
+        }
+    }
+    return OPENAI_NONE;
+}
+
+const char *openai_endpoint_name(enum openai_endpoint e)
+{
+    static const char *const names[OPENAI_ENDPOINTS] = {
+        [OPENAI_NONE] = "none",
+        [OPENAI_CHAT] = "chat.completions",
+        [OPENAI_COMPLETIONS] = "completions",
+        [OPENAI_RESPONSES] = "responses",
+        [OPENAI_EMBEDDINGS] = "embeddings",
+        [OPENAI_MODERATIONS] = "moderations",
+        [OPENAI_IMAGES] = "images",
+        [OPENAI_AUDIO] = "audio",
+        [OPENAI_FILES] = "files",
+        [OPENAI_MODELS] = "models",
+    };
+
+    must((unsigned)e < OPENAI_ENDPOINTS);
+    return names[e];
+}
+
+struct scan {
+    struct openai_request *req;
+    struct arena *arena;
+    const char *wrong; /* static text, or NULL */
+    const char *where;
+    enum json_type stream_options_type;
+};
+
+static bool raw_is_true(struct str raw)
+{
+    return str_eq(raw, STR("true"));
+}
+
+static bool take_model(struct scan *s, const struct json_member *m)
+{
+    struct openai_request *req = s->req;
+    struct str model = STR_NONE;
+
+    if (m->type == JSON_STRING)
+        model = json_unescape(s->arena, m->raw);
+    /* Two readers may disagree on which of two keys counts: a key admitted for one model must not
+     * be served by another. */
+    if (req->model_raw.p != NULL &&
+        (!req->model_is_string || m->type != JSON_STRING || !str_eq(model, req->model))) {
+        s->wrong = "the key \"model\" is there twice, with different values";
+        s->where = m->raw.p;
+        return false;
+    }
+    req->model_raw = m->raw;
+    req->model_is_string = m->type == JSON_STRING;
+    req->model = model;
+    return true;
+}
+
+static void take_max_tokens(struct scan *s, const struct json_member *m)
+{
+    uint64_t n;
+
+    if (m->type == JSON_NUMBER && json_raw_u64(m->raw, &n))
+        s->req->max_tokens = n;
+}
+
+static bool on_member(void *ctx, const struct json_member *m)
+{
+    struct scan *s = ctx;
+    struct str key = m->key;
+
+    if (key.len > 0 && memchr(key.p, '\\', key.len) != NULL) /* "mod\u0065l" is "model" too */
+        key = json_unescape(s->arena, (struct str){key.p - 1, key.len + 2});
+    if (str_eq(key, STR("model")))
+        return take_model(s, m);
+    if (str_eq(key, STR("stream")))
+        s->req->stream = raw_is_true(m->raw);
+    else if (str_eq(key, STR("stream_options"))) {
+        s->req->stream_options_raw = m->raw;
+        s->stream_options_type = m->type;
+    } else if (str_eq(key, STR("max_tokens")) || str_eq(key, STR("max_completion_tokens")) ||
+               str_eq(key, STR("max_output_tokens")))
+        take_max_tokens(s, m);
+    return true;
+}
+
+static bool on_stream_option(void *ctx, const struct json_member *m)
+{
+    struct openai_request *req = ctx;
+
+    if (str_eq(m->key, STR("include_usage"))) {
+        req->include_usage_raw = m->raw;
+        req->include_usage = raw_is_true(m->raw);
+    }
+    return true;
+}
+
+int openai_scan(struct json_parser *p, struct arena *a, struct str body, struct openai_request *out,
+                struct json_error *err)
+{
+    struct openai_request req = {.body = body};
+    struct scan s = {.req = &req, .arena = a};
+
+    if (json_scan(p, body, on_member, &s, err) != 0)
+        return -1;
+    if (s.wrong != NULL) {
+        *err = (struct json_error){s.wrong, (size_t)(s.where - body.p)};
+        return -1;
+    }
+    req.has_stream_options = s.stream_options_type == JSON_OBJECT && req.stream_options_raw.len > 0;
+    if (req.has_stream_options &&
+        json_scan(p, req.stream_options_raw, on_stream_option, &req, err) != 0) {
+        err->offset += (size_t)(req.stream_options_raw.p - body.p);
+        return -1;
+    }
+    *out = req;
+    return 0;
+}
+
+/* Replace `at` (a span of the body, maybe of no length) by `text`. */
+struct edit {
+    struct str at;
+    struct str text;
+};
+
+static void parts_add(struct openai_parts *out, struct str s)
+{
+    if (s.len == 0)
+        return;
+    must(out->n < OPENAI_PARTS_MAX);
+    out->parts[out->n++] = s;
+    out->bytes += s.len;
+}
+
+static void cut(struct str body, const struct edit *edits, size_t n, struct openai_parts *out)
+{
+    size_t from = 0;
+
+    *out = (struct openai_parts){.n = 0};
+    for (size_t i = 0; i < n; i++) {
+        size_t at = (size_t)(edits[i].at.p - body.p);
+
+        parts_add(out, (struct str){body.p + from, at - from});
+        parts_add(out, edits[i].text);
+        from = at + edits[i].at.len;
+    }
+    parts_add(out, str_skip(body, from));
+}
+
+/* Almost every model's name needs no escapes: then no buffer is needed either. */
+static struct str json_string(struct arena *a, struct str s)
+{
+    struct buf b = BUF_INIT;
+    struct str out;
+    bool plain = true;
+
+    for (size_t i = 0; i < s.len && plain; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+
+        plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    }
+    if (plain)
+        return arena_concat(a, (struct str[]){STR("\""), s, STR("\"")}, 3);
+    buf_json(&b, s);
+    out = arena_str(a, buf_view(&b));
+    buf_fini(&b);
+    return out;
+}
+
+/* Where and what to write so that the upstream tells usage at the stream's end. */
+static struct edit usage_edit(const struct openai_request *req)
+{
+    struct str options = req->stream_options_raw;
+    size_t end = req->body.len;
+
+    if (req->has_stream_options && req->include_usage_raw.p != NULL)
+        return (struct edit){req->include_usage_raw, STR("true")};
+    if (req->has_stream_options) {
+        bool is_empty = true;
+
+        for (size_t i = 1; i + 1 < options.len && is_empty; i++)
+            is_empty = memchr(" \t\r\n", options.p[i], 4) != NULL;
+        return (struct edit){{options.p + 1, 0},
+                             is_empty ? STR("\"include_usage\":true")
+                                      : STR("\"include_usage\":true,")};
+    }
+    if (options.p != NULL) /* null */
+        return (struct edit){options, STR("{\"include_usage\":true}")};
+    while (end > 0 && req->body.p[end - 1] != '}')
+        end--;
+    must(end > 0); /* the scan saw an object with a model in it */
+    return (struct edit){{req->body.p + end - 1, 0},
+                         STR(",\"stream_options\":{\"include_usage\":true}")};
+}
+
+void openai_splice(const struct openai_request *req, struct arena *a, struct str model,
+                   bool add_usage, struct openai_parts *out)
+{
+    struct edit edits[2];
+    size_t n = 0;
+
+    if (req->model_raw.p != NULL && !str_eq(model, req->model))
+        edits[n++] = (struct edit){req->model_raw, json_string(a, model)};
+    if (add_usage)
+        edits[n++] = usage_edit(req);
+    if (n == 2 && edits[1].at.p < edits[0].at.p) {
+        struct edit first = edits[1];
+
+        edits[1] = edits[0];
+        edits[0] = first;
+    }
+    cut(req->body, edits, n, out);
+}
+
+void openai_multipart_splice(struct str body, struct str value, struct str model,
+                             struct openai_parts *out)
+{
+    struct edit edit = {value, model};
+
+    cut(body, &edit, 1, out);
+}
