@@ -25,8 +25,9 @@ static struct slot *crash_slot;
 
 /* What `ps` and `top` show; the kernel keeps 15 bytes. */
 static const char *const role_titles[] = {
-    [ROLE_MASTER] = "bowfin",      [ROLE_WORKER] = "bowfin-worker", [ROLE_AGGREGATOR] = "bowfin-aggr",
-    [ROLE_ADMIN] = "bowfin-admin", [ROLE_MOCK] = "bowfin-mock",
+    [ROLE_MASTER] = "bowfin",          [ROLE_WORKER] = "bowfin-worker",
+    [ROLE_AGGREGATOR] = "bowfin-aggr", [ROLE_ADMIN] = "bowfin-admin",
+    [ROLE_MOCK] = "bowfin-mock",
 };
 
 enum role process_role(void)
