@@ -13,11 +13,19 @@
 
 #include "server/base/str.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* All return heap memory for free(). xcalloc and xrealloc die also when n * size overflows. */
 void *xalloc(size_t bytes);
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *old, size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(struct str s);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -16,6 +16,10 @@
 #include "server/base/base.h"
 #include "server/base/str.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct arena;
 
 /* `chunk_bytes`: the size of the first chunk and of later ones. Owned by the caller. */
@@ -32,5 +36,9 @@ char *arena_cstr(struct arena *a, struct str s);
 struct str arena_printf(struct arena *a, const char *fmt, ...) BF_PRINTF(2, 3);
 struct str arena_concat(struct arena *a, const struct str *parts, size_t n);
 size_t arena_bytes(const struct arena *a); /* taken from the heap now */
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -116,14 +116,23 @@ int fd_write_file(const char *path, struct str bytes, mode_t mode, struct error 
 
 int fd_send(int socket, const void *bytes, size_t len, const int *fds, size_t n_fds)
 {
+    struct str part = {bytes, len};
+
+    return fd_send_parts(socket, &part, 1, fds, n_fds);
+}
+
+int fd_send_parts(int socket, const struct str *parts, size_t n_parts, const int *fds, size_t n_fds)
+{
     union {
         char bytes[CMSG_SPACE(sizeof(int) * FD_PASS_MAX)];
         struct cmsghdr align;
     } control = {{0}};
-    struct iovec iov = {(void *)(uintptr_t)bytes, len};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct iovec iov[FD_PARTS_MAX];
+    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n_parts};
 
-    must(n_fds <= FD_PASS_MAX);
+    must(n_fds <= FD_PASS_MAX && n_parts <= FD_PARTS_MAX);
+    for (size_t i = 0; i < n_parts; i++)
+        iov[i] = (struct iovec){(void *)(uintptr_t)parts[i].p, parts[i].len};
     if (n_fds > 0) {
         struct cmsghdr *head;
 

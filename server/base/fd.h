@@ -16,7 +16,8 @@
 #include "server/base/buf.h"
 #include "server/base/error.h"
 
-#define FD_PASS_MAX 8 /* descriptors in one message */
+#define FD_PASS_MAX 8  /* descriptors in one message */
+#define FD_PARTS_MAX 4 /* parts of one message */
 
 void fd_close(int *fd); /* closes when not -1, and makes it -1; keeps errno */
 BF_MUST_CHECK int fd_set_nonblock(int fd, bool on);
@@ -30,6 +31,9 @@ BF_MUST_CHECK int fd_write_file(const char *path, struct str bytes, mode_t mode,
 
 /* One datagram on a SOCK_SEQPACKET socket with up to FD_PASS_MAX descriptors beside it. */
 BF_MUST_CHECK int fd_send(int socket, const void *bytes, size_t len, const int *fds, size_t n_fds);
+/* The same, of at most FD_PARTS_MAX parts laid one behind the other. */
+BF_MUST_CHECK int fd_send_parts(int socket, const struct str *parts, size_t n_parts, const int *fds,
+                                size_t n_fds);
 /*
  * Returns the bytes read, 0 at the peer's end, -1 with errno (EMSGSIZE when it was cut).
  * *n_fds: room in, received out; the descriptors are close-on-exec and the caller's.

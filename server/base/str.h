@@ -14,6 +14,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct str {
     const char *p; /* may be NULL when len is 0 */
     size_t len;
@@ -74,5 +78,9 @@ bool str_parse_u64(struct str s, uint64_t *out);
 
 /* The candidate nearest to `word` within an edit distance worth suggesting, or NULL. */
 const char *str_nearest(struct str word, const char *const *candidates, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

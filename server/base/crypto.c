@@ -1,0 +1,146 @@
+/* The one-shot calls of OpenSSL 3 fetch the algorithm anew each time, which costs more than hashing
+ * a key does; its old interface does not, and is there for as long as 3.x is. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
+#include "server/base/crypto.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include "server/base/base.h"
+
+#define POOL_BYTES 2560 /* 256 ids a system call */
+#define UUID_RANDOM_BYTES 10
+
+/* Random bytes for ids, fetched ahead. Per thread, so that no lock is needed. */
+static _Thread_local struct {
+    uint8_t bytes[POOL_BYTES];
+    size_t left;
+} pool;
+static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
+
+void crypto_sha256(struct str in, uint8_t out[SHA256_BYTES])
+{
+    SHA256_CTX ctx;
+
+    must(SHA256_Init(&ctx) == 1);
+    must(in.len == 0 || SHA256_Update(&ctx, in.p, in.len) == 1);
+    must(SHA256_Final(out, &ctx) == 1);
+    OPENSSL_cleanse(&ctx, sizeof(ctx)); /* it holds the end of what was hashed: a key, mostly */
+}
+
+void crypto_random(void *out, size_t len)
+{
+    uint8_t *p = out;
+
+    while (len > 0) {
+        ssize_t n = getrandom(p, len, 0);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        must(n > 0);
+        p += n;
+        len -= (size_t)n;
+    }
+}
+
+void crypto_hex(const uint8_t *in, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < len; i++) {
+        *out++ = digits[in[i] >> 4];
+        *out++ = digits[in[i] & 15];
+    }
+    *out = '\0';
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int crypto_unhex(struct str hex, uint8_t *out, size_t len)
+{
+    if (hex.len != 2 * len)
+        return -1;
+    for (size_t i = 0; i < hex.len; i++) {
+        if (hex_value(hex.p[i]) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < len; i++)
+        out[i] = (uint8_t)(hex_value(hex.p[2 * i]) << 4 | hex_value(hex.p[2 * i + 1]));
+    return 0;
+}
+
+bool crypto_equal(const void *a, const void *b, size_t len)
+{
+    return CRYPTO_memcmp(a, b, len) == 0;
+}
+
+void crypto_wipe(void *p, size_t len)
+{
+    OPENSSL_cleanse(p, len);
+}
+
+/* A child must not hand out the ids that its parent hands out. */
+static void on_fork_child(void)
+{
+    pool.left = 0;
+}
+
+static void pool_start(void)
+{
+    must(pthread_atfork(NULL, NULL, on_fork_child) == 0);
+}
+
+void crypto_uuid(uint64_t real_ms, uint8_t out[16])
+{
+    if (pool.left < UUID_RANDOM_BYTES) {
+        must(pthread_once(&pool_once, pool_start) == 0);
+        crypto_random(pool.bytes, sizeof(pool.bytes));
+        pool.left = sizeof(pool.bytes);
+    }
+    pool.left -= UUID_RANDOM_BYTES;
+    for (int i = 0; i < 6; i++)
+        out[i] = (uint8_t)(real_ms >> (40 - 8 * i));
+    memcpy(out + 6, pool.bytes + pool.left, UUID_RANDOM_BYTES);
+    out[6] = (uint8_t)((out[6] & 0x0f) | 0x70); /* version 7 */
+    out[8] = (uint8_t)((out[8] & 0x3f) | 0x80); /* variant of RFC 9562 */
+}
+
+void crypto_uuid_format(const uint8_t uuid[16], char out[UUID_TEXT_LEN + 1])
+{
+    static const uint8_t group_bytes[] = {4, 2, 2, 2, 6};
+    size_t at = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(group_bytes); i++) {
+        if (i > 0)
+            *out++ = '-';
+        crypto_hex(uuid + at, group_bytes[i], out);
+        at += group_bytes[i];
+        out += 2 * (size_t)group_bytes[i];
+    }
+}
+
+void crypto_token(char *out, size_t len)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    crypto_random(out, len);
+    for (size_t i = 0; i < len; i++)
+        out[i] = alphabet[(uint8_t)out[i] & 63];
+    out[len] = '\0';
+}
