@@ -45,24 +45,33 @@ struct slot { /* writer: the worker that has it; the master while there is none 
     _Atomic uint32_t restarts;     /* how often the master filled this slot again */
     _Atomic uint32_t step;         /* of the request being run: for crash text */
     _Atomic uint64_t request_hint; /* first bytes of its id */
-    _Alignas(CACHE_LINE) _Atomic uint64_t stats[STATS_MAX]; /* enum stat; counters never go back */
-    struct histogram histograms[HISTOGRAMS_MAX];            /* enum stat_histogram */
-    _Alignas(CACHE_LINE) char crash[CRASH_TEXT_MAX]; /* NUL-terminated by the reader's copy */
+    _Alignas(
+        CACHE_LINE) _Atomic uint64_t stats[STATS_MAX]; /* enum stat_id; counters never go back */
+    struct histogram histograms[HISTOGRAMS_MAX];       /* enum stat_histogram */
+    _Alignas(CACHE_LINE) char crash[CRASH_TEXT_MAX];   /* NUL-terminated by the reader's copy */
     struct outbox outbox;
     struct route_live routes[ROUTES_MAX];
 };
 
 struct slot *live_slot(const struct region *live, uint32_t slot); /* must be < SLOTS_MAX */
 
-/* Worker: mark the slot as its own and ready; add its pid. Called once after fork. */
-void live_take(struct slot *s, uint32_t pid, uint64_t real_ms);
-/* Master: the worker is gone. In-flight counts return to 0; counters, crash text and outbox stay.
+/*
+ * Slots that were ever in use are the first live_slots(): the master takes the lowest one that is
+ * free or dead, and none is free again. Who sums over slots stops there, so that the pages of slots
+ * that nobody needs are never touched.
  */
+uint32_t live_slots(const struct region *live);
+
+/* Worker: mark the slot as its own and ready, heal its outbox, forget the predecessor's crash text.
+ * Called once after fork, before the first request. */
+void live_take(struct slot *s, uint32_t pid, uint64_t real_ms);
+/* Master: the worker is gone. Gauges and in-flight counts return to 0, the slot is SLOT_DEAD;
+ * counters, crash text and outbox stay. */
 void live_wipe(struct slot *s);
 /* Worker, from must()'s hook: cut to the room. */
 void live_crash_text(struct slot *s, const char *text);
 
-static inline void stat_add(struct slot *s, enum stat which, uint64_t n)
+static inline void stat_add(struct slot *s, enum stat_id which, uint64_t n)
 {
     /* one writer: a plain add, published as a whole word */
     uint64_t old = atomic_load_explicit(&s->stats[which], memory_order_relaxed);
@@ -70,6 +79,6 @@ static inline void stat_add(struct slot *s, enum stat which, uint64_t n)
     atomic_store_explicit(&s->stats[which], old + n, memory_order_relaxed);
 }
 
-uint64_t live_stat_sum(const struct region *live, enum stat which); /* over all slots */
+uint64_t live_stat_sum(const struct region *live, enum stat_id which); /* over all slots */
 
 #endif

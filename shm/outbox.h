@@ -37,6 +37,7 @@ struct outbox_head {
 };
 #define OUTBOX_MAGIC 0x42465231u
 static_assert(sizeof(struct outbox_head) == 16, "layout 1");
+static_assert(sizeof(struct outbox_head) + OUTBOX_RECORD_MAX <= 4096, "fits PIPE_BUF");
 
 struct outbox_chunk {      /* of the queue, not of the memory: `at` says where its bytes are */
     _Atomic uint32_t at;   /* memory chunk */
@@ -47,6 +48,7 @@ struct outbox_chunk {      /* of the queue, not of the memory: `at` says where i
 struct outbox {
     _Alignas(CACHE_LINE) _Atomic uint64_t next_seq; /* of the next record */
     _Atomic uint64_t head, tail;                    /* queue positions: newest + 1, oldest */
+    _Atomic uint64_t taken[OUTBOX_CHUNKS / 64];     /* memory chunks in the queue; writer only */
     struct outbox_chunk queue[OUTBOX_CHUNKS];       /* by position % OUTBOX_CHUNKS */
     _Alignas(4096) uint8_t bytes[OUTBOX_CHUNKS][OUTBOX_CHUNK_BYTES];
 };
@@ -66,7 +68,8 @@ uint64_t outbox_last(const struct outbox *o); /* number of the newest record; 0:
 /*
  * Copy whole records (heads included), beginning with number `from`, to `out`. Returns the bytes
  * and in *next the number to go on with. 0 when there are none. Records at or below
- * weights_stored() may be gone: `from` must be above it.
+ * weights_stored() may be gone: `from` must be above it. What a dying worker garbled is left out,
+ * and the numbers then jump: the reader sees it in the heads and counts it.
  */
 size_t outbox_read(const struct outbox *o, uint64_t from, void *out, size_t room, uint64_t *next);
 

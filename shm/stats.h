@@ -19,7 +19,8 @@
 #define HISTOGRAMS_MAX 4
 #define HISTOGRAM_BUCKETS 128 /* log-linear: 4 per power of two, from 1 us to an hour */
 
-enum stat {
+/* stat_id, because the tag "stat" is the kernel's. */
+enum stat_id {
     STAT_CONNECTIONS_OPEN,    /* gauge */
     STAT_CONNECTIONS,         /* accepted */
     STAT_CONNECTIONS_REFUSED, /* over the limit */
@@ -69,7 +70,7 @@ struct stat_info {
     bool is_gauge;
 };
 
-const struct stat_info *stat_info(enum stat which);
+const struct stat_info *stat_info(enum stat_id which);
 const struct stat_info *histogram_info(enum stat_histogram which);
 void histogram_add(struct histogram *h, uint64_t us);
 /* Upper bound of a bucket in microseconds; UINT64_MAX for the last. */

@@ -1,0 +1,94 @@
+/*
+ * map - where things lie inside each region.
+ *
+ * Runs in:  every process, behind the functions of shm/: no other folder includes it.
+ * Reads, writes: nothing itself.   Does not: check anything (region.h, published.h, keys.h do).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SHM_MAP_H
+#define SHM_MAP_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "server/base/base.h"
+#include "shm/keys.h"
+#include "shm/layout.h"
+#include "shm/live.h"
+#include "shm/published.h"
+#include "shm/region.h"
+#include "shm/seqlock.h"
+#include "shm/weights.h"
+
+#define PAGE_BYTES 4096
+
+/* --- region published --- */
+
+#define KEY_INDEX_MIN_LOG2 10 /* the smallest index: 8 KiB, good for 512 keys */
+#define KEY_INDEX_MAX_LOG2 22 /* KEYS_MAX entries at half load */
+#define KEY_INDEX_SLOTS (1u << KEY_INDEX_MAX_LOG2)
+static_assert(KEYS_MAX <= KEY_INDEX_SLOTS / 2, "an index is at most half full");
+
+#define KEY_INLINE_WORDS 5   /* short texts lie in the entry itself and cost no third cache miss */
+#define KEY_BLOB_UNIT 64     /* the smallest blob; `blob` counts in these */
+#define KEY_BLOB_CLASSES 9   /* 64 bytes .. KEY_BLOB_MAX */
+#define KEY_BLOBS (1u << 25) /* units: 2 GiB of address space */
+static_assert(KEY_BLOB_UNIT << (KEY_BLOB_CLASSES - 1) == KEY_BLOB_MAX, "the largest class");
+
+#define KEY_BLOB_INLINE UINT32_MAX
+
+struct key_entry { /* writer: master.  readers: workers, admin. */
+    _Alignas(CACHE_LINE) struct seqlock lock;
+    _Atomic uint32_t flags;   /* KEY_* */
+    _Atomic uint64_t id;      /* 0: free */
+    _Atomic uint64_t hash[4]; /* SHA-256, eight bytes a word */
+    _Atomic uint64_t expires_ms;
+    _Atomic uint64_t created_ms;
+    _Atomic uint32_t blob; /* KEY_BLOB_INLINE, or units from the blob area's start */
+    _Atomic uint32_t blob_class;
+    _Atomic uint32_t name_len, models_len, hint_len; /* one behind the other in the blob */
+    _Atomic uint32_t reserved;
+    _Atomic uint64_t words[KEY_INLINE_WORDS]; /* the texts when they fit */
+};
+static_assert(sizeof(struct key_entry) == 128, "two lines");
+
+struct published_shared {
+    struct region_header header;
+    _Alignas(CACHE_LINE) _Atomic uint64_t generation; /* half is generation & 1; 0: none */
+    /* Which of the two index areas and how large: key_index_word() in keys_map.h. */
+    _Alignas(CACHE_LINE) _Atomic uint64_t key_index;
+    _Atomic uint32_t keys_high;  /* entries ever used */
+    _Atomic uint32_t keys_count; /* entries in use */
+    _Atomic uint32_t blobs_high; /* units ever used */
+    _Alignas(PAGE_BYTES) uint8_t halves[2][PUBLISHED_HALF_BYTES];
+    _Alignas(PAGE_BYTES) _Atomic uint64_t index[2][KEY_INDEX_SLOTS];
+    _Alignas(PAGE_BYTES) struct key_entry entries[KEYS_MAX];
+    _Alignas(PAGE_BYTES) _Atomic uint64_t blobs[KEY_BLOBS][KEY_BLOB_UNIT / 8];
+};
+
+/* --- region secrets --- */
+
+struct secrets_shared {
+    struct region_header header;
+    uint64_t used[2]; /* bytes of each half that may hold secrets */
+    _Alignas(PAGE_BYTES) uint8_t halves[2][SECRETS_HALF_BYTES];
+};
+
+/* --- region weights --- */
+
+struct weights_shared {
+    struct region_header header;
+    _Alignas(CACHE_LINE) _Atomic uint64_t beat_ms;
+    _Alignas(CACHE_LINE) _Atomic uint64_t stored[SLOTS_MAX];
+    struct weight_row rows[ROUTES_MAX];
+};
+
+/* --- region live --- */
+
+struct live_shared {
+    struct region_header header;
+    _Alignas(PAGE_BYTES) struct slot slots[SLOTS_MAX];
+};
+
+#endif

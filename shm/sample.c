@@ -1,0 +1,31 @@
+#include "shm/sample.h"
+
+#include "shm/layout.h"
+
+static const char *const names[SAMPLE_OUTCOMES] = {
+    [SAMPLE_OK] = "ok",
+    [SAMPLE_CALLER_FAULT] = "caller_fault",
+    [SAMPLE_CLIENT_GONE] = "client_gone",
+    [SAMPLE_KEY_REFUSED] = "key_refused",
+    [SAMPLE_RATE_LIMITED] = "rate_limited",
+    [SAMPLE_UPSTREAM_ERROR] = "upstream_error",
+    [SAMPLE_CONNECT] = "connect",
+    [SAMPLE_TIMEOUT] = "timeout",
+    [SAMPLE_CUT] = "cut",
+};
+
+bool sample_valid(const struct sample *s)
+{
+    if (s->version != SAMPLE_VERSION || s->slot >= SLOTS_MAX || s->row >= ROUTES_MAX)
+        return false;
+    if (s->outcome < SAMPLE_OK || s->outcome >= SAMPLE_OUTCOMES)
+        return false;
+    if (s->first_byte_us > s->total_us)
+        return false;
+    return s->http_status == 0 || (s->http_status >= 100 && s->http_status <= 999);
+}
+
+const char *sample_outcome_name(uint32_t outcome)
+{
+    return outcome < SAMPLE_OUTCOMES && names[outcome] != NULL ? names[outcome] : "?";
+}
