@@ -38,7 +38,8 @@ struct conf_vendors {
 /* A secret's text: no format function, wiped by config_free, never in an error. */
 struct secret_text {
     struct str bytes;
-    const char *source; /* "env.OPENAI_API_KEY" when it came from there, for the export; else NULL */
+    const char
+        *source; /* "env.OPENAI_API_KEY" when it came from there, for the export; else NULL */
 };
 
 struct conf_origin {  /* for messages */

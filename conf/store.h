@@ -5,8 +5,8 @@
  * Runs in:  master only.   Reads, writes: <state>/config (LMDB).   One of the doors to lmdb.
  * Opened for the length of a load or a change and closed again; the master never forks while it is
  * open. Entities of the file are a mirror (replaced at each load, not synced: the file is the
- * record); what has origin `api` is the record itself and is on disk before the call returns. Does
- * not: know shared memory or JSON; values are the encodings given by the caller or below.
+ * record); what has origin `api` is the record itself and is on disk before the call returns.
+ * Does not: know shared memory or JSON; values are the encodings given by the caller or below.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -3,6 +3,7 @@
  *
  * Runs in:  master (fills it), every child (reads it).   Writes: nothing.
  * Descriptors, numbers and plain values only, so that it could be handed to another binary one day.
+ * Does not: hold pointers into a child, or anything that changes after the fork.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

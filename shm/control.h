@@ -6,6 +6,7 @@
  * REPLY with the same seq. Master -> aggregator: PIPES with the read ends of a slot's two pipes
  * beside it. Master -> worker: nothing (signals, and the published generation). EOF tells each side
  * that the other has died. A message that is not sound is counted and dropped, never asserted on.
+ * Does not: carry money, prompts, or anything of the request path.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -4,8 +4,8 @@
  * Runs in:  workers (their own slot), master (takes, wipes), aggregator, admin, tools (read).
  * Region: live. A slot is a worker's place, not a worker: a respawned worker takes its
  * predecessor's slot and goes on with its counters and its outbox. What a worker holds for a while
- * (in-flight requests) is in its slot, so that the master can wipe it when the worker dies. Does
- * not: take part in a request's decision by a lock; single-writer fields, relaxed atomics.
+ * (in-flight requests) is in its slot, so that the master can wipe it when the worker dies.
+ * Does not: take part in a request's decision by a lock; single-writer fields, relaxed atomics.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

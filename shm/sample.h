@@ -5,6 +5,7 @@
  * Many in one non-blocking write of at most PIPE_BUF bytes; a full pipe means drop and count. The
  * reader takes multiples of the size, checks every field and drops (and counts) what is not
  * sound; it never asserts on it. Same machine, same build: no byte order, no framing.
+ * Does not: carry tokens in money, names or texts; records do.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

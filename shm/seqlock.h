@@ -7,6 +7,7 @@
  * in the middle costs freshness, never liveness. The next writer continues from the odd number it
  * finds, so nothing needs repair. Between begin and end: straight-line stores, no must(), no calls
  * out of the module.
+ * Does not: work with two writers.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -4,6 +4,7 @@
  * Runs in:  workers (write, through live.h), admin and tools (read).
  * One table in stats.c has name, kind and help of each; /metrics, bfctl and conf's README print
  * from it.
+ * Does not: know labels; per-route figures are in live.h.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

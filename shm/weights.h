@@ -4,6 +4,7 @@
  * Runs in:  aggregator (writes), everyone (reads).   Region: weights.
  * Row numbers are pub_route.row. A row that was never published reads as full weight, healthy, so a
  * gateway without an aggregator balances by the configured weights alone.
+ * Does not: decide; aggregator/health.c does.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -7,6 +7,7 @@
  * The event is a literal name that tests and alerts match; the tail is key=value. More than
  * LOG_BURST lines of one call site a second are counted and told in one line instead.
  * errno is kept. Never prompt text, never keys.
+ * Does not: keep files open, or buffer.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -4,6 +4,7 @@
  * Runs in:  worker.   Writes: nothing shared.
  * A failure is the address of one of these constants; its name appears in the answer's x-bf-error,
  * in logs, records and tests. fail.c answers in the caller's dialect.
+ * Does not: decide when to fail; the steps do.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
