@@ -21,6 +21,14 @@
 #include "server/base/error.h"
 #include "server/base/str.h"
 
+/* Bounds on what a file may declare; the shared regions have room for all of it. */
+#define CONF_LISTENERS_MAX 64
+#define CONF_WORKERS_MAX 64
+#define CONF_PROVIDERS_MAX 1024
+#define CONF_PROVIDER_KEYS_MAX 1024 /* of one provider */
+#define CONF_HEADERS_MAX 32         /* of one provider */
+#define CONF_MODELS_MAX 8192
+
 /* A vendor as far as a configuration must know it; the table itself is providers/vendor.c. */
 struct conf_vendor {
     const char *name;
@@ -68,11 +76,13 @@ struct conf_provider_key {
 
 struct conf_header {
     const char *name, *value;
+    const char *source; /* "env.TEAM_HEADER" when the value came from there; else NULL */
 };
 
 struct conf_provider {
     const char *name;     /* unique; no '/' in it */
     uint32_t vendor;      /* index into conf_vendors */
+    const char *vendor_name;
     const char *base_url; /* NULL: the vendor's */
     const char *proxy;    /* NULL: none */
     const char *ca_file;  /* NULL: the system's */
@@ -80,7 +90,7 @@ struct conf_provider {
     bool http2; /* default true: negotiated by ALPN */
     bool h2c;   /* HTTP/2 with prior knowledge on http:// */
     uint64_t connect_ms, first_byte_ms, between_bytes_ms, total_ms; /* 0: none */
-    struct conf_provider_key *keys;
+    struct conf_provider_key *keys; /* at least one: a vendor that needs none gets an empty "default" */
     size_t n_keys;
     const char *const *models; /* declared names and globs; default: the vendor's */
     size_t n_models;
@@ -171,6 +181,20 @@ BF_MUST_CHECK int config_load(const char *path, const struct conf_overrides *ove
                               const struct conf_vendors *vendors, struct config **out,
                               struct error *err);
 void config_free(struct config *c); /* takes NULL; wipes the secrets */
+
+/* The value of an environment variable, or NULL. */
+typedef const char *conf_env_fn(const char *name);
+
+/* A text instead of a file, and an environment of one's own: for tests and fuzzing. */
+struct conf_source {
+    const char *name; /* for messages; NULL: zero-config, `text` is not looked at */
+    struct str text;
+    conf_env_fn *env; /* NULL: the process's */
+};
+BF_MUST_CHECK int config_load_text(const struct conf_source *source,
+                                   const struct conf_overrides *overrides,
+                                   const struct conf_vendors *vendors, struct config **out,
+                                   struct error *err);
 
 /* "host:port", "[v6]:port", ":port", "unix:/path": is it loopback (or a Unix socket)? */
 bool config_address_is_loopback(const char *address);

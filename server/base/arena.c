@@ -67,6 +67,12 @@ void arena_free(struct arena *a)
     free(a);
 }
 
+void arena_wipe(struct arena *a)
+{
+    for (struct chunk *c = a->first; c != NULL; c = c->next)
+        explicit_bzero(c->data, c->bytes);
+}
+
 void *arena_alloc(struct arena *a, size_t bytes)
 {
     size_t need;

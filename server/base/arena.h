@@ -26,6 +26,8 @@ struct arena;
 struct arena *arena_create(size_t chunk_bytes);
 void arena_free(struct arena *a); /* takes NULL */
 void arena_reset(struct arena *a);
+/* Overwrite all that is in it, for one that held secrets; then reset or free it. */
+void arena_wipe(struct arena *a);
 
 /* 16-byte aligned; never NULL. arena_zalloc gives zeroed memory. */
 void *arena_alloc(struct arena *a, size_t bytes);

@@ -1,0 +1,223 @@
+/* `models:` and `virtual_keys:`. */
+#include "conf/load.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/values.h"
+#include "server/base/crypto.h"
+
+#define WEIGHT_MAX 1000000 /* thousandths */
+#define TARGETS_MAX_OF_ONE 256
+#define VIRTUAL_KEY_MIN 16 /* shorter ones can be guessed */
+#define VIRTUAL_KEY_MAX 512
+#define HINT_TAIL 4
+#define KEY_NAME_BYTES 128 /* of a virtual key's name */
+
+static_assert(offsetof(struct conf_virtual_key, n_models) ==
+                  offsetof(struct conf_virtual_key, models) + sizeof(char **),
+              "load_set_texts");
+
+/* --- models.<name>.targets --- */
+
+static void set_target(struct load *l, const struct load_at *at, const struct load_key *key,
+                       void *object)
+{
+    struct conf_target *t = object;
+    struct str text;
+    ptrdiff_t slash;
+
+    (void)key;
+    if (!load_text(l, at, &text, NULL))
+        return;
+    slash = str_index(text, '/');
+    if (slash <= 0 || (size_t)slash + 1 == text.len || text.len > MODEL_MAX_BYTES) {
+        load_fail(l, at, "must be written provider/model, is %s",
+                  findings_quote(l->findings, text));
+        return;
+    }
+    if (str_index(text, '*') >= 0) {
+        load_fail(l, at, "must name one model, not a pattern, is %s",
+                  findings_quote(l->findings, text));
+        return;
+    }
+    t->provider = arena_cstr(l->arena, (struct str){text.p, (size_t)slash});
+    t->model = text.p + slash + 1;
+}
+
+static const struct load_key target_keys[] = {
+    {"model", "provider/model", set_target, 0, 0, 0, true},
+    {"weight", "number", load_set_weight, offsetof(struct conf_target, weight), 0, WEIGHT_MAX,
+     false},
+};
+const struct load_table table_target = {"models.<name>.targets[]", target_keys,
+                                        ARRAY_LEN(target_keys)};
+
+static void set_targets(struct load *l, const struct load_at *at, const struct load_key *key,
+                        void *object)
+{
+    struct conf_model *m = object;
+    size_t index = 0;
+
+    (void)key;
+    if (!load_is_type(l, at, NODE_SEQUENCE, "a list of targets such as [\"openai/gpt-4o\"]"))
+        return;
+    if (at->node->n == 0 || at->node->n > TARGETS_MAX_OF_ONE) {
+        load_fail(l, at, "must have between 1 and %d items, has %u", TARGETS_MAX_OF_ONE,
+                  at->node->n);
+        return;
+    }
+    m->targets = arena_zalloc(l->arena, at->node->n * sizeof(*m->targets));
+    for (const struct node *item = at->node->child; item != NULL; item = item->next) {
+        struct load_at down = {at, item, STR_NONE, index++};
+        struct conf_target t = {.weight = 1000, .origin = load_origin(l, item)};
+
+        if (item->type == NODE_MAPPING)
+            load_object(l, &down, &table_target, &t);
+        else
+            set_target(l, &down, NULL, &t);
+        if (t.provider != NULL)
+            m->targets[m->n_targets++] = t;
+    }
+}
+
+static const struct load_key model_keys[] = {
+    {"targets", "list of targets", set_targets, 0, 0, 0, true},
+};
+const struct load_table table_model = {"models.<name>", model_keys, ARRAY_LEN(model_keys)};
+
+static bool model_name_is_good(struct load *l, const struct load_at *at, struct str name)
+{
+    bool good = name.len > 0 && name.len <= MODEL_MAX_BYTES;
+
+    for (size_t i = 0; i < name.len && good; i++)
+        good = (unsigned char)name.p[i] > 0x20 && name.p[i] != 0x7f && name.p[i] != '*';
+    if (!good)
+        findings_add(l->findings, at->node->key_line,
+                     "models: a model's name has 1 to %d characters, no blanks and no *, is %s",
+                     MODEL_MAX_BYTES, findings_quote(l->findings, name));
+    return good;
+}
+
+void load_set_models(struct load *l, const struct load_at *at, const struct load_key *key,
+                     void *object)
+{
+    struct config *c = object;
+
+    (void)key;
+    if (!load_is_type(l, at, NODE_MAPPING, "a mapping of names to targets"))
+        return;
+    if (at->node->n > CONF_MODELS_MAX) {
+        load_fail(l, at, "must have at most %d members, has %u", CONF_MODELS_MAX, at->node->n);
+        return;
+    }
+    c->models = arena_zalloc(l->arena, (at->node->n + 1) * sizeof(*c->models));
+    for (const struct node *member = at->node->child; member != NULL; member = member->next) {
+        struct load_at down = load_down(at, member);
+        struct conf_model *m = &c->models[c->n_models];
+
+        if (!model_name_is_good(l, &down, member->key))
+            continue;
+        m->name = arena_cstr(l->arena, member->key);
+        m->origin = (struct conf_origin){l->findings->file, member->key_line};
+        load_object(l, &down, &table_model, m);
+        c->n_models++;
+    }
+}
+
+/* --- virtual_keys --- */
+
+static void set_key_name(struct load *l, const struct load_at *at, const struct load_key *key,
+                         void *object)
+{
+    struct str text;
+    bool good;
+
+    (void)key;
+    if (!load_text(l, at, &text, NULL))
+        return;
+    good = text.len > 0 && text.len <= KEY_NAME_BYTES;
+    for (size_t i = 0; i < text.len && good; i++)
+        good = (unsigned char)text.p[i] >= 0x20 && text.p[i] != 0x7f;
+    if (!good)
+        load_fail(l, at, "must be 1 to %d printable characters", KEY_NAME_BYTES);
+    else
+        ((struct conf_virtual_key *)object)->name = text.p;
+}
+
+/* Enough to recognise it, too little to use it. */
+static const char *hint_of(struct load *l, struct str key)
+{
+    bool is_ours = str_starts(key, STR("sk-bf-"));
+
+    return arena_printf(l->arena, "%s...%.*s", is_ours ? "sk-bf-" : "", HINT_TAIL,
+                        key.p + key.len - HINT_TAIL)
+        .p;
+}
+
+static void set_key_value(struct load *l, const struct load_at *at, const struct load_key *key,
+                          void *object)
+{
+    struct conf_virtual_key *k = object;
+    const char *source;
+    struct str text;
+
+    (void)key;
+    if (!load_text(l, at, &text, &source))
+        return;
+    if (str_starts(text, STR("sha256:"))) {
+        if (crypto_unhex(str_skip(text, 7), k->hash, SHA256_BYTES) != 0)
+            load_fail(l, at, "must have 64 hexadecimal digits behind sha256:");
+        k->hint = "";
+        return;
+    }
+    if (text.len < VIRTUAL_KEY_MIN || text.len > VIRTUAL_KEY_MAX) {
+        load_fail(l, at, "must be %d to %d characters long%s%s, has %zu", VIRTUAL_KEY_MIN,
+                  VIRTUAL_KEY_MAX, source != NULL ? " in " : "", source != NULL ? source : "",
+                  text.len);
+        return;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.p[i] <= 0x20 || (unsigned char)text.p[i] >= 0x7f) {
+            load_fail(l, at, "must be printable ASCII without blanks: it travels in a header");
+            return;
+        }
+    }
+    crypto_sha256(text, k->hash);
+    k->hint = hint_of(l, text);
+}
+
+#define VIRTUAL(member) offsetof(struct conf_virtual_key, member)
+static const struct load_key virtual_key_keys[] = {
+    {"name", "text", set_key_name, 0, 0, 0, true},
+    {"value", "secret", set_key_value, 0, 0, 0, true},
+    {"models", "list of globs", load_set_texts, VIRTUAL(models), 0, 0, false},
+    {"expires", "time", load_set_time, VIRTUAL(expires_ms), 0, 0, false},
+    {"active", "true or false", load_set_bool, VIRTUAL(active), 0, 0, false},
+};
+const struct load_table table_virtual_key = {"virtual_keys[]", virtual_key_keys,
+                                             ARRAY_LEN(virtual_key_keys)};
+
+void load_set_virtual_keys(struct load *l, const struct load_at *at, const struct load_key *key,
+                           void *object)
+{
+    struct config *c = object;
+    size_t index = 0;
+
+    (void)key;
+    if (!load_is_type(l, at, NODE_SEQUENCE, "a list of mappings with name and value"))
+        return;
+    c->keys = arena_zalloc(l->arena, ((size_t)at->node->n + 1) * sizeof(*c->keys));
+    for (const struct node *item = at->node->child; item != NULL; item = item->next) {
+        struct load_at down = {at, item, STR_NONE, index++};
+        struct conf_virtual_key *k = &c->keys[c->n_keys];
+
+        k->active = true;
+        k->origin = load_origin(l, item);
+        load_object(l, &down, &table_virtual_key, k);
+        if (k->name != NULL && k->hint != NULL)
+            c->n_keys++;
+        else
+            memset(k, 0, sizeof(*k)); /* its finding is told; the place is used again */
+    }
+}

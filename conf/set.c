@@ -1,0 +1,115 @@
+#include "conf/set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/base/alloc.h"
+#include "server/base/base.h"
+#include "server/base/crypto.h"
+
+#define SET_FIRST 16
+
+static uint64_t rotate(uint64_t v, int bits)
+{
+    return (v << bits) | (v >> (64 - bits));
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[1] = rotate(v[1], 13) ^ v[0];
+    v[0] = rotate(v[0], 32);
+    v[2] += v[3];
+    v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] += v[3];
+    v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] += v[1];
+    v[1] = rotate(v[1], 17) ^ v[2];
+    v[2] = rotate(v[2], 32);
+}
+
+/* SipHash-1-3 */
+static uint32_t hash_of(const struct set *s, struct str key)
+{
+    uint64_t v[4] = {s->seed[0] ^ 0x736f6d6570736575ull, s->seed[1] ^ 0x646f72616e646f6dull,
+                     s->seed[0] ^ 0x6c7967656e657261ull, s->seed[1] ^ 0x7465646279746573ull};
+    uint64_t word;
+
+    for (size_t at = 0;; at += 8) {
+        size_t left = key.len - at;
+
+        word = left < 8 ? (uint64_t)key.len << 56 : 0;
+        if (left > 0)
+            memcpy(&word, key.p + at, left < 8 ? left : 8);
+        v[3] ^= word;
+        sip_round(v);
+        v[0] ^= word;
+        if (left < 8)
+            break;
+    }
+    v[2] ^= 0xff;
+    for (int i = 0; i < 3; i++)
+        sip_round(v);
+    word = v[0] ^ v[1] ^ v[2] ^ v[3];
+    return (uint32_t)(word ^ (word >> 32));
+}
+
+void set_init(struct set *s, size_t expected)
+{
+    size_t cap = SET_FIRST;
+
+    while (cap < expected * 2)
+        cap *= 2;
+    s->slots = xcalloc(cap, sizeof(*s->slots));
+    s->cap = cap;
+    s->n = 0;
+    crypto_random(s->seed, sizeof(s->seed));
+}
+
+void set_fini(struct set *s)
+{
+    free(s->slots);
+    s->slots = NULL;
+}
+
+/* The slot of the key, or the free one where it belongs (line 0). */
+static struct set_slot *find_slot(struct set_slot *slots, size_t cap, struct str key, uint32_t hash)
+{
+    size_t at = hash & (cap - 1);
+
+    while (slots[at].line != 0 && !(slots[at].hash == hash && str_eq(slots[at].key, key)))
+        at = (at + 1) & (cap - 1);
+    return &slots[at];
+}
+
+static void grow(struct set *s)
+{
+    size_t cap = s->cap * 2;
+    struct set_slot *slots = xcalloc(cap, sizeof(*slots));
+
+    for (size_t i = 0; i < s->cap; i++) {
+        const struct set_slot *old = &s->slots[i];
+
+        if (old->line != 0)
+            *find_slot(slots, cap, old->key, old->hash) = *old;
+    }
+    free(s->slots);
+    s->slots = slots;
+    s->cap = cap;
+}
+
+int set_add(struct set *s, struct str key, int line)
+{
+    uint32_t hash = hash_of(s, key);
+    struct set_slot *slot;
+
+    must(line > 0);
+    if (s->n * 2 >= s->cap)
+        grow(s);
+    slot = find_slot(s->slots, s->cap, key, hash);
+    if (slot->line != 0)
+        return slot->line;
+    *slot = (struct set_slot){key, hash, line};
+    s->n++;
+    return 0;
+}
