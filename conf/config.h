@@ -80,8 +80,8 @@ struct conf_header {
 };
 
 struct conf_provider {
-    const char *name;     /* unique; no '/' in it */
-    uint32_t vendor;      /* index into conf_vendors */
+    const char *name; /* unique; no '/' in it */
+    uint32_t vendor;  /* index into conf_vendors */
     const char *vendor_name;
     const char *base_url; /* NULL: the vendor's */
     const char *proxy;    /* NULL: none */
@@ -90,7 +90,8 @@ struct conf_provider {
     bool http2; /* default true: negotiated by ALPN */
     bool h2c;   /* HTTP/2 with prior knowledge on http:// */
     uint64_t connect_ms, first_byte_ms, between_bytes_ms, total_ms; /* 0: none */
-    struct conf_provider_key *keys; /* at least one: a vendor that needs none gets an empty "default" */
+    struct conf_provider_key
+        *keys; /* at least one: a vendor that needs none gets an empty "default" */
     size_t n_keys;
     const char *const *models; /* declared names and globs; default: the vendor's */
     size_t n_models;
@@ -135,6 +136,7 @@ struct conf_limits {
     uint64_t header_ms;          /* a request's head must be there; default 10 s */
     uint64_t body_ms;            /* a request's body must be there; default 60 s */
     uint64_t idle_ms;            /* keep-alive; default 75 s */
+    struct conf_origin origin;
 };
 
 struct conf_log {
@@ -153,6 +155,7 @@ struct config {
     uint64_t drain_ms;              /* default 10 min */
     const char *user;               /* to drop root to; default "bowfin" */
     struct secret_text admin_token; /* empty: generated into the state directory */
+    struct conf_origin admin_origin;
     struct conf_limits limits;
     struct conf_log log;
     struct conf_provider *providers;

@@ -81,8 +81,7 @@ bool load_text(struct load *l, const struct load_at *at, struct str *out, const 
         return true;
     }
     if (!value_env_name(node->text, &name)) {
-        load_fail(l, at, "must be env.NAME with the name of an environment variable, is %s",
-                  findings_quote(l->findings, node->text));
+        load_fail(l, at, "must be env.NAME with the name of an environment variable");
         return false;
     }
     variable = arena_cstr(l->arena, name);

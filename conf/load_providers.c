@@ -111,11 +111,11 @@ static void set_url(struct load *l, const struct load_at *at, const struct load_
         return;
     problem = value_url_problem(text, is_proxy ? proxy_schemes : base_schemes, is_proxy);
     if (problem != NULL) {
-        /* A proxy's URL may hold a password: it is not shown. */
+        bool show = str_index(text, '@') < 0; /* a URL with a password is not shown */
+
         load_fail(l, at, "must be a URL such as %s%s%s: %s",
                   is_proxy ? "http://proxy:3128" : "https://api.example.com/v1",
-                  is_proxy ? "" : ", is ", is_proxy ? "" : findings_quote(l->findings, text),
-                  problem);
+                  show ? ", is " : "", show ? findings_quote(l->findings, text) : "", problem);
         return;
     }
     while (text.len > 0 && text.p[text.len - 1] == '/')
@@ -126,8 +126,9 @@ static void set_url(struct load *l, const struct load_at *at, const struct load_
 static bool header_is_good(struct load *l, const struct load_at *at, struct str name,
                            struct str value)
 {
-    static const char *const own[] = {"host", "content-length", "transfer-encoding", "connection",
-                                      "te", "trailer", "upgrade", "keep-alive", "expect"};
+    static const char *const own[] = {"host",  "content-length", "transfer-encoding", "connection",
+                                      "te",    "trailer",        "upgrade",           "keep-alive",
+                                      "expect"};
 
     for (size_t i = 0; i < name.len; i++) {
         unsigned char c = (unsigned char)name.p[i];

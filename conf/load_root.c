@@ -53,8 +53,9 @@ static void set_address(struct load *l, const struct load_at *at, const struct l
         return;
     problem = value_address_problem(text);
     if (problem != NULL)
-        load_fail(l, at, "must be an address such as 127.0.0.1:8080, [::]:8443, :8080 or "
-                         "unix:/run/bowfin/http.sock, is %s: %s",
+        load_fail(l, at,
+                  "must be an address such as 127.0.0.1:8080, [::]:8443, :8080 or "
+                  "unix:/run/bowfin/http.sock, is %s: %s",
                   findings_quote(l->findings, text), problem);
     else
         ((struct conf_listener *)object)->address = text.p;
@@ -116,6 +117,7 @@ void load_set_admin(struct load *l, const struct load_at *at, const struct load_
                     void *object)
 {
     (void)key;
+    ((struct config *)object)->admin_origin = load_origin(l, at->node);
     load_object(l, at, &table_admin, object);
 }
 
@@ -139,8 +141,11 @@ const struct load_table table_limits = {"limits", limits_keys, ARRAY_LEN(limits_
 void load_set_limits(struct load *l, const struct load_at *at, const struct load_key *key,
                      void *object)
 {
+    struct conf_limits *limits = &((struct config *)object)->limits;
+
     (void)key;
-    load_object(l, at, &table_limits, &((struct config *)object)->limits);
+    limits->origin = load_origin(l, at->node);
+    load_object(l, at, &table_limits, limits);
 }
 
 static void set_level(struct load *l, const struct load_at *at, const struct load_key *key,
@@ -205,9 +210,9 @@ static const struct load_key root_keys[] = {
 static const struct load_table table_root = {"", root_keys, ARRAY_LEN(root_keys)};
 
 const struct load_table *const load_tables[] = {
-    &table_root,         &table_listener, &table_tls,   &table_admin,
-    &table_provider,     &table_provider_key, &table_timeout, &table_model,
-    &table_target,       &table_virtual_key, &table_limits, &table_log,
+    &table_root,     &table_listener,     &table_tls,     &table_admin,
+    &table_provider, &table_provider_key, &table_timeout, &table_model,
+    &table_target,   &table_virtual_key,  &table_limits,  &table_log,
 };
 const size_t load_tables_n = ARRAY_LEN(load_tables);
 

@@ -22,8 +22,13 @@ static const struct unit duration_units[] = {
 };
 
 static const struct unit size_units[] = {
-    {"B", 1},           {"KB", 1000},      {"KiB", 1ull << 10}, {"MB", 1000000},
-    {"MiB", 1ull << 20}, {"GB", 1000000000}, {"GiB", 1ull << 30},
+    {"B", 1},
+    {"KB", 1000},
+    {"KiB", 1ull << 10},
+    {"MB", 1000000},
+    {"MiB", 1ull << 20},
+    {"GB", 1000000000},
+    {"GiB", 1ull << 30},
 };
 
 static bool is_digit(char c)
@@ -339,7 +344,8 @@ const char *value_address_problem(struct str text)
 
         if (text.len < 7 || text.p[5] != '/')
             return "a Unix socket's path must be absolute (unix:/run/bowfin/http.sock)";
-        return text.len - 5 < sizeof(un.sun_path) ? NULL : "a Unix socket's path is at most 107 bytes";
+        return text.len - 5 < sizeof(un.sun_path) ? NULL
+                                                  : "a Unix socket's path is at most 107 bytes";
     }
     colon = port_colon(text);
     if (colon < 0)

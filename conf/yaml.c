@@ -141,8 +141,8 @@ static int read_scalar(struct reader *r, const yaml_event_t *event, struct node 
     if (text.len > 0 && memchr(text.p, '\0', text.len) != NULL)
         return refuse(r, event->start_mark, "a text must not contain a NUL character");
     node->type = NODE_SCALAR;
-    node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-                  event->data.scalar.tag == NULL;
+    node->plain =
+        event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && event->data.scalar.tag == NULL;
     node->text = arena_str(r->arena, text);
     *out = node;
     return anchor_add(r, event->data.scalar.anchor, event, node);
@@ -342,8 +342,7 @@ int yaml_tree(struct arena *a, struct str text, struct findings *f, struct node 
 bool node_is_null(const struct node *node)
 {
     return node->type == NODE_SCALAR && node->plain &&
-           (node->text.len == 0 || str_eq(node->text, STR("~")) ||
-            str_eq(node->text, STR("null")));
+           (node->text.len == 0 || str_eq(node->text, STR("~")) || str_eq(node->text, STR("null")));
 }
 
 const char *node_type_name(const struct node *node)

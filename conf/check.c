@@ -1,0 +1,271 @@
+#include "conf/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/set.h"
+#include "server/base/buf.h"
+#include "server/base/crypto.h"
+#include "server/base/fd.h"
+
+#define PEM_MAX (1u << 20)     /* a chain of certificates, or a bundle of CAs in ca_file */
+#define PROVIDER_KEYS_ALL 8192 /* over all providers: the regions' room */
+#define TARGETS_ALL 32768      /* over all models */
+#define KEY_TEXTS_MAX 15000    /* a virtual key's name and patterns: one entry of the key table */
+#define TOKEN_MIN 16
+#define TOKEN_MAX 127
+#define NAMES_SHOWN 256 /* providers that a suggestion is sought among */
+
+/* --- files --- */
+
+/* What is wrong with a PEM file that must hold a block whose BEGIN line ends in `label`; or NULL. */
+static const char *pem_problem(const char *path, const char *label, bool *out_encrypted)
+{
+    struct buf text = BUF_INIT;
+    struct error err = ERROR_INIT;
+    struct stat st;
+    const char *problem = NULL;
+    const char *begin;
+    bool found = false;
+
+    if (stat(path, &st) != 0)
+        return strerror(errno);
+    if (!S_ISREG(st.st_mode))
+        return "not a regular file";
+    if (st.st_size > PEM_MAX)
+        return "too large for a PEM file";
+    buf_reserve(&text, (size_t)st.st_size + 2 * 65536); /* no growing: a copy would stay behind */
+    errno = 0;
+    if (fd_read_file(path, PEM_MAX, &text, &err) != 0)
+        problem = errno != 0 ? strerror(errno) : "cannot be read";
+    for (begin = text.data; problem == NULL && begin != NULL && !found;) {
+        begin = strstr(begin, "-----BEGIN ");
+        if (begin != NULL) {
+            const char *end = strstr(begin + 11, "-----");
+            size_t len = strlen(label);
+
+            found =
+                end != NULL && (size_t)(end - begin) >= len && memcmp(end - len, label, len) == 0;
+            begin += 11;
+        }
+    }
+    if (problem == NULL && !found)
+        problem = "it has no such PEM block";
+    if (out_encrypted != NULL)
+        *out_encrypted = found && (strstr(text.data, "BEGIN ENCRYPTED") != NULL ||
+                                   strstr(text.data, "Proc-Type: 4,ENCRYPTED") != NULL);
+    crypto_wipe(text.data, text.cap);
+    buf_fini(&text);
+    return problem;
+}
+
+static void check_tls(const struct conf_listener *listener, struct findings *f)
+{
+    const struct conf_tls *tls = &listener->tls;
+    const char *problem;
+    bool encrypted = false;
+
+    if (tls->certificate == NULL || tls->key == NULL)
+        return; /* no TLS, or told already */
+    problem = pem_problem(tls->certificate, "CERTIFICATE", NULL);
+    if (problem != NULL)
+        findings_add(f, listener->origin.line, "certificate %s cannot be used: %s",
+                     findings_quote(f, str_of(tls->certificate)), problem);
+    problem = pem_problem(tls->key, "PRIVATE KEY", &encrypted);
+    if (problem == NULL && encrypted)
+        problem = "it is encrypted, and nobody is there to type the passphrase";
+    if (problem != NULL)
+        findings_add(f, listener->origin.line, "private key %s cannot be used: %s",
+                     findings_quote(f, str_of(tls->key)), problem);
+    if (strncmp(listener->address, "unix:", 5) == 0)
+        findings_add(f, listener->origin.line, "a Unix socket (%s) cannot have tls",
+                     listener->address);
+}
+
+static void check_listeners(const struct config *c, struct findings *f)
+{
+    struct set seen;
+
+    set_init(&seen, c->n_listeners);
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        const struct conf_listener *listener = &c->listeners[i];
+        struct str address = str_of(listener->address);
+        int line = listener->origin.line;
+        int first;
+
+        check_tls(listener, f);
+        if (str_ends(address, STR(":0")))
+            continue; /* each gets a port of its own */
+        first = set_add(&seen, address, line > 0 ? line : 1);
+        if (first != 0 && line == 0)
+            findings_add(f, 0, "--listen %s is given twice", listener->address);
+        else if (first != 0)
+            findings_add(f, line, "duplicate listener %s, first on line %d", listener->address,
+                         first);
+    }
+    set_fini(&seen);
+}
+
+/* --- providers --- */
+
+static void check_provider_keys(const struct conf_provider *p, struct findings *f)
+{
+    struct set seen;
+
+    set_init(&seen, p->n_keys);
+    for (size_t i = 0; i < p->n_keys; i++) {
+        int line = p->keys[i].origin.line > 0 ? p->keys[i].origin.line : 1;
+        int first = set_add(&seen, str_of(p->keys[i].name), line);
+
+        if (first != 0)
+            findings_add(f, line, "duplicate key name %s in providers.%s, first on line %d",
+                         findings_quote(f, str_of(p->keys[i].name)), p->name, first);
+    }
+    set_fini(&seen);
+}
+
+static void check_provider(const struct conf_provider *p, const struct conf_vendor *vendor,
+                           struct findings *f)
+{
+    const char *problem;
+
+    if (p->vendor_name[0] == '\0')
+        return; /* its vendor is unknown, which was told */
+    if (vendor->needs_base_url && p->base_url == NULL)
+        findings_add(f, p->origin.line,
+                     "providers.%s needs base_url, because vendor %s has no address of its own",
+                     p->name, vendor->name);
+    if (p->h2c && (p->base_url == NULL || strncmp(p->base_url, "http://", 7) != 0))
+        findings_add(f, p->origin.line,
+                     "providers.%s.h2c needs a base_url that starts with http://", p->name);
+    if (p->ca_file != NULL) {
+        problem = pem_problem(p->ca_file, "CERTIFICATE", NULL);
+        if (problem != NULL)
+            findings_add(f, p->origin.line, "providers.%s.ca_file %s cannot be used: %s", p->name,
+                         findings_quote(f, str_of(p->ca_file)), problem);
+    }
+    check_provider_keys(p, f);
+}
+
+static void check_providers(const struct config *c, const struct conf_vendors *vendors,
+                            struct findings *f)
+{
+    size_t keys = 0;
+
+    for (size_t i = 0; i < c->n_providers; i++) {
+        check_provider(&c->providers[i], &vendors->items[c->providers[i].vendor], f);
+        keys += c->providers[i].n_keys;
+    }
+    if (keys > PROVIDER_KEYS_ALL)
+        findings_add(f, 0, "all providers together have %zu keys, at most %d fit", keys,
+                     PROVIDER_KEYS_ALL);
+}
+
+/* --- models --- */
+
+static void check_target(const struct config *c, const struct conf_model *m,
+                         const struct conf_target *t, struct findings *f)
+{
+    const char *names[NAMES_SHOWN];
+    size_t n = c->n_providers < NAMES_SHOWN ? c->n_providers : NAMES_SHOWN;
+    const char *nearest;
+
+    for (size_t i = 0; i < c->n_providers; i++) {
+        if (strcmp(c->providers[i].name, t->provider) == 0)
+            return;
+    }
+    for (size_t i = 0; i < n; i++)
+        names[i] = c->providers[i].name;
+    nearest = str_nearest(str_of(t->provider), names, n);
+    findings_add(f, t->origin.line, "models.%s: no provider %s for target %s/%s%s%s%s", m->name,
+                 findings_quote(f, str_of(t->provider)), t->provider, t->model,
+                 nearest != NULL ? ", did you mean \"" : "", nearest != NULL ? nearest : "",
+                 nearest != NULL ? "\"?" : "");
+}
+
+static void check_models(const struct config *c, struct findings *f)
+{
+    size_t targets = 0;
+
+    for (size_t i = 0; i < c->n_models; i++) {
+        const struct conf_model *m = &c->models[i];
+
+        targets += m->n_targets;
+        for (size_t j = 0; j < m->n_targets; j++) {
+            const struct conf_target *t = &m->targets[j];
+
+            check_target(c, m, t, f);
+            for (size_t k = 0; k < j; k++) {
+                if (strcmp(m->targets[k].provider, t->provider) == 0 &&
+                    strcmp(m->targets[k].model, t->model) == 0)
+                    findings_add(f, t->origin.line,
+                                 "models.%s: target %s/%s is there twice; use "
+                                 "weight to give it more",
+                                 m->name, t->provider, t->model);
+            }
+        }
+    }
+    if (targets > TARGETS_ALL)
+        findings_add(f, 0, "all models together have %zu targets, at most %d fit", targets,
+                     TARGETS_ALL);
+}
+
+/* --- virtual keys --- */
+
+static void check_key_size(const struct conf_virtual_key *k, struct findings *f)
+{
+    size_t bytes = strlen(k->name);
+
+    for (size_t i = 0; i < k->n_models; i++)
+        bytes += strlen(k->models[i]) + 1;
+    if (bytes > KEY_TEXTS_MAX)
+        findings_add(f, k->origin.line,
+                     "virtual key %s: its models take %zu bytes, at most %d fit; use patterns",
+                     findings_quote(f, str_of(k->name)), bytes, KEY_TEXTS_MAX);
+}
+
+static void check_virtual_keys(const struct config *c, struct findings *f)
+{
+    struct set names;
+    struct set hashes;
+
+    set_init(&names, c->n_keys);
+    set_init(&hashes, c->n_keys);
+    for (size_t i = 0; i < c->n_keys; i++) {
+        const struct conf_virtual_key *k = &c->keys[i];
+        struct str hash = {(const char *)k->hash, sizeof(k->hash)};
+        int first = set_add(&names, str_of(k->name), k->origin.line);
+
+        check_key_size(k, f);
+        if (first != 0)
+            findings_add(f, k->origin.line, "duplicate virtual key name %s, first on line %d",
+                         findings_quote(f, str_of(k->name)), first);
+        first = set_add(&hashes, hash, k->origin.line);
+        if (first != 0)
+            findings_add(f, k->origin.line,
+                         "virtual key %s has the same value as the one on line %d",
+                         findings_quote(f, str_of(k->name)), first);
+    }
+    set_fini(&names);
+    set_fini(&hashes);
+}
+
+void check_config(const struct config *c, const struct conf_vendors *vendors, struct findings *f)
+{
+    size_t token = c->admin_token.bytes.len;
+
+    check_listeners(c, f);
+    check_providers(c, vendors, f);
+    check_models(c, f);
+    check_virtual_keys(c, f);
+    if (token > 0 && (token < TOKEN_MIN || token > TOKEN_MAX))
+        findings_add(f, c->admin_origin.line,
+                     "admin.token must be %d to %d characters long, has %zu", TOKEN_MIN, TOKEN_MAX,
+                     token);
+    if (c->limits.buffered_max_bytes < c->limits.body_max_bytes)
+        findings_add(f, c->limits.origin.line,
+                     "limits.buffered_max must not be smaller than limits.body_max");
+}
