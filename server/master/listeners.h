@@ -1,0 +1,52 @@
+/*
+ * listeners - the set of sockets that workers inherit: bound once, kept over reloads.
+ *
+ * Runs in:  master.   Reads: certificates and keys.   Writes: nothing shared.
+ * A new set is prepared beside the old one; addresses that are in both keep their socket, so no
+ * connection is refused. Commit closes what only the old set had, abort what only the new one had.
+ * Does not: accept, or speak TLS.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef MASTER_LISTENERS_H
+#define MASTER_LISTENERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/config.h"
+#include "server/base/base.h"
+#include "server/base/crypto.h"
+#include "server/base/error.h"
+#include "server/inherit.h"
+
+struct passed;
+
+#define LISTENER_SPEC_MAX 256
+
+struct listeners {
+    struct inherit_listener *items;   /* heap */
+    char (*specs)[LISTENER_SPEC_MAX]; /* as written in the configuration: what is compared */
+    bool *is_kept;                    /* taken over from the set before */
+    uint32_t n;
+    uint8_t digest[SHA256_BYTES]; /* of addresses, certificates and keys: equal means no change */
+};
+
+/*
+ * Sockets for the configuration's listeners: taken from `old`, from systemd (`passed`), or bound
+ * new. Certificates are read and checked. -1: "FILE:LINE: ..."; nothing is left open, and
+ * *out_wrong_file says whether the file is to blame or the machine.
+ */
+BF_MUST_CHECK int listeners_prepare(const struct config *conf, const struct listeners *old,
+                                    struct passed *passed, struct listeners *out,
+                                    bool *out_wrong_file, struct error *err);
+/* `next` becomes *current. */
+void listeners_commit(struct listeners *current, struct listeners *next);
+void listeners_abort(struct listeners *next);
+void listeners_close(struct listeners *l); /* all of it; harmless when empty */
+void listeners_wipe(struct listeners *l); /* the private keys, in a child that must not have them */
+
+/* Only the certificates: for `bowfin -t`. Every finding is added to *err. */
+BF_MUST_CHECK int listeners_check(const struct config *conf, struct error *err);
+
+#endif
