@@ -1,0 +1,35 @@
+/*
+ * api - the routes of the management API: one table, and who may call what.
+ *
+ * Runs in:  admin.   Reads, writes: nothing shared itself.
+ * api_handle finds the route, checks access, method and query names in this order, then runs the
+ * handler, which answers now or later. Does not: know h2o.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef ADMIN_API_H
+#define ADMIN_API_H
+
+#include "server/admin/exchange.h"
+#include "server/base/str.h"
+
+#define API_PAGE_DEFAULT 100 /* rows in a page when none is asked for */
+#define API_PAGE_MAX 1000    /* a page is built in one turn of the loop: it must be short */
+
+/* `tail`: what stands in the path for "*", else empty. */
+typedef void api_fn(struct exchange *ex, struct str tail);
+
+void api_handle(struct exchange *ex);
+
+/* The handlers, by file. */
+api_fn api_page;                                          /* page.c */
+api_fn api_healthz, api_readyz;                           /* health.c */
+api_fn api_metrics;                                       /* metrics.c */
+api_fn api_status, api_reload;                            /* status.c */
+api_fn api_config;                                        /* config.c */
+api_fn api_providers, api_models, api_routes;             /* routes.c */
+api_fn api_keys_list, api_keys_get;                       /* keys.c */
+api_fn api_keys_create, api_keys_update, api_keys_delete; /* key_changes.c */
+api_fn api_usage, api_logs;                               /* journal.c */
+
+#endif

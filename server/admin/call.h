@@ -1,0 +1,30 @@
+/*
+ * call - a handler's question to the master, and the master's refusal as an answer.
+ *
+ * Runs in:  admin.   Reads, writes: nothing shared.
+ * Does not: wait.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef ADMIN_CALL_H
+#define ADMIN_CALL_H
+
+#include <stdint.h>
+
+#include "server/admin/exchange.h"
+#include "server/base/buf.h"
+#include "server/base/json.h"
+
+#define CALL_TIMEOUT_MS 10000   /* a change of one key is some milliseconds; the disk may be slow */
+#define RELOAD_TIMEOUT_MS 60000 /* a large file, and workers that finish their turn */
+
+/* The master said "ok". `reply` is valid during the call. */
+typedef void call_fn(struct exchange *ex, const struct json *reply);
+
+/*
+ * Ask; `text` is sent at once and freed. Then either `fn` runs, or the exchange ends with the
+ * master's own words (or 503, 504 when it cannot be asked or does not answer).
+ */
+void call_master(struct exchange *ex, struct buf *text, uint64_t timeout_ms, call_fn *fn);
+
+#endif

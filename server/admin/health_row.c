@@ -1,0 +1,62 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "server/admin/health_row.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "shm/sample.h"
+
+const char *health_state_name(uint32_t state)
+{
+    static const char *const names[] = {[ROUTE_HEALTHY] = "healthy",
+                                        [ROUTE_DEGRADED] = "degraded",
+                                        [ROUTE_OPEN] = "open",
+                                        [ROUTE_HALF_OPEN] = "half_open"};
+
+    return state < ARRAY_LEN(names) ? names[state] : "?";
+}
+
+/* One sentence for a human: what weighed most, and until when. */
+static void write_why(struct writer *w, const struct weight *h, uint64_t mono_ms)
+{
+    char text[160];
+    int n = 0;
+
+    if (h->state == ROUTE_HEALTHY && h->reason == 0) {
+        writer_null(w, "why");
+        return;
+    }
+    n = snprintf(text, sizeof(text), "%s, %" PRIu32 ".%02" PRIu32 " %% errors",
+                 h->reason != 0 ? sample_outcome_name(h->reason) : "slow", h->error_permyriad / 100,
+                 h->error_permyriad % 100);
+    if (h->retry_at_ms > mono_ms && n > 0 && (size_t)n < sizeof(text))
+        (void)snprintf(text + n, sizeof(text) - (size_t)n, ", next try in %" PRIu64 " ms",
+                       h->retry_at_ms - mono_ms);
+    writer_cstr(w, "why", text);
+}
+
+void health_row_write(struct writer *w, const struct region *weights, uint32_t row,
+                      uint64_t mono_ms)
+{
+    struct weight h;
+
+    if (row >= ROUTES_MAX || !weights_read(weights, row, &h)) {
+        writer_cstr(w, "state", "unknown"); /* its writer died inside the row */
+        return;
+    }
+    writer_cstr(w, "state", health_state_name(h.state));
+    writer_milli(w, "weight", (uint64_t)h.weight * 1000 / WEIGHT_FULL);
+    write_why(w, &h, mono_ms);
+    writer_milli(w, "first_byte_ms", h.first_byte_us);
+    writer_milli(w, "total_ms", h.total_us);
+    writer_milli(w, "error_percent", (uint64_t)h.error_permyriad * 10);
+    writer_u64(w, "requests_per_min", h.requests_per_min);
+    writer_u64(w, "samples", h.samples);
+    writer_u64(w, "retry_in_ms", h.retry_at_ms > mono_ms ? h.retry_at_ms - mono_ms : 0);
+    if (h.changed_ms != 0 && mono_ms >= h.changed_ms)
+        writer_u64(w, "changed_ago_ms", mono_ms - h.changed_ms);
+    else
+        writer_null(w, "changed_ago_ms");
+}

@@ -1,0 +1,25 @@
+/*
+ * health_row - a route's health in words.
+ *
+ * Runs in:  admin.   Reads: weights.   Writes: nothing.
+ * Does not: judge; the aggregator did.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef ADMIN_HEALTH_ROW_H
+#define ADMIN_HEALTH_ROW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/admin/writer.h"
+#include "shm/region.h"
+#include "shm/weights.h"
+
+const char *health_state_name(uint32_t state); /* "healthy", "degraded", "open", "half_open" */
+
+/* Members of the open object: state, weight, why, figures. */
+void health_row_write(struct writer *w, const struct region *weights, uint32_t row,
+                      uint64_t mono_ms);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * params - what a request says in its query and its JSON body, checked.
+ *
+ * Runs in:  admin.   Reads, writes: nothing shared.
+ * What is not known is refused with the nearest name: a filter with a typo must not answer with
+ * everything. Each function that can fail has then answered the exchange with a 400.
+ * Does not: know routes.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef ADMIN_PARAMS_H
+#define ADMIN_PARAMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/admin/exchange.h"
+#include "server/base/base.h"
+#include "server/base/json.h"
+
+#define PARAMS_MAX 12       /* names that one route knows */
+#define PARAM_VALUE_MAX 512 /* decoded bytes of one value */
+
+/* Every name in the query is in the NULL-terminated list, once, and can be decoded. */
+BF_MUST_CHECK bool params_check(struct exchange *ex, const char *const *known);
+/* Decoded into the arena; STR_NONE when absent. */
+struct str params_get(const struct exchange *ex, const char *name);
+BF_MUST_CHECK bool params_u64(struct exchange *ex, const char *name, uint64_t fallback,
+                              uint64_t max, uint64_t *out);
+/*
+ * A point in time as milliseconds since 1970: that number, "2026-11-22", "2026-11-22T16:45:09Z",
+ * or how long ago: "15m", "24h", "7d". Absent: `fallback`.
+ */
+BF_MUST_CHECK bool params_time(struct exchange *ex, const char *name, uint64_t fallback,
+                               uint64_t *out);
+/* 16 hex digits, not 0. */
+BF_MUST_CHECK bool params_id_parse(struct str text, uint64_t *out);
+
+enum body_kind { BODY_STRING, BODY_STRINGS, BODY_U64, BODY_BOOL };
+
+struct body_field {
+    const char *name;
+    enum body_kind kind;
+    bool required;
+};
+
+/* The body as an object with these fields and no others, of these kinds; NULL: answered. */
+BF_MUST_CHECK const struct json *params_body(struct exchange *ex, const struct body_field *fields,
+                                             size_t n);
+
+#endif

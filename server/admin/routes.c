@@ -1,0 +1,196 @@
+/*
+ * routes - GET /api/providers, /api/models and /api/routes: what is configured and how it fares.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "providers/vendor.h"
+#include "server/admin/admin.h"
+#include "server/admin/api.h"
+#include "server/admin/health_row.h"
+#include "server/admin/params.h"
+#include "server/admin/snapshot.h"
+#include "server/admin/writer.h"
+#include "server/base/clock.h"
+
+/* Cursors of these lists are positions: the lists change only with the configuration. */
+struct page {
+    uint64_t at, limit;
+};
+
+static bool page_of(struct exchange *ex, struct page *out)
+{
+    if (!params_u64(ex, "limit", API_PAGE_MAX, API_PAGE_MAX, &out->limit) ||
+        !params_u64(ex, "cursor", 0, UINT32_MAX, &out->at))
+        return false;
+    if (out->limit == 0)
+        out->limit = 1;
+    return true;
+}
+
+static void list_end(struct exchange *ex, struct writer *w, uint64_t at, uint64_t n)
+{
+    writer_array_end(w);
+    if (at < n) {
+        struct str next = arena_printf(ex->arena, "%llu", (unsigned long long)at);
+        writer_str(w, "next", next);
+    } else {
+        writer_null(w, "next");
+    }
+    writer_object_end(w);
+    exchange_json(ex, 200);
+}
+
+static const struct pub_view *view_or_refuse(struct exchange *ex)
+{
+    const struct pub_view *v = admin_view(ex->admin);
+
+    if (v == NULL)
+        exchange_error(ex, 503, "not_ready", NULL, "no configuration is published yet");
+    return v;
+}
+
+static void write_timeouts(struct writer *w, const struct pub_provider *p)
+{
+    writer_object(w, "timeouts_ms");
+    writer_u64(w, "connect", p->connect_ms);
+    writer_u64(w, "first_byte", p->first_byte_ms);
+    writer_u64(w, "between_bytes", p->between_bytes_ms);
+    writer_u64(w, "total", p->total_ms);
+    writer_object_end(w);
+}
+
+static void write_provider(struct writer *w, const struct pub_view *v, const struct pub_provider *p)
+{
+    writer_object(w, NULL);
+    writer_str(w, "name", pub_text(v, p->name));
+    writer_cstr(w, "vendor", p->vendor < vendor_count() ? vendor_get(p->vendor)->name : NULL);
+    writer_str(w, "base_url", pub_text(v, p->base_url));
+    writer_bool(w, "tls_verify", (p->flags & PUB_PROVIDER_INSECURE) == 0);
+    write_timeouts(w, p);
+    writer_list(w, "models", pub_text(v, p->models));
+    writer_array(w, "keys");
+    for (uint32_t i = 0; i < p->n_keys; i++) {
+        const struct pub_key *k = pub_key(v, p->first_key + i);
+
+        writer_object(w, NULL);
+        writer_str(w, "name", pub_text(v, k->name));
+        writer_milli(w, "weight", k->weight);
+        writer_list(w, "models", pub_text(v, k->models));
+        writer_bool(w, "has_secret", k->secret_len > 0);
+        writer_object_end(w);
+    }
+    writer_array_end(w);
+    writer_u64(w, "routes", p->n_routes);
+    writer_object_end(w);
+}
+
+void api_providers(struct exchange *ex, struct str tail)
+{
+    const struct pub_view *v = view_or_refuse(ex);
+    struct writer w = WRITER_INIT(&ex->out);
+    struct page page;
+
+    (void)tail;
+    if (v == NULL || !page_of(ex, &page))
+        return;
+    writer_object(&w, NULL);
+    writer_array(&w, "data");
+    for (; page.at < v->image->n_providers && page.limit > 0; page.at++, page.limit--)
+        write_provider(&w, v, pub_provider(v, (uint32_t)page.at));
+    list_end(ex, &w, page.at, v->image->n_providers);
+}
+
+static void write_model(struct writer *w, const struct pub_view *v, const struct pub_model *m)
+{
+    writer_object(w, NULL);
+    writer_str(w, "name", pub_text(v, m->name));
+    writer_cstr(w, "origin", (m->flags & PUB_MODEL_DECLARED) != 0 ? "provider" : "models");
+    writer_array(w, "targets");
+    for (uint32_t i = 0; i < m->n_targets; i++) {
+        const struct pub_target *t = pub_target(v, m->first_target + i);
+
+        writer_object(w, NULL);
+        writer_str(w, "provider", pub_text(v, pub_provider(v, t->provider)->name));
+        writer_str(w, "model", pub_text(v, t->model));
+        writer_milli(w, "weight", t->weight);
+        writer_object_end(w);
+    }
+    writer_array_end(w);
+    writer_object_end(w);
+}
+
+void api_models(struct exchange *ex, struct str tail)
+{
+    const struct pub_view *v = view_or_refuse(ex);
+    struct writer w = WRITER_INIT(&ex->out);
+    struct page page;
+
+    (void)tail;
+    if (v == NULL || !page_of(ex, &page))
+        return;
+    writer_object(&w, NULL);
+    writer_array(&w, "data");
+    for (; page.at < v->image->n_models && page.limit > 0; page.at++, page.limit--)
+        write_model(&w, v, pub_model(v, (uint32_t)page.at));
+    list_end(ex, &w, page.at, v->image->n_models);
+}
+
+static void write_traffic(struct writer *w, const struct snapshot_route *r)
+{
+    uint64_t n = r->attempts > 0 ? r->attempts : 1;
+
+    writer_u64(w, "in_flight", r->in_flight);
+    writer_u64(w, "attempts", r->attempts);
+    writer_u64(w, "errors", r->errors);
+    writer_u64(w, "tokens_in", r->tokens_in);
+    writer_u64(w, "tokens_out", r->tokens_out);
+    writer_milli(w, "mean_first_byte_ms", r->first_byte_us_sum / n);
+    writer_milli(w, "mean_total_ms", r->total_us_sum / n);
+}
+
+static void write_route(struct exchange *ex, struct writer *w, const struct pub_view *v,
+                        const struct pub_route *route, const struct snapshot *s)
+{
+    struct snapshot_route traffic;
+    struct str model = pub_text(v, route->model);
+
+    snapshot_route(&ex->admin->regions->live, s, route->row, &traffic);
+    writer_object(w, NULL);
+    writer_u64(w, "row", route->row);
+    writer_str(w, "provider", pub_text(v, pub_provider(v, route->provider)->name));
+    writer_str(w, "provider_key", pub_text(v, pub_key(v, route->key)->name));
+    if (model.len > 0)
+        writer_str(w, "model", model);
+    else
+        writer_null(w, "model");
+    writer_milli(w, "configured_weight", route->weight);
+    health_row_write(w, &ex->admin->regions->weights, route->row, clock_mono_ms());
+    write_traffic(w, &traffic);
+    writer_object_end(w);
+}
+
+void api_routes(struct exchange *ex, struct str tail)
+{
+    const struct pub_view *v = view_or_refuse(ex);
+    struct snapshot *s = arena_alloc(ex->arena, sizeof(*s));
+    struct str provider = params_get(ex, "provider");
+    struct writer w = WRITER_INIT(&ex->out);
+    struct page page;
+
+    (void)tail;
+    if (v == NULL || !page_of(ex, &page))
+        return;
+    snapshot_take(&ex->admin->regions->live, clock_mono_ms(), s);
+    writer_object(&w, NULL);
+    writer_array(&w, "data");
+    for (; page.at < v->image->n_routes && page.limit > 0; page.at++) {
+        const struct pub_route *route = pub_route(v, (uint32_t)page.at);
+
+        if (provider.len > 0 &&
+            !str_eq(provider, pub_text(v, pub_provider(v, route->provider)->name)))
+            continue;
+        write_route(ex, &w, v, route, s);
+        page.limit--;
+    }
+    list_end(ex, &w, page.at, v->image->n_routes);
+}
