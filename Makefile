@@ -76,6 +76,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 $(DEFS) $(WARN) $(WARN_C) $(OPT) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# The page is put into its object as it is.
+$(BUILD)/server/admin/page.o: server/admin/web/index.html
+
 $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -fno-exceptions -fno-rtti $(DEFS) $(WARN) $(OPT) $(CXXFLAGS) -MMD -MP -c $< -o $@

@@ -16,7 +16,6 @@
 #include "server/admin/http.h"
 #include "server/aggregator/query.h"
 #include "server/base/clock.h"
-#include "server/base/crypto.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
 #include "server/inherit.h"

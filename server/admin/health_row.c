@@ -8,7 +8,7 @@
 
 #include "shm/sample.h"
 
-const char *health_state_name(uint32_t state)
+const char *health_row_state_name(uint32_t state)
 {
     static const char *const names[] = {[ROUTE_HEALTHY] = "healthy",
                                         [ROUTE_DEGRADED] = "degraded",
@@ -46,7 +46,7 @@ void health_row_write(struct writer *w, const struct region *weights, uint32_t r
         writer_cstr(w, "state", "unknown"); /* its writer died inside the row */
         return;
     }
-    writer_cstr(w, "state", health_state_name(h.state));
+    writer_cstr(w, "state", health_row_state_name(h.state));
     writer_milli(w, "weight", (uint64_t)h.weight * 1000 / WEIGHT_FULL);
     write_why(w, &h, mono_ms);
     writer_milli(w, "first_byte_ms", h.first_byte_us);

@@ -16,7 +16,7 @@
 #include "shm/region.h"
 #include "shm/weights.h"
 
-const char *health_state_name(uint32_t state); /* "healthy", "degraded", "open", "half_open" */
+const char *health_row_state_name(uint32_t state); /* "healthy", "degraded", "open", "half_open" */
 
 /* Members of the open object: state, weight, why, figures. */
 void health_row_write(struct writer *w, const struct region *weights, uint32_t row,

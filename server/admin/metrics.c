@@ -226,8 +226,10 @@ static uint64_t route_value(const struct route_values *v, enum route_field field
 static void route_states(struct buf *b, const struct route_values *v)
 {
     for (uint32_t state = ROUTE_HEALTHY; state <= ROUTE_HALF_OPEN; state++) {
-        struct text_label labels[4] = {
-            v->labels[0], v->labels[1], v->labels[2], {"state", str_of(health_state_name(state))}};
+        struct text_label labels[4] = {v->labels[0],
+                                       v->labels[1],
+                                       v->labels[2],
+                                       {"state", str_of(health_row_state_name(state))}};
 
         text_sample(b, route_families[FIELD_STATE].name, labels, ARRAY_LEN(labels),
                     v->health.state == state);
