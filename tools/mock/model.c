@@ -1,0 +1,72 @@
+#include "tools/mock/model.h"
+
+#include "server/base/base.h"
+
+static const struct {
+    const char *prefix;
+    enum model_kind kind;
+    uint32_t least, most;
+} FAMILIES[] = {
+    {"lorem-", MODEL_LOREM, 0, MODEL_TOKENS_MAX},
+    {"slow-", MODEL_SLOW, 0, MODEL_DELAY_MAX_MS},
+    {"error-", MODEL_ERROR, 400, 599},
+    {"cut-", MODEL_CUT, 0, MODEL_TOKENS_MAX},
+    {"flaky-", MODEL_FLAKY, 0, 100},
+};
+
+static const struct {
+    const char *name;
+    enum model_kind kind;
+} PLAIN[] = {
+    {"echo", MODEL_ECHO}, {"hang", MODEL_HANG}, {"tool", MODEL_TOOL}, {"json", MODEL_JSON}};
+
+static const char *const LISTED[] = {"echo", "lorem-100", "lorem-200-20", "slow-1000", "error-429",
+                                     "hang", "cut-5",     "tool",         "json",      "flaky-10"};
+
+static bool parse_number(struct str text, uint32_t least, uint32_t most, uint32_t *out)
+{
+    uint64_t n;
+
+    if (!str_parse_u64(text, &n) || n < least || n > most)
+        return false;
+    *out = (uint32_t)n;
+    return true;
+}
+
+static bool parse_family(size_t family, struct str rest, struct model *out)
+{
+    struct str number;
+    struct model m = {.kind = FAMILIES[family].kind};
+
+    if (!str_next(&rest, '-', &number) ||
+        !parse_number(number, FAMILIES[family].least, FAMILIES[family].most, &m.number))
+        return false;
+    if (rest.p != NULL &&
+        (m.kind != MODEL_LOREM || !parse_number(rest, 0, MODEL_DELAY_MAX_MS, &m.gap_ms)))
+        return false;
+    *out = m;
+    return true;
+}
+
+bool model_parse(struct str name, struct model *out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(PLAIN); i++) {
+        if (str_eq(name, str_of(PLAIN[i].name))) {
+            *out = (struct model){.kind = PLAIN[i].kind};
+            return true;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(FAMILIES); i++) {
+        struct str prefix = str_of(FAMILIES[i].prefix);
+
+        if (str_starts(name, prefix))
+            return parse_family(i, str_skip(name, prefix.len), out);
+    }
+    *out = (struct model){.kind = MODEL_ECHO};
+    return true;
+}
+
+struct str model_listed(size_t i)
+{
+    return i < ARRAY_LEN(LISTED) ? str_of(LISTED[i]) : STR_NONE;
+}

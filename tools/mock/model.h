@@ -1,0 +1,53 @@
+/*
+ * model - what a model's name asks the mock to do.
+ *
+ * Runs in:  mock, tests.   Reads, writes: nothing shared.
+ *   echo                  answers the last user message; so does any name that is not in this list
+ *   lorem-N[-MS]          N tokens, MS milliseconds between them
+ *   slow-MS               echo, MS milliseconds before the first byte
+ *   error-STATUS          an error object with that status (400 to 599)
+ *   hang                  never answers
+ *   cut-N                 breaks the connection after N chunks
+ *   tool                  calls the first declared tool with arguments that obey its schema
+ *   json                  obeys the JSON schema of the response format
+ *   flaky-PERCENT         fails that share of the requests, evenly spread, and echoes the others
+ * The credential may say it too: a bearer token "error-STATUS" fails every request with it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef MOCK_MODEL_H
+#define MOCK_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/base/str.h"
+
+#define MODEL_TOKENS_MAX 100000u /* of one answer */
+#define MODEL_DELAY_MAX_MS 600000u
+
+enum model_kind {
+    MODEL_ECHO,
+    MODEL_LOREM,
+    MODEL_SLOW,
+    MODEL_ERROR,
+    MODEL_HANG,
+    MODEL_CUT,
+    MODEL_TOOL,
+    MODEL_JSON,
+    MODEL_FLAKY
+};
+
+struct model {
+    enum model_kind kind;
+    uint32_t number; /* N, MS, STATUS or PERCENT of the name */
+    uint32_t gap_ms; /* lorem: between tokens */
+};
+
+/* False when the name begins like one of the list but is not one: "lorem-", "error-9". */
+bool model_parse(struct str name, struct model *out);
+
+/* The names that GET /models lists, one after the other; empty past the last. */
+struct str model_listed(size_t i);
+
+#endif
