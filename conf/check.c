@@ -11,7 +11,8 @@
 #include "server/base/crypto.h"
 #include "server/base/fd.h"
 
-#define PEM_MAX (1u << 20)     /* a chain of certificates, or a bundle of CAs in ca_file */
+#define PEM_MAX (1u << 20) /* a chain of certificates, or a bundle of CAs in ca_file */
+#define READ_AHEAD ((size_t)128 << 10)
 #define PROVIDER_KEYS_ALL 8192 /* over all providers: the regions' room */
 #define TARGETS_ALL 32768      /* over all models */
 #define KEY_TEXTS_MAX 15000    /* a virtual key's name and patterns: one entry of the key table */
@@ -37,7 +38,7 @@ static const char *pem_problem(const char *path, const char *label, bool *out_en
         return "not a regular file";
     if (st.st_size > PEM_MAX)
         return "too large for a PEM file";
-    buf_reserve(&text, (size_t)st.st_size + 2 * 65536); /* no growing: a copy would stay behind */
+    buf_reserve(&text, (size_t)st.st_size + READ_AHEAD); /* no growing: a copy would stay behind */
     errno = 0;
     if (fd_read_file(path, PEM_MAX, &text, &err) != 0)
         problem = errno != 0 ? strerror(errno) : "cannot be read";
@@ -243,6 +244,8 @@ static void check_virtual_keys(const struct config *c, struct findings *f)
         if (first != 0)
             findings_add(f, k->origin.line, "duplicate virtual key name %s, first on line %d",
                          findings_quote(f, str_of(k->name)), first);
+        if (k->hint == NULL)
+            continue; /* its value was refused */
         first = set_add(&hashes, hash, k->origin.line);
         if (first != 0)
             findings_add(f, k->origin.line,

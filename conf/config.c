@@ -15,7 +15,7 @@
 
 #define CONFIG_CHUNK (16u << 10) /* a small file takes one or two */
 #define TREE_CHUNK (64u << 10)
-#define READ_AHEAD (2 * 65536) /* fd_read_file's step, so that the buffer never moves */
+#define READ_AHEAD ((size_t)128 << 10) /* two of fd_read_file's steps: the buffer never moves */
 
 static const char *process_env(const char *name)
 {

@@ -81,10 +81,8 @@ const char *findings_quote(struct findings *f, struct str value)
 
         text[len++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
     }
-    if (n < value.len) {
-        memcpy(text + len, "...", 3);
-        len += 3;
-    }
+    for (int i = 0; i < 3 && n < value.len; i++)
+        text[len++] = '.';
     text[len++] = '"';
     return arena_cstr(f->arena, (struct str){text, len});
 }

@@ -33,6 +33,12 @@ const char *load_path(struct load *l, const struct load_at *at)
     return path;
 }
 
+/* A mapping below its key starts at its first member; people look for the key. */
+static int node_line(const struct node *node)
+{
+    return node->type != NODE_SCALAR && node->key_line > 0 ? node->key_line : node->line;
+}
+
 void load_fail(struct load *l, const struct load_at *at, const char *fmt, ...)
 {
     char text[TEXT_LINE];
@@ -41,7 +47,7 @@ void load_fail(struct load *l, const struct load_at *at, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, args); /* cut is fine */
     va_end(args);
-    findings_add(l->findings, at->node->line, "%s %s", load_path(l, at), text);
+    findings_add(l->findings, node_line(at->node), "%s %s", load_path(l, at), text);
 }
 
 void load_must_be(struct load *l, const struct load_at *at, const char *what)

@@ -168,7 +168,8 @@ static void set_key_value(struct load *l, const struct load_at *at, const struct
     if (str_starts(text, STR("sha256:"))) {
         if (crypto_unhex(str_skip(text, 7), k->hash, SHA256_BYTES) != 0)
             load_fail(l, at, "must have 64 hexadecimal digits behind sha256:");
-        k->hint = "";
+        else
+            k->hint = "";
         return;
     }
     if (text.len < VIRTUAL_KEY_MIN || text.len > VIRTUAL_KEY_MAX) {
@@ -215,9 +216,9 @@ void load_set_virtual_keys(struct load *l, const struct load_at *at, const struc
         k->active = true;
         k->origin = load_origin(l, item);
         load_object(l, &down, &table_virtual_key, k);
-        if (k->name != NULL && k->hint != NULL)
-            c->n_keys++;
+        if (k->name != NULL)
+            c->n_keys++; /* one whose value was refused too: its name is still checked */
         else
-            memset(k, 0, sizeof(*k)); /* its finding is told; the place is used again */
+            memset(k, 0, sizeof(*k));
     }
 }

@@ -27,7 +27,11 @@ struct store;
 BF_MUST_CHECK int store_open(const char *state_dir, struct store **out, struct error *err);
 void store_close(struct store *s); /* takes NULL */
 
-/* One write transaction at a time; nothing is visible or kept before commit. `sync`: fsync it. */
+/*
+ * One write transaction at a time; nothing is visible or kept before commit. With `sync` it is on
+ * disk before the call returns; without, a power failure may undo it, but never harms what was
+ * synced. Reads outside of one see the last commit.
+ */
 BF_MUST_CHECK int store_begin(struct store *s, struct error *err);
 BF_MUST_CHECK int store_commit(struct store *s, bool sync, struct error *err);
 void store_abort(struct store *s); /* harmless when none is open */
@@ -55,7 +59,8 @@ BF_MUST_CHECK int store_each(struct store *s, enum store_table t, store_row_fn *
 
 /*
  * The stable number of an identity ("route/openai/main/gpt-4o"), below `limit`; a new identity
- * takes the lowest number not in use. Needs a write transaction.
+ * takes the lowest number not in use by others of its kind (the text up to the first slash). Needs
+ * a write transaction.
  */
 BF_MUST_CHECK int store_number(struct store *s, struct str identity, uint32_t limit, uint32_t *out,
                                struct error *err);

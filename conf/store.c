@@ -1,0 +1,485 @@
+#include "conf/store.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <lmdb.h>
+
+#include "server/base/alloc.h"
+
+#define STORE_VERSION 1
+#define STORE_MAP_BYTES (4ull << 30) /* address space; the file grows as it is used */
+#define STORE_KEY_MAX 511            /* LMDB's own bound */
+#define NUMBERS_MAX (1u << 22)       /* a bit each while numbers are given out */
+
+static const char *const table_names[STORE_TABLES] = {"file", "keys", "index", "meta"};
+
+/* Which numbers of one kind ("route/") are in use; built once in a transaction. */
+struct numbers {
+    char *kind; /* with its slash */
+    uint64_t *used;
+    uint32_t limit;
+    uint32_t low; /* no number below it is free */
+    struct numbers *next;
+};
+
+struct store {
+    char path[PATH_MAX];
+    MDB_env *env;
+    MDB_dbi dbi[STORE_TABLES];
+    MDB_txn *write; /* NULL: none open */
+    MDB_txn *read;  /* for look-ups outside of a write transaction */
+    struct numbers *numbers;
+};
+
+static int fail(const struct store *s, int rc, struct error *err)
+{
+    switch (rc) {
+    case MDB_INVALID:
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_PANIC:
+        return error_set(err,
+                         "%s/data.mdb: not a sound database (%s); restore it from a backup, or "
+                         "move the directory away to start without the keys that the API created",
+                         s->path, mdb_strerror(rc));
+    case MDB_VERSION_MISMATCH:
+        return error_set(err, "%s/data.mdb: made by another version of LMDB", s->path);
+    case MDB_MAP_FULL:
+        return error_set(err, "%s: full, at most %llu GiB fit", s->path, STORE_MAP_BYTES >> 30);
+    default:
+        return error_set(err, "%s: %s", s->path, mdb_strerror(rc));
+    }
+}
+
+static MDB_val val_of(struct str s)
+{
+    union {
+        const char *in;
+        void *out;
+    } p = {s.p}; /* LMDB takes void * and does not write to it */
+
+    return (MDB_val){s.len, p.out};
+}
+
+static struct str str_of_val(MDB_val v)
+{
+    return (struct str){v.mv_data, v.mv_size};
+}
+
+/* --- numbers in use --- */
+
+static void numbers_free(struct store *s)
+{
+    while (s->numbers != NULL) {
+        struct numbers *n = s->numbers;
+
+        s->numbers = n->next;
+        free(n->kind);
+        free(n->used);
+        free(n);
+    }
+}
+
+/* --- open and close --- */
+
+/*
+ * LMDB trusts its file: to touch a page past the file's end kills the process. A file may rightly
+ * be short of pages that were taken and given back in one transaction; one that was cut is short of
+ * pages in use. With a hole at its end both read as zeros, which LMDB calls corrupt where it needs
+ * more.
+ */
+static int pad_file(struct store *s, struct error *err)
+{
+    char file[PATH_MAX + 16];
+    MDB_envinfo info;
+    MDB_stat pages;
+    struct stat st;
+    uint64_t need;
+    int rc;
+
+    (void)snprintf(file, sizeof(file), "%s/data.mdb", s->path);
+    if ((rc = mdb_env_info(s->env, &info)) != 0 || (rc = mdb_env_stat(s->env, &pages)) != 0)
+        return fail(s, rc, err);
+    if (info.me_last_pgno >= STORE_MAP_BYTES / pages.ms_psize)
+        return fail(s, MDB_CORRUPTED, err);
+    need = (info.me_last_pgno + 1) * pages.ms_psize;
+    if (stat(file, &st) != 0 || ((uint64_t)st.st_size < need && truncate(file, (off_t)need) != 0))
+        return error_errno(err, "%s", file);
+    return 0;
+}
+
+static int check_version(struct store *s, struct error *err)
+{
+    struct str text;
+    uint64_t version;
+    int found = store_get(s, STORE_META, STR("version"), &text, err);
+    char mine[16];
+    MDB_stat st;
+
+    if (found < 0)
+        return -1;
+    if (found == 0) {
+        for (int t = 0; t < STORE_TABLES; t++) {
+            int rc = mdb_stat(s->write, s->dbi[t], &st);
+
+            if (rc != 0 || st.ms_entries > 0)
+                return fail(s, rc != 0 ? rc : MDB_CORRUPTED, err);
+        }
+        (void)snprintf(mine, sizeof(mine), "%d", STORE_VERSION);
+        return store_put(s, STORE_META, STR("version"), str_of(mine), err);
+    }
+    if (!str_parse_u64(text, &version) || version == 0)
+        return fail(s, MDB_CORRUPTED, err);
+    if (version > STORE_VERSION)
+        return error_set(err,
+                         "%s: written by a newer bowfin (store version %llu, this one knows %d); "
+                         "run that one, or move the directory away",
+                         s->path, (unsigned long long)version, STORE_VERSION);
+    return 0;
+}
+
+static int open_tables(struct store *s, struct error *err)
+{
+    if (store_begin(s, err) != 0)
+        return -1;
+    for (int t = 0; t < STORE_TABLES; t++) {
+        int rc = mdb_dbi_open(s->write, table_names[t], MDB_CREATE, &s->dbi[t]);
+
+        if (rc != 0)
+            return fail(s, rc, err);
+    }
+    if (check_version(s, err) != 0)
+        return -1;
+    return store_commit(s, false, err);
+}
+
+static int open_env(struct store *s, struct error *err)
+{
+    int rc = mdb_env_create(&s->env);
+
+    if (rc == 0)
+        rc = mdb_env_set_mapsize(s->env, STORE_MAP_BYTES);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(s->env, STORE_TABLES);
+    if (rc == 0)
+        rc = mdb_env_open(s->env, s->path, MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD, 0600);
+    if (rc == EACCES || rc == EPERM)
+        return error_set(err,
+                         "%s: %s (the state directory must belong to the user that runs bowfin)",
+                         s->path, strerror(rc));
+    if (rc != 0)
+        return fail(s, rc, err);
+    return pad_file(s, err);
+}
+
+int store_open(const char *state_dir, struct store **out, struct error *err)
+{
+    struct store *s = xcalloc(1, sizeof(*s));
+    int n = snprintf(s->path, sizeof(s->path), "%s/config", state_dir);
+    int rc = -1;
+
+    if (n < 0 || (size_t)n >= sizeof(s->path))
+        error_set(err, "%s: the path is too long", state_dir);
+    else if (mkdir(s->path, 0700) != 0 && errno != EEXIST)
+        error_errno(err, "%s", s->path);
+    else if (open_env(s, err) == 0 && open_tables(s, err) == 0)
+        rc = 0;
+    if (rc == 0)
+        *out = s;
+    else
+        store_close(s);
+    return rc;
+}
+
+void store_close(struct store *s)
+{
+    if (s == NULL)
+        return;
+    store_abort(s);
+    if (s->read != NULL)
+        mdb_txn_abort(s->read);
+    if (s->env != NULL)
+        mdb_env_close(s->env);
+    free(s);
+}
+
+/* --- transactions --- */
+
+int store_begin(struct store *s, struct error *err)
+{
+    int rc;
+
+    must(s->write == NULL);
+    if (s->read != NULL)
+        mdb_txn_abort(s->read);
+    s->read = NULL;
+    rc = mdb_txn_begin(s->env, NULL, 0, &s->write);
+    if (rc != 0) {
+        s->write = NULL;
+        return fail(s, rc, err);
+    }
+    return 0;
+}
+
+/*
+ * MDB_NOMETASYNC flushes the pages but not the one that makes them the current ones: a power
+ * failure then shows the commit before. MDB_NOSYNC would be faster and may lose everything.
+ */
+int store_commit(struct store *s, bool sync, struct error *err)
+{
+    MDB_txn *txn = s->write;
+    int rc = 0;
+
+    must(txn != NULL);
+    numbers_free(s);
+    s->write = NULL;
+    if (sync)
+        rc = mdb_env_set_flags(s->env, MDB_NOMETASYNC, 0);
+    if (rc != 0) {
+        mdb_txn_abort(txn);
+        return fail(s, rc, err);
+    }
+    rc = mdb_txn_commit(txn);
+    if (sync) {
+        int rc_sync = rc == 0 ? mdb_env_sync(s->env, 1) : 0;
+
+        (void)mdb_env_set_flags(s->env, MDB_NOMETASYNC, 1); /* the same call worked above */
+        rc = rc != 0 ? rc : rc_sync;
+    }
+    return rc == 0 ? 0 : fail(s, rc, err);
+}
+
+void store_abort(struct store *s)
+{
+    numbers_free(s);
+    if (s->write != NULL)
+        mdb_txn_abort(s->write);
+    s->write = NULL;
+}
+
+/* The open transaction, else a read one that lives until the next change. */
+static int any_txn(struct store *s, MDB_txn **out, struct error *err)
+{
+    int rc;
+
+    if (s->write != NULL) {
+        *out = s->write;
+        return 0;
+    }
+    if (s->read == NULL && (rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->read)) != 0) {
+        s->read = NULL;
+        return fail(s, rc, err);
+    }
+    *out = s->read;
+    return 0;
+}
+
+/* --- rows --- */
+
+static int check_key(const struct store *s, struct str key, struct error *err)
+{
+    if (key.len == 0 || key.len > STORE_KEY_MAX)
+        return error_set(err, "%s: a key of %zu bytes, it must have 1 to %d", s->path, key.len,
+                         STORE_KEY_MAX);
+    return 0;
+}
+
+int store_put(struct store *s, enum store_table t, struct str key, struct str value,
+              struct error *err)
+{
+    MDB_val k = val_of(key);
+    MDB_val v = val_of(value);
+    int rc;
+
+    must(s->write != NULL && t < STORE_TABLES);
+    if (check_key(s, key, err) != 0)
+        return -1;
+    rc = mdb_put(s->write, s->dbi[t], &k, &v, 0);
+    return rc == 0 ? 0 : fail(s, rc, err);
+}
+
+int store_delete(struct store *s, enum store_table t, struct str key, struct error *err)
+{
+    MDB_val k = val_of(key);
+    int rc;
+
+    must(s->write != NULL && t < STORE_TABLES);
+    if (check_key(s, key, err) != 0)
+        return -1;
+    rc = mdb_del(s->write, s->dbi[t], &k, NULL);
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : fail(s, rc, err);
+}
+
+int store_get(struct store *s, enum store_table t, struct str key, struct str *out,
+              struct error *err)
+{
+    MDB_val k = val_of(key);
+    MDB_val v;
+    MDB_txn *txn;
+    int rc;
+
+    must(t < STORE_TABLES);
+    if (check_key(s, key, err) != 0 || any_txn(s, &txn, err) != 0)
+        return -1;
+    rc = mdb_get(txn, s->dbi[t], &k, &v);
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    if (rc != 0)
+        return fail(s, rc, err);
+    *out = str_of_val(v);
+    return 1;
+}
+
+/* The rows whose keys start with `prefix`. With `drop`, those are deleted that fn refuses. */
+static int walk(struct store *s, enum store_table t, struct str prefix, store_row_fn *fn, void *ctx,
+                bool drop, struct error *err)
+{
+    MDB_cursor *cursor;
+    MDB_val k = val_of(prefix);
+    MDB_val v;
+    MDB_txn *txn;
+    int rc;
+
+    if (any_txn(s, &txn, err) != 0)
+        return -1;
+    rc = mdb_cursor_open(txn, s->dbi[t], &cursor);
+    if (rc != 0)
+        return fail(s, rc, err);
+    rc = mdb_cursor_get(cursor, &k, &v, prefix.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
+    while (rc == 0 && str_starts(str_of_val(k), prefix)) {
+        bool go_on = fn(ctx, str_of_val(k), str_of_val(v));
+
+        if (!go_on && !drop)
+            break;
+        if (!go_on)
+            rc = mdb_cursor_del(cursor, 0);
+        if (rc == 0)
+            rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : fail(s, rc, err);
+}
+
+int store_each(struct store *s, enum store_table t, store_row_fn *fn, void *ctx, struct error *err)
+{
+    must(t < STORE_TABLES);
+    return walk(s, t, STR_NONE, fn, ctx, false, err);
+}
+
+/* --- stable numbers --- */
+
+static bool decode_number(struct str value, uint32_t *out)
+{
+    if (value.len != sizeof(*out))
+        return false;
+    memcpy(out, value.p, sizeof(*out));
+    return true;
+}
+
+static bool mark_used(void *ctx, struct str key, struct str value)
+{
+    struct numbers *n = ctx;
+    uint32_t number;
+
+    (void)key;
+    if (decode_number(value, &number) && number < n->limit)
+        n->used[number / 64] |= 1ull << (number % 64);
+    return true;
+}
+
+static struct numbers *numbers_of(struct store *s, struct str kind, uint32_t limit,
+                                  struct error *err)
+{
+    struct numbers *n = s->numbers;
+
+    while (n != NULL && !(str_eq(str_of(n->kind), kind) && n->limit == limit))
+        n = n->next;
+    if (n != NULL)
+        return n;
+    n = xcalloc(1, sizeof(*n));
+    n->kind = xstrndup(kind);
+    n->used = xcalloc(limit / 64 + 1, sizeof(*n->used));
+    n->limit = limit;
+    n->next = s->numbers;
+    s->numbers = n;
+    return walk(s, STORE_INDEX, kind, mark_used, n, false, err) == 0 ? n : NULL;
+}
+
+static bool take_lowest(struct numbers *n, uint32_t *out)
+{
+    while (n->low < n->limit) {
+        uint64_t word = n->used[n->low / 64];
+
+        if (word == UINT64_MAX) {
+            n->low = (n->low / 64 + 1) * 64;
+            continue;
+        }
+        n->low = n->low / 64 * 64 + (uint32_t)__builtin_ctzll(~word);
+        if (n->low >= n->limit)
+            break;
+        n->used[n->low / 64] |= 1ull << (n->low % 64);
+        *out = n->low;
+        return true;
+    }
+    return false;
+}
+
+int store_number(struct store *s, struct str identity, uint32_t limit, uint32_t *out,
+                 struct error *err)
+{
+    ptrdiff_t slash = str_index(identity, '/');
+    struct str kind = {identity.p, slash < 0 ? identity.len : (size_t)slash + 1};
+    struct numbers *n;
+    struct str value;
+    uint32_t number;
+    int found;
+
+    must(s->write != NULL && limit > 0 && limit <= NUMBERS_MAX);
+    found = store_get(s, STORE_INDEX, identity, &value, err);
+    if (found < 0)
+        return -1;
+    if (found == 1 && decode_number(value, &number) && number < limit) {
+        *out = number;
+        return 0;
+    }
+    n = numbers_of(s, kind, limit, err);
+    if (n == NULL)
+        return -1;
+    if (!take_lowest(n, &number))
+        return error_set(err, "%s: all %u numbers of %.*s are in use", s->path, limit,
+                         STR_ARGS(kind));
+    value = (struct str){(const char *)&number, sizeof(number)};
+    if (store_put(s, STORE_INDEX, identity, value, err) != 0)
+        return -1;
+    *out = number;
+    return 0;
+}
+
+struct retire {
+    store_keep_fn *keep;
+    void *ctx;
+};
+
+static bool keep_row(void *ctx, struct str key, struct str value)
+{
+    const struct retire *r = ctx;
+
+    (void)value;
+    return r->keep(r->ctx, key);
+}
+
+int store_retire(struct store *s, struct str prefix, store_keep_fn *keep, void *ctx,
+                 struct error *err)
+{
+    struct retire retire = {keep, ctx};
+
+    must(s->write != NULL);
+    numbers_free(s); /* what it gives back counts as free from here on */
+    return walk(s, STORE_INDEX, prefix, keep_row, &retire, true, err);
+}
