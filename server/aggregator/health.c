@@ -1,0 +1,515 @@
+#include "server/aggregator/health.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/base/alloc.h"
+
+#define SAMPLE_AGE_MAX_MS 600000u /* older ones, or ones from the future, count as of now */
+#define FADED 0.01                /* what is less is nothing */
+
+struct row {
+    uint64_t identity;   /* 0: no route has this row */
+    uint32_t generation; /* in which this identity came */
+    uint32_t key, target;
+    uint64_t faded_ms; /* up to when the sums below have faded */
+    double good, bad, attempts;
+    double first_sum, first_n, total_sum, total_n; /* of good ones, microseconds */
+    uint32_t run;                                  /* faults one after the other */
+    uint32_t pauses;                               /* 429 one after the other */
+    uint32_t probes;                               /* good ones since it opened */
+    uint32_t state;                                /* enum route_state, of the row alone */
+    uint32_t reason;                               /* enum sample_outcome */
+    uint64_t state_ms;                             /* since when */
+    uint64_t open_until_ms, open_ms;               /* this back-off's end and length */
+    uint64_t retry_at_ms;                          /* Retry-After */
+    uint64_t samples;
+    bool is_dirty;
+    struct weight told;
+};
+
+struct key { /* a provider key */
+    uint64_t id;
+    uint64_t refused_ms; /* when it was refused last; 0: it is well */
+    uint64_t until_ms, backoff_ms;
+};
+
+struct target {
+    uint64_t id;
+    double best_first; /* microseconds, of the quickest sibling; 0: not known */
+};
+
+struct health {
+    struct row *rows; /* ROUTES_MAX; only touched ones take memory */
+    uint32_t *used;   /* rows that have a route */
+    size_t n_used;
+    uint32_t *dirty; /* with samples since the last tick */
+    size_t n_dirty;
+    struct key *keys; /* sorted by id */
+    size_t n_keys;
+    struct target *targets; /* sorted by id */
+    size_t n_targets;
+    bool all_are_dirty;
+};
+
+struct health *health_create(void)
+{
+    struct health *h = xcalloc(1, sizeof(*h));
+
+    h->rows = xcalloc(ROUTES_MAX, sizeof(*h->rows));
+    h->dirty = xcalloc(ROUTES_MAX, sizeof(*h->dirty));
+    h->used = xcalloc(ROUTES_MAX, sizeof(*h->used));
+    return h;
+}
+
+void health_free(struct health *h)
+{
+    if (h == NULL)
+        return;
+    free(h->rows);
+    free(h->used);
+    free(h->dirty);
+    free(h->keys);
+    free(h->targets);
+    free(h);
+}
+
+/* --- which routes there are --- */
+
+/* struct key and struct target both begin with their id. */
+static int by_id(const void *a, const void *b)
+{
+    uint64_t x;
+    uint64_t y;
+
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return x < y ? -1 : x > y;
+}
+
+/* Sorts, and keeps one of each id. Returns how many there are. */
+static size_t sort_unique(void *items, size_t n, size_t size)
+{
+    uint8_t *at = items;
+    size_t kept = 0;
+
+    qsort(items, n, size, by_id);
+    for (size_t i = 0; i < n; i++) {
+        if (kept > 0 && by_id(at + (kept - 1) * size, at + i * size) == 0)
+            continue;
+        memmove(at + kept * size, at + i * size, size);
+        kept++;
+    }
+    return kept;
+}
+
+static void take_keys(struct health *h, const struct health_route *routes, size_t n)
+{
+    struct key *keys = xcalloc(n + 1, sizeof(*keys));
+
+    for (size_t i = 0; i < n; i++)
+        keys[i].id = routes[i].key;
+    n = sort_unique(keys, n, sizeof(*keys));
+    for (size_t i = 0; i < n && h->n_keys > 0; i++) {
+        const struct key *old = bsearch(&keys[i], h->keys, h->n_keys, sizeof(*keys), by_id);
+
+        if (old != NULL)
+            keys[i] = *old;
+    }
+    free(h->keys);
+    h->keys = keys;
+    h->n_keys = n;
+}
+
+static void take_targets(struct health *h, const struct health_route *routes, size_t n)
+{
+    free(h->targets);
+    h->targets = xcalloc(n + 1, sizeof(*h->targets));
+    for (size_t i = 0; i < n; i++)
+        h->targets[i].id = routes[i].target;
+    h->n_targets = sort_unique(h->targets, n, sizeof(*h->targets));
+}
+
+static void take_row(struct health *h, uint32_t generation, const struct health_route *r)
+{
+    struct row *row = &h->rows[r->row];
+    const struct key key = {.id = r->key};
+    const struct target target = {.id = r->target};
+    const struct key *k = bsearch(&key, h->keys, h->n_keys, sizeof(key), by_id);
+    const struct target *t = bsearch(&target, h->targets, h->n_targets, sizeof(target), by_id);
+
+    must(k != NULL && t != NULL);
+    if (row->identity != r->identity) {
+        /* What was told stays: the region still says it, and the difference is told. */
+        *row = (struct row){.identity = r->identity,
+                            .generation = generation,
+                            .is_dirty = row->is_dirty,
+                            .told = row->told};
+    }
+    row->key = (uint32_t)(k - h->keys);
+    row->target = (uint32_t)(t - h->targets);
+}
+
+void health_configure(struct health *h, uint32_t generation, const struct health_route *routes,
+                      size_t n)
+{
+    bool *stays = xcalloc(ROUTES_MAX, sizeof(*stays));
+
+    take_keys(h, routes, n);
+    take_targets(h, routes, n);
+    for (size_t i = 0; i < n; i++)
+        stays[routes[i].row] = true;
+    for (size_t i = 0; i < h->n_used; i++) {
+        if (!stays[h->used[i]])
+            h->rows[h->used[i]].identity = 0;
+    }
+    h->n_used = 0;
+    for (size_t i = 0; i < n; i++) {
+        take_row(h, generation, &routes[i]);
+        if (stays[routes[i].row]) {
+            h->used[h->n_used++] = routes[i].row;
+            stays[routes[i].row] = false; /* a row that comes twice is listed once */
+        }
+    }
+    h->all_are_dirty = true;
+    free(stays);
+}
+
+void health_seed(struct health *h, uint32_t number, const struct weight *told)
+{
+    struct row *r = &h->rows[number];
+
+    must(number < ROUTES_MAX);
+    r->told = *told;
+    r->samples = told->samples;
+    if (told->reason == SAMPLE_KEY_REFUSED || told->state > ROUTE_HALF_OPEN)
+        return; /* the next attempt tells it anew */
+    r->state = told->state;
+    r->reason = told->reason;
+    r->state_ms = told->changed_ms;
+    r->retry_at_ms = told->retry_at_ms;
+    r->open_until_ms = told->retry_at_ms;
+}
+
+/* --- samples --- */
+
+static void fade(struct row *r, uint64_t at_ms)
+{
+    double factor;
+
+    if (at_ms <= r->faded_ms)
+        return;
+    if (r->attempts <= 0) {
+        r->faded_ms = at_ms;
+        return;
+    }
+    factor = exp2(-(double)(at_ms - r->faded_ms) / HEALTH_HALF_LIFE_MS);
+    r->faded_ms = at_ms;
+    r->attempts *= factor;
+    r->good *= factor;
+    r->bad *= factor;
+    r->first_sum *= factor;
+    r->first_n *= factor;
+    r->total_sum *= factor;
+    r->total_n *= factor;
+}
+
+static double bad_share(const struct row *r)
+{
+    return r->bad / (r->good + r->bad + HEALTH_PRIOR);
+}
+
+static void set_state(struct row *r, enum route_state state, uint64_t now_ms)
+{
+    if (r->state == state)
+        return;
+    r->state = state;
+    r->state_ms = now_ms;
+    r->probes = 0;
+}
+
+static void open_row(struct row *r, uint64_t now_ms)
+{
+    r->open_ms = r->open_ms == 0 ? HEALTH_OPEN_MS : min_u64(2 * r->open_ms, HEALTH_OPEN_MAX_MS);
+    r->open_until_ms = now_ms + r->open_ms;
+    set_state(r, ROUTE_OPEN, now_ms);
+}
+
+static bool is_shut(const struct row *r)
+{
+    return r->state == ROUTE_OPEN || r->state == ROUTE_HALF_OPEN;
+}
+
+/* It answered. `begun_ms`: only attempts that began after it opened say that it is back. */
+static void on_answer(struct row *r, uint64_t begun_ms, uint64_t now_ms)
+{
+    r->run = 0;
+    if (!is_shut(r) || begun_ms < r->state_ms || ++r->probes < HEALTH_PROBES)
+        return;
+    r->bad = 0; /* else the old faults would open it again at the next one */
+    r->open_ms = 0;
+    set_state(r, ROUTE_HEALTHY, now_ms);
+}
+
+static void on_good(struct health *h, struct row *r, const struct sample *s, uint64_t begun_ms,
+                    uint64_t now_ms)
+{
+    struct key *key = &h->keys[r->key];
+
+    r->good += 1;
+    r->pauses = 0;
+    r->total_sum += s->total_us;
+    r->total_n += 1;
+    if (s->first_byte_us > 0) {
+        r->first_sum += s->first_byte_us;
+        r->first_n += 1;
+    }
+    if (key->refused_ms != 0 && begun_ms > key->refused_ms) {
+        *key = (struct key){.id = key->id};
+        h->all_are_dirty = true;
+    }
+    on_answer(r, begun_ms, now_ms);
+}
+
+static void on_fault(struct row *r, const struct sample *s, uint64_t begun_ms, uint64_t now_ms)
+{
+    double seen;
+
+    r->bad += 1;
+    r->run++;
+    r->reason = s->outcome;
+    seen = r->good + r->bad;
+    if (r->state == ROUTE_HALF_OPEN && begun_ms >= r->state_ms)
+        open_row(r, now_ms);
+    else if (!is_shut(r) && (r->run >= HEALTH_OPEN_RUN ||
+                             (seen >= HEALTH_OPEN_SAMPLES && r->bad / seen > HEALTH_OPEN_SHARE)))
+        open_row(r, now_ms);
+}
+
+static void on_refused(struct health *h, struct row *r, uint64_t begun_ms, uint64_t now_ms)
+{
+    struct key *key = &h->keys[r->key];
+
+    /* What was under way when it was refused says the same again; so do last resorts. */
+    if (key->refused_ms != 0 && (begun_ms <= key->refused_ms || now_ms < key->until_ms))
+        return;
+    key->backoff_ms =
+        key->refused_ms == 0 ? HEALTH_KEY_MS : min_u64(2 * key->backoff_ms, HEALTH_KEY_MAX_MS);
+    key->refused_ms = now_ms;
+    key->until_ms = now_ms + key->backoff_ms;
+    h->all_are_dirty = true;
+}
+
+static void rest(struct row *r, const struct sample *s, uint64_t at_ms)
+{
+    uint64_t pause = min_u64((uint64_t)s->retry_after_s * 1000, HEALTH_RETRY_MAX_MS);
+
+    if (pause == 0 && s->outcome == SAMPLE_RATE_LIMITED) {
+        pause = min_u64((uint64_t)HEALTH_PAUSE_MS << r->pauses, HEALTH_PAUSE_MAX_MS);
+        if (r->pauses < 8)
+            r->pauses++;
+    }
+    r->retry_at_ms = max_u64(r->retry_at_ms, at_ms + pause);
+}
+
+static void apply(struct health *h, struct row *r, const struct sample *s, uint64_t at_ms)
+{
+    uint64_t begun_ms = at_ms - min_u64(at_ms, s->total_us / 1000);
+
+    switch ((enum sample_outcome)s->outcome) {
+    case SAMPLE_OK:
+        on_good(h, r, s, begun_ms, at_ms);
+        break;
+    case SAMPLE_CALLER_FAULT:
+        on_answer(r, begun_ms, at_ms);
+        break;
+    case SAMPLE_KEY_REFUSED:
+        on_refused(h, r, begun_ms, at_ms);
+        break;
+    case SAMPLE_RATE_LIMITED:
+        rest(r, s, at_ms);
+        break;
+    case SAMPLE_UPSTREAM_ERROR:
+    case SAMPLE_CONNECT:
+    case SAMPLE_TIMEOUT:
+    case SAMPLE_CUT:
+        if (s->retry_after_s > 0)
+            rest(r, s, at_ms);
+        on_fault(r, s, begun_ms, at_ms);
+        break;
+    case SAMPLE_CLIENT_GONE:
+    case SAMPLE_OUTCOMES:
+        break;
+    }
+}
+
+enum health_verdict health_sample(struct health *h, const struct sample *s, uint64_t now_ms)
+{
+    uint32_t age = (uint32_t)now_ms - s->sent_ms;
+    uint64_t at_ms = now_ms - (age <= SAMPLE_AGE_MAX_MS ? min_u64(age, now_ms) : 0);
+    struct row *r;
+
+    if (!sample_valid(s) || s->row >= ROUTES_MAX)
+        return HEALTH_BAD;
+    r = &h->rows[s->row];
+    /* Generations are compared as the low halves of a number that grows. */
+    if (r->identity == 0 || (int32_t)(s->generation - r->generation) < 0)
+        return HEALTH_STALE;
+    at_ms = max_u64(at_ms, r->faded_ms);
+    fade(r, at_ms);
+    r->attempts += 1;
+    r->samples++;
+    if (!r->is_dirty) {
+        r->is_dirty = true;
+        h->dirty[h->n_dirty++] = s->row;
+    }
+    apply(h, r, s, at_ms);
+    return HEALTH_TAKEN;
+}
+
+/* --- what is told --- */
+
+static uint32_t whole(double x)
+{
+    return x >= (double)UINT32_MAX ? UINT32_MAX : (uint32_t)(x + 0.5);
+}
+
+static double slow_factor(const struct health *h, const struct row *r)
+{
+    double best = h->targets[r->target].best_first;
+    double ratio;
+
+    if (best <= 0 || r->first_n < HEALTH_SLOW_SAMPLES)
+        return 1;
+    ratio = r->first_sum / r->first_n / best;
+    return ratio <= HEALTH_SLOW_RATIO ? 1 : fmax(HEALTH_SLOW_RATIO / ratio, HEALTH_SLOW_FLOOR);
+}
+
+/* Breakers whose time is up, and the line between healthy and degraded. */
+static void move_on(struct row *r, uint64_t now_ms)
+{
+    double share = bad_share(r);
+
+    if (r->retry_at_ms <= now_ms)
+        r->retry_at_ms = 0;
+    if (r->state == ROUTE_OPEN && now_ms >= r->open_until_ms)
+        set_state(r, ROUTE_HALF_OPEN, now_ms);
+    else if (r->state == ROUTE_HEALTHY && share >= HEALTH_DEGRADED_SHARE)
+        set_state(r, ROUTE_DEGRADED, now_ms);
+    else if (r->state == ROUTE_DEGRADED && share < HEALTH_HEALTHY_SHARE)
+        set_state(r, ROUTE_HEALTHY, now_ms);
+}
+
+static void judge(const struct health *h, const struct row *r, uint64_t now_ms, struct weight *w)
+{
+    const struct key *key = &h->keys[r->key];
+    double share = bad_share(r);
+    double factor = fmax((1 - share) * (1 - share), HEALTH_ERROR_FLOOR) * slow_factor(h, r);
+
+    w->state = r->state;
+    w->changed_ms = r->state_ms;
+    w->reason = r->state == ROUTE_HEALTHY ? 0 : r->reason;
+    w->retry_at_ms =
+        r->state == ROUTE_OPEN ? max_u64(r->open_until_ms, r->retry_at_ms) : r->retry_at_ms;
+    if (r->retry_at_ms != 0 && r->state == ROUTE_HEALTHY) {
+        w->state = ROUTE_DEGRADED;
+        w->reason = SAMPLE_RATE_LIMITED;
+    }
+    if (key->refused_ms != 0 && r->state != ROUTE_OPEN) {
+        w->state = now_ms < key->until_ms ? ROUTE_OPEN : ROUTE_HALF_OPEN;
+        w->reason = SAMPLE_KEY_REFUSED;
+        w->changed_ms = now_ms < key->until_ms ? key->refused_ms : key->until_ms;
+        if (now_ms < key->until_ms)
+            w->retry_at_ms = max_u64(w->retry_at_ms, key->until_ms);
+    }
+    if (w->state == ROUTE_OPEN)
+        w->weight = 0;
+    else if (w->state == ROUTE_HALF_OPEN)
+        w->weight = HEALTH_PROBE_WEIGHT;
+    else
+        w->weight = whole(factor * WEIGHT_FULL);
+    w->error_permyriad = whole(share * 10000);
+}
+
+static bool will_change(const struct health *h, const struct row *r)
+{
+    return r->attempts > 0 || r->state != ROUTE_HEALTHY || r->retry_at_ms != 0 ||
+           h->keys[r->key].refused_ms != 0;
+}
+
+/* Not memcmp: there is padding. */
+static bool is_same(const struct weight *a, const struct weight *b)
+{
+    return a->weight == b->weight && a->state == b->state && a->reason == b->reason &&
+           a->first_byte_us == b->first_byte_us && a->total_us == b->total_us &&
+           a->error_permyriad == b->error_permyriad && a->requests_per_min == b->requests_per_min &&
+           a->changed_ms == b->changed_ms && a->retry_at_ms == b->retry_at_ms &&
+           a->samples == b->samples;
+}
+
+static bool tell(struct health *h, uint32_t number, uint64_t now_ms, health_row_fn *fn, void *ctx)
+{
+    struct row *r = &h->rows[number];
+    struct weight w = {.samples = r->samples};
+    struct weight was = r->told;
+
+    fade(r, now_ms);
+    if (r->attempts < FADED)
+        r->attempts = r->good = r->bad = r->first_sum = r->first_n = r->total_sum = r->total_n = 0;
+    move_on(r, now_ms);
+    judge(h, r, now_ms, &w);
+    w.first_byte_us = r->first_n > 0 ? whole(r->first_sum / r->first_n) : 0;
+    w.total_us = r->total_n > 0 ? whole(r->total_sum / r->total_n) : 0;
+    /* a sum that fades by half in HALF_LIFE stands for HALF_LIFE / ln 2 of traffic */
+    w.requests_per_min = whole(r->attempts * 60000.0 * 0.6931471805599453 / HEALTH_HALF_LIFE_MS);
+    if (!is_same(&w, &was)) {
+        r->told = w;
+        fn(ctx, number, &was, &w);
+    }
+    return will_change(h, r);
+}
+
+static void find_best(struct health *h, uint64_t now_ms)
+{
+    for (size_t i = 0; i < h->n_targets; i++)
+        h->targets[i].best_first = 0;
+    for (size_t i = 0; i < h->n_used; i++) {
+        struct row *r = &h->rows[h->used[i]];
+        double *best = &h->targets[r->target].best_first;
+        double mean;
+
+        if (r->attempts <= 0)
+            continue;
+        fade(r, now_ms);
+        if (r->first_n < HEALTH_SLOW_SAMPLES || is_shut(r))
+            continue;
+        mean = r->first_sum / r->first_n;
+        if (*best <= 0 || mean < *best)
+            *best = mean;
+    }
+}
+
+bool health_tick(struct health *h, uint64_t now_ms, bool all, health_row_fn *fn, void *ctx)
+{
+    bool changing = false;
+
+    all = all || h->all_are_dirty;
+    if (all)
+        find_best(h, now_ms);
+    for (size_t i = 0; i < h->n_dirty; i++) {
+        struct row *r = &h->rows[h->dirty[i]];
+
+        r->is_dirty = false;
+        if (!all && r->identity != 0 && tell(h, h->dirty[i], now_ms, fn, ctx))
+            changing = true;
+    }
+    h->n_dirty = 0;
+    for (size_t i = 0; all && i < h->n_used; i++) {
+        if (tell(h, h->used[i], now_ms, fn, ctx))
+            changing = true;
+    }
+    if (all)
+        h->all_are_dirty = false;
+    return changing;
+}

@@ -1,0 +1,103 @@
+/*
+ * health - what the samples say about each route, and how much traffic it should get.
+ *
+ * Runs in:  aggregator.   Reads, writes: its own memory only; time is given by the caller.
+ * Per route: shares and means that fade with a half-life, a breaker, and how long to stay away.
+ * Whose fault an attempt's end was decides what it does:
+ *   ok                                good; ends a back-off
+ *   caller's fault                    the route answered: ends a run of failures, else nothing
+ *   client gone                       says nothing about the route
+ *   key refused                       opens all routes of this provider key for a while
+ *   rate limited                      this route rests for Retry-After, or a growing pause
+ *   upstream error, connect, timeout, cut    bad; too many open the route
+ * Does not: log, know names, decide for a request (worker/balance.c does).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AGGREGATOR_HEALTH_H
+#define AGGREGATOR_HEALTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/base/base.h"
+#include "shm/sample.h"
+#include "shm/weights.h"
+
+/* Half a minute: a fault is forgotten within minutes, one slow answer does not swing a weight. */
+#define HEALTH_HALF_LIFE_MS 30000
+/* Of this many good ones every route is thought to begin with, so that one fault out of one
+ * attempt is not a share of 100 %, and an idle route heals. */
+#define HEALTH_PRIOR 4.0
+/* Open: more than half of at least five recent attempts failed, or the last five all did. */
+#define HEALTH_OPEN_SAMPLES 5.0
+#define HEALTH_OPEN_SHARE 0.5
+#define HEALTH_OPEN_RUN 5
+/* Degraded from one in ten, healthy again below one in twenty: between them it stays what it was.
+ */
+#define HEALTH_DEGRADED_SHARE 0.10
+#define HEALTH_HEALTHY_SHARE 0.05
+/* Back-off of the breaker: doubled each time that a probe fails. */
+#define HEALTH_OPEN_MS 5000
+#define HEALTH_OPEN_MAX_MS 60000
+/* A probe's weight: one in twenty requests finds out whether it is back, three must be well. */
+#define HEALTH_PROBE_WEIGHT (WEIGHT_FULL / 20)
+#define HEALTH_PROBES 3
+/* A refused key is rarely put right within a minute. */
+#define HEALTH_KEY_MS 60000
+#define HEALTH_KEY_MAX_MS 600000
+/* 429 without Retry-After: pause, doubled with each one that follows. With it: at most an hour,
+ * so that a wrong header does not switch a route off for a day. */
+#define HEALTH_PAUSE_MS 1000
+#define HEALTH_PAUSE_MAX_MS 30000
+#define HEALTH_RETRY_MAX_MS 3600000
+/* Half as slow again as the best sibling is noise; beyond, weight falls with the ratio, to a
+ * fifth at least: slow is not broken. */
+#define HEALTH_SLOW_RATIO 1.5
+#define HEALTH_SLOW_FLOOR 0.2
+#define HEALTH_SLOW_SAMPLES 5.0
+/* A route that is degraded but not open still gets this share: it must be able to recover. */
+#define HEALTH_ERROR_FLOOR 0.05
+
+struct health_route {
+    uint32_t row;      /* < ROUTES_MAX */
+    uint64_t identity; /* hash of provider, key, model: another one means another route */
+    uint64_t key;      /* hash of provider and key */
+    uint64_t target;   /* hash of provider and model: siblings share it */
+};
+
+enum health_verdict { HEALTH_TAKEN, HEALTH_BAD, HEALTH_STALE };
+
+struct health;
+
+struct health *health_create(void);
+void health_free(struct health *h); /* takes NULL */
+
+/*
+ * The routes of a published generation. A row whose identity is as before keeps its figures, also
+ * for samples of older generations; another identity begins anew and older samples are stale.
+ */
+void health_configure(struct health *h, uint32_t generation, const struct health_route *routes,
+                      size_t n);
+
+/*
+ * What the region says of a row: told by a predecessor that died. Its breaker stays as it was; the
+ * shares begin anew. For rows of the first configuration, after it.
+ */
+void health_seed(struct health *h, uint32_t row, const struct weight *told);
+
+/* `now_ms` is monotonic; the sample's own time is used when it is sound. */
+enum health_verdict health_sample(struct health *h, const struct sample *s, uint64_t now_ms);
+
+/* Called with each row whose figures differ from what was told last. */
+typedef void health_row_fn(void *ctx, uint32_t row, const struct weight *was,
+                           const struct weight *now);
+
+/*
+ * Move breakers on and tell what changed. `all`: also rows that only faded since (else those with
+ * new samples or a time that is up). True when some row will still change by itself.
+ */
+bool health_tick(struct health *h, uint64_t now_ms, bool all, health_row_fn *fn, void *ctx);
+
+#endif
