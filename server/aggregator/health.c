@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/aggregator/figures.h"
 #include "server/base/alloc.h"
 
 #define SAMPLE_AGE_MAX_MS 600000u /* older ones, or ones from the future, count as of now */
@@ -13,19 +14,9 @@ struct row {
     uint64_t identity;   /* 0: no route has this row */
     uint32_t generation; /* in which this identity came */
     uint32_t key, target;
-    uint64_t faded_ms; /* up to when the sums below have faded */
-    double good, bad, attempts;
-    double first_sum, first_n, total_sum, total_n; /* of good ones, microseconds */
-    uint32_t run;                                  /* faults one after the other */
-    uint32_t pauses;                               /* 429 one after the other */
-    uint32_t probes;                               /* good ones since it opened */
-    uint32_t state;                                /* enum route_state, of the row alone */
-    uint32_t reason;                               /* enum sample_outcome */
-    uint64_t state_ms;                             /* since when */
-    uint64_t open_until_ms, open_ms;               /* this back-off's end and length */
-    uint64_t retry_at_ms;                          /* Retry-After */
     uint64_t samples;
     bool is_dirty;
+    struct figures figures;
     struct weight told;
 };
 
@@ -185,106 +176,25 @@ void health_seed(struct health *h, uint32_t number, const struct weight *told)
     r->samples = told->samples;
     if (told->reason == SAMPLE_KEY_REFUSED || told->state > ROUTE_HALF_OPEN)
         return; /* the next attempt tells it anew */
-    r->state = told->state;
-    r->reason = told->reason;
-    r->state_ms = told->changed_ms;
-    r->retry_at_ms = told->retry_at_ms;
-    r->open_until_ms = told->retry_at_ms;
+    r->figures.state = told->state;
+    r->figures.reason = told->reason;
+    r->figures.state_ms = told->changed_ms;
+    r->figures.retry_at_ms = told->retry_at_ms;
+    r->figures.open_until_ms = told->retry_at_ms;
 }
 
 /* --- samples --- */
-
-static void fade(struct row *r, uint64_t at_ms)
-{
-    double factor;
-
-    if (at_ms <= r->faded_ms)
-        return;
-    if (r->attempts <= 0) {
-        r->faded_ms = at_ms;
-        return;
-    }
-    factor = exp2(-(double)(at_ms - r->faded_ms) / HEALTH_HALF_LIFE_MS);
-    r->faded_ms = at_ms;
-    r->attempts *= factor;
-    r->good *= factor;
-    r->bad *= factor;
-    r->first_sum *= factor;
-    r->first_n *= factor;
-    r->total_sum *= factor;
-    r->total_n *= factor;
-}
-
-static double bad_share(const struct row *r)
-{
-    return r->bad / (r->good + r->bad + HEALTH_PRIOR);
-}
-
-static void set_state(struct row *r, enum route_state state, uint64_t now_ms)
-{
-    if (r->state == state)
-        return;
-    r->state = state;
-    r->state_ms = now_ms;
-    r->probes = 0;
-}
-
-static void open_row(struct row *r, uint64_t now_ms)
-{
-    r->open_ms = r->open_ms == 0 ? HEALTH_OPEN_MS : min_u64(2 * r->open_ms, HEALTH_OPEN_MAX_MS);
-    r->open_until_ms = now_ms + r->open_ms;
-    set_state(r, ROUTE_OPEN, now_ms);
-}
-
-static bool is_shut(const struct row *r)
-{
-    return r->state == ROUTE_OPEN || r->state == ROUTE_HALF_OPEN;
-}
-
-/* It answered. `begun_ms`: only attempts that began after it opened say that it is back. */
-static void on_answer(struct row *r, uint64_t begun_ms, uint64_t now_ms)
-{
-    r->run = 0;
-    if (!is_shut(r) || begun_ms < r->state_ms || ++r->probes < HEALTH_PROBES)
-        return;
-    r->bad = 0; /* else the old faults would open it again at the next one */
-    r->open_ms = 0;
-    set_state(r, ROUTE_HEALTHY, now_ms);
-}
 
 static void on_good(struct health *h, struct row *r, const struct sample *s, uint64_t begun_ms,
                     uint64_t now_ms)
 {
     struct key *key = &h->keys[r->key];
 
-    r->good += 1;
-    r->pauses = 0;
-    r->total_sum += s->total_us;
-    r->total_n += 1;
-    if (s->first_byte_us > 0) {
-        r->first_sum += s->first_byte_us;
-        r->first_n += 1;
-    }
     if (key->refused_ms != 0 && begun_ms > key->refused_ms) {
         *key = (struct key){.id = key->id};
         h->all_are_dirty = true;
     }
-    on_answer(r, begun_ms, now_ms);
-}
-
-static void on_fault(struct row *r, const struct sample *s, uint64_t begun_ms, uint64_t now_ms)
-{
-    double seen;
-
-    r->bad += 1;
-    r->run++;
-    r->reason = s->outcome;
-    seen = r->good + r->bad;
-    if (r->state == ROUTE_HALF_OPEN && begun_ms >= r->state_ms)
-        open_row(r, now_ms);
-    else if (!is_shut(r) && (r->run >= HEALTH_OPEN_RUN ||
-                             (seen >= HEALTH_OPEN_SAMPLES && r->bad / seen > HEALTH_OPEN_SHARE)))
-        open_row(r, now_ms);
+    figures_good(&r->figures, s, begun_ms, now_ms);
 }
 
 static void on_refused(struct health *h, struct row *r, uint64_t begun_ms, uint64_t now_ms)
@@ -301,18 +211,6 @@ static void on_refused(struct health *h, struct row *r, uint64_t begun_ms, uint6
     h->all_are_dirty = true;
 }
 
-static void rest(struct row *r, const struct sample *s, uint64_t at_ms)
-{
-    uint64_t pause = min_u64((uint64_t)s->retry_after_s * 1000, HEALTH_RETRY_MAX_MS);
-
-    if (pause == 0 && s->outcome == SAMPLE_RATE_LIMITED) {
-        pause = min_u64((uint64_t)HEALTH_PAUSE_MS << r->pauses, HEALTH_PAUSE_MAX_MS);
-        if (r->pauses < 8)
-            r->pauses++;
-    }
-    r->retry_at_ms = max_u64(r->retry_at_ms, at_ms + pause);
-}
-
 static void apply(struct health *h, struct row *r, const struct sample *s, uint64_t at_ms)
 {
     uint64_t begun_ms = at_ms - min_u64(at_ms, s->total_us / 1000);
@@ -322,21 +220,21 @@ static void apply(struct health *h, struct row *r, const struct sample *s, uint6
         on_good(h, r, s, begun_ms, at_ms);
         break;
     case SAMPLE_CALLER_FAULT:
-        on_answer(r, begun_ms, at_ms);
+        figures_answer(&r->figures, begun_ms, at_ms);
         break;
     case SAMPLE_KEY_REFUSED:
         on_refused(h, r, begun_ms, at_ms);
         break;
     case SAMPLE_RATE_LIMITED:
-        rest(r, s, at_ms);
+        figures_rest(&r->figures, s, at_ms);
         break;
     case SAMPLE_UPSTREAM_ERROR:
     case SAMPLE_CONNECT:
     case SAMPLE_TIMEOUT:
     case SAMPLE_CUT:
         if (s->retry_after_s > 0)
-            rest(r, s, at_ms);
-        on_fault(r, s, begun_ms, at_ms);
+            figures_rest(&r->figures, s, at_ms);
+        figures_fault(&r->figures, s, begun_ms, at_ms);
         break;
     case SAMPLE_CLIENT_GONE:
     case SAMPLE_OUTCOMES:
@@ -356,9 +254,9 @@ enum health_verdict health_sample(struct health *h, const struct sample *s, uint
     /* Generations are compared as the low halves of a number that grows. */
     if (r->identity == 0 || (int32_t)(s->generation - r->generation) < 0)
         return HEALTH_STALE;
-    at_ms = max_u64(at_ms, r->faded_ms);
-    fade(r, at_ms);
-    r->attempts += 1;
+    at_ms = max_u64(at_ms, r->figures.faded_ms);
+    figures_fade(&r->figures, at_ms);
+    r->figures.attempts += 1;
     r->samples++;
     if (!r->is_dirty) {
         r->is_dirty = true;
@@ -377,46 +275,33 @@ static uint32_t whole(double x)
 
 static double slow_factor(const struct health *h, const struct row *r)
 {
+    const struct figures *f = &r->figures;
     double best = h->targets[r->target].best_first;
     double ratio;
 
-    if (best <= 0 || r->first_n < HEALTH_SLOW_SAMPLES)
+    if (best <= 0 || f->first_n < HEALTH_SLOW_SAMPLES)
         return 1;
-    ratio = r->first_sum / r->first_n / best;
+    ratio = f->first_sum / f->first_n / best;
     return ratio <= HEALTH_SLOW_RATIO ? 1 : fmax(HEALTH_SLOW_RATIO / ratio, HEALTH_SLOW_FLOOR);
-}
-
-/* Breakers whose time is up, and the line between healthy and degraded. */
-static void move_on(struct row *r, uint64_t now_ms)
-{
-    double share = bad_share(r);
-
-    if (r->retry_at_ms <= now_ms)
-        r->retry_at_ms = 0;
-    if (r->state == ROUTE_OPEN && now_ms >= r->open_until_ms)
-        set_state(r, ROUTE_HALF_OPEN, now_ms);
-    else if (r->state == ROUTE_HEALTHY && share >= HEALTH_DEGRADED_SHARE)
-        set_state(r, ROUTE_DEGRADED, now_ms);
-    else if (r->state == ROUTE_DEGRADED && share < HEALTH_HEALTHY_SHARE)
-        set_state(r, ROUTE_HEALTHY, now_ms);
 }
 
 static void judge(const struct health *h, const struct row *r, uint64_t now_ms, struct weight *w)
 {
+    const struct figures *f = &r->figures;
     const struct key *key = &h->keys[r->key];
-    double share = bad_share(r);
+    double share = figures_bad_share(f);
     double factor = fmax((1 - share) * (1 - share), HEALTH_ERROR_FLOOR) * slow_factor(h, r);
 
-    w->state = r->state;
-    w->changed_ms = r->state_ms;
-    w->reason = r->state == ROUTE_HEALTHY ? 0 : r->reason;
+    w->state = f->state;
+    w->changed_ms = f->state_ms;
+    w->reason = f->state == ROUTE_HEALTHY ? 0 : f->reason;
     w->retry_at_ms =
-        r->state == ROUTE_OPEN ? max_u64(r->open_until_ms, r->retry_at_ms) : r->retry_at_ms;
-    if (r->retry_at_ms != 0 && r->state == ROUTE_HEALTHY) {
+        f->state == ROUTE_OPEN ? max_u64(f->open_until_ms, f->retry_at_ms) : f->retry_at_ms;
+    if (f->retry_at_ms != 0 && f->state == ROUTE_HEALTHY) {
         w->state = ROUTE_DEGRADED;
         w->reason = SAMPLE_RATE_LIMITED;
     }
-    if (key->refused_ms != 0 && r->state != ROUTE_OPEN) {
+    if (key->refused_ms != 0 && f->state != ROUTE_OPEN) {
         w->state = now_ms < key->until_ms ? ROUTE_OPEN : ROUTE_HALF_OPEN;
         w->reason = SAMPLE_KEY_REFUSED;
         w->changed_ms = now_ms < key->until_ms ? key->refused_ms : key->until_ms;
@@ -434,7 +319,9 @@ static void judge(const struct health *h, const struct row *r, uint64_t now_ms, 
 
 static bool will_change(const struct health *h, const struct row *r)
 {
-    return r->attempts > 0 || r->state != ROUTE_HEALTHY || r->retry_at_ms != 0 ||
+    const struct figures *f = &r->figures;
+
+    return f->attempts > 0 || f->state != ROUTE_HEALTHY || f->retry_at_ms != 0 ||
            h->keys[r->key].refused_ms != 0;
 }
 
@@ -451,18 +338,19 @@ static bool is_same(const struct weight *a, const struct weight *b)
 static bool tell(struct health *h, uint32_t number, uint64_t now_ms, health_row_fn *fn, void *ctx)
 {
     struct row *r = &h->rows[number];
+    struct figures *f = &r->figures;
     struct weight w = {.samples = r->samples};
     struct weight was = r->told;
 
-    fade(r, now_ms);
-    if (r->attempts < FADED)
-        r->attempts = r->good = r->bad = r->first_sum = r->first_n = r->total_sum = r->total_n = 0;
-    move_on(r, now_ms);
+    figures_fade(f, now_ms);
+    if (f->attempts < FADED)
+        f->attempts = f->good = f->bad = f->first_sum = f->first_n = f->total_sum = f->total_n = 0;
+    figures_move_on(f, now_ms);
     judge(h, r, now_ms, &w);
-    w.first_byte_us = r->first_n > 0 ? whole(r->first_sum / r->first_n) : 0;
-    w.total_us = r->total_n > 0 ? whole(r->total_sum / r->total_n) : 0;
+    w.first_byte_us = f->first_n > 0 ? whole(f->first_sum / f->first_n) : 0;
+    w.total_us = f->total_n > 0 ? whole(f->total_sum / f->total_n) : 0;
     /* a sum that fades by half in HALF_LIFE stands for HALF_LIFE / ln 2 of traffic */
-    w.requests_per_min = whole(r->attempts * 60000.0 * 0.6931471805599453 / HEALTH_HALF_LIFE_MS);
+    w.requests_per_min = whole(f->attempts * 60000.0 * 0.6931471805599453 / HEALTH_HALF_LIFE_MS);
     if (!is_same(&w, &was)) {
         r->told = w;
         fn(ctx, number, &was, &w);
@@ -476,15 +364,16 @@ static void find_best(struct health *h, uint64_t now_ms)
         h->targets[i].best_first = 0;
     for (size_t i = 0; i < h->n_used; i++) {
         struct row *r = &h->rows[h->used[i]];
+        struct figures *f = &r->figures;
         double *best = &h->targets[r->target].best_first;
         double mean;
 
-        if (r->attempts <= 0)
+        if (f->attempts <= 0)
             continue;
-        fade(r, now_ms);
-        if (r->first_n < HEALTH_SLOW_SAMPLES || is_shut(r))
+        figures_fade(f, now_ms);
+        if (f->first_n < HEALTH_SLOW_SAMPLES || figures_are_shut(f))
             continue;
-        mean = r->first_sum / r->first_n;
+        mean = f->first_sum / f->first_n;
         if (*best <= 0 || mean < *best)
             *best = mean;
     }

@@ -27,7 +27,8 @@
 
 #define LOG_PAGE_MAX 1000      /* rows in a page */
 #define LOG_EXAMINED_MAX 20000 /* rows looked at for a page: some 20 ms */
-#define USAGE_ROWS_MAX 10000   /* groups in an answer; more are counted in `truncated` */
+#define USAGE_ROWS_MAX 8192    /* groups in an answer; rows of more are counted in `truncated` */
+#define USAGE_EXAMINED_MAX 1000000 /* rows summed for an answer: some 300 ms */
 
 struct query;
 
@@ -57,7 +58,8 @@ struct usage_row { /* what is not grouped by is 0 or empty */
 struct usage_answer {
     struct usage_row *rows; /* days ascending, then by id and names; one row when group is 0 */
     size_t n;
-    uint64_t truncated; /* groups that did not fit */
+    uint64_t truncated; /* rows whose group did not fit */
+    bool is_partial;    /* USAGE_EXAMINED_MAX was reached: the newest days are not in it */
 };
 
 /* `group`: a sum of enum usage_group. Texts and rows are in the arena. */

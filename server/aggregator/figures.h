@@ -1,0 +1,44 @@
+/*
+ * figures - of one route: sums that fade, and a breaker.
+ *
+ * Runs in:  aggregator, below health.c.   Reads, writes: the struct it is given, nothing else.
+ * Does not: know other routes, provider keys or what is published. Constants are in health.h.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef AGGREGATOR_FIGURES_H
+#define AGGREGATOR_FIGURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/base/base.h"
+#include "shm/sample.h"
+
+struct figures {
+    uint64_t faded_ms; /* up to when the sums have faded */
+    double good, bad, attempts;
+    double first_sum, first_n, total_sum, total_n; /* of good ones, microseconds */
+    uint32_t run;                                  /* faults one after the other */
+    uint32_t pauses;                               /* 429 one after the other */
+    uint32_t probes;                               /* good ones since it opened */
+    uint32_t state;                                /* enum route_state, of the route alone */
+    uint32_t reason;                               /* enum sample_outcome */
+    uint64_t state_ms;                             /* since when */
+    uint64_t open_until_ms, open_ms;               /* this back-off's end and length */
+    uint64_t retry_at_ms;                          /* Retry-After */
+};
+
+void figures_fade(struct figures *f, uint64_t at_ms);
+double figures_bad_share(const struct figures *f); /* 0..1 */
+bool figures_are_shut(const struct figures *f);    /* open or half open */
+
+/* `begun_ms`: of the attempt; only those that began after it opened say that it is back. */
+void figures_answer(struct figures *f, uint64_t begun_ms, uint64_t now_ms);
+void figures_good(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms);
+void figures_fault(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms);
+void figures_rest(struct figures *f, const struct sample *s, uint64_t now_ms);
+/* Breakers whose time is up, and the line between healthy and degraded. */
+void figures_move_on(struct figures *f, uint64_t now_ms);
+
+#endif
