@@ -31,7 +31,7 @@
 static_assert(KEYS_MAX <= KEY_INDEX_SLOTS / 2, "an index is at most half full");
 
 #define KEY_INLINE_WORDS 5   /* short texts lie in the entry itself and cost no third cache miss */
-#define KEY_BLOB_UNIT 64     /* the smallest blob; `blob` counts in these */
+#define KEY_BLOB_UNIT 64u    /* the smallest blob; `blob` counts in these */
 #define KEY_BLOB_CLASSES 9   /* 64 bytes .. KEY_BLOB_MAX */
 #define KEY_BLOBS (1u << 25) /* units: 2 GiB of address space */
 static_assert(KEY_BLOB_UNIT << (KEY_BLOB_CLASSES - 1) == KEY_BLOB_MAX, "the largest class");
@@ -56,7 +56,7 @@ static_assert(sizeof(struct key_entry) == 128, "two lines");
 struct published_shared {
     struct region_header header;
     _Alignas(CACHE_LINE) _Atomic uint64_t generation; /* half is generation & 1; 0: none */
-    /* Which of the two index areas and how large: key_index_word() in keys_map.h. */
+    /* Which of the two index areas is in use and how large it is: key_index.h. 0: none yet. */
     _Alignas(CACHE_LINE) _Atomic uint64_t key_index;
     _Atomic uint32_t keys_high;  /* entries ever used */
     _Atomic uint32_t keys_count; /* entries in use */

@@ -114,8 +114,6 @@ struct pub_image {
 
 /* --- reading (any process) --- */
 
-struct published; /* the region's contents; cast inside published.c */
-
 /* A view of one half: valid until the caller acknowledges a newer generation. */
 struct pub_view {
     uint64_t generation; /* 0: nothing was published yet */
@@ -134,6 +132,8 @@ BF_MUST_CHECK bool published_view(const struct region *published, const struct r
 struct str pub_text(const struct pub_view *v, struct pub_text t);
 const struct pub_provider *pub_provider(const struct pub_view *v, uint32_t index);
 const struct pub_key *pub_key(const struct pub_view *v, uint32_t index);
+/* The credential, in the region: copied by who sends it, never formatted. The view has secrets. */
+struct str pub_secret(const struct pub_view *v, const struct pub_key *key);
 const struct pub_route *pub_route(const struct pub_view *v, uint32_t index);
 const struct pub_model *pub_model(const struct pub_view *v, uint32_t index);
 const struct pub_target *pub_target(const struct pub_view *v, uint32_t index);
