@@ -79,6 +79,39 @@ static inline void stat_add(struct slot *s, enum stat_id which, uint64_t n)
     atomic_store_explicit(&s->stats[which], old + n, memory_order_relaxed);
 }
 
+/* The same for a counter of a route. */
+static inline void live_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+
+    atomic_store_explicit(counter, old + n, memory_order_relaxed);
+}
+
+static inline uint32_t live_in_flight(const struct slot *s, uint32_t row)
+{
+    return atomic_load_explicit(&s->routes[row].in_flight, memory_order_relaxed);
+}
+
+/* An attempt on a route begins, and ends. */
+static inline void live_enter(struct slot *s, uint32_t row)
+{
+    atomic_store_explicit(&s->routes[row].in_flight, live_in_flight(s, row) + 1,
+                          memory_order_relaxed);
+}
+
+static inline void live_leave(struct slot *s, uint32_t row)
+{
+    atomic_store_explicit(&s->routes[row].in_flight, live_in_flight(s, row) - 1,
+                          memory_order_relaxed);
+}
+
+/* Where the worker is, for its crash text. */
+static inline void live_step(struct slot *s, uint32_t step, uint64_t request_hint)
+{
+    atomic_store_explicit(&s->step, step, memory_order_relaxed);
+    atomic_store_explicit(&s->request_hint, request_hint, memory_order_relaxed);
+}
+
 uint64_t live_stat_sum(const struct region *live, enum stat_id which); /* over all slots */
 
 #endif

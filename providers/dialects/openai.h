@@ -88,6 +88,7 @@ void openai_usage(struct str body, struct openai_usage *out);
 struct openai_event {
     bool is_usage_only; /* `choices` is empty and `usage` told: the chunk nobody but us asked for */
     bool is_done;       /* [DONE] */
+    bool is_finish;     /* a finish_reason, or the responses API's last event */
     bool is_error;      /* an error object, or the responses API's error events */
     uint64_t content_bytes; /* of text, thinking and tool arguments in it, as escaped on the wire */
 };

@@ -178,6 +178,9 @@ static void on_type(struct walk *w, size_t at, struct openai_event *out)
         w->is_responses = true;
     if (str_starts(value, STR("\"error\"")) || str_starts(value, STR("\"response.failed\"")))
         out->is_error = true;
+    if (str_starts(value, STR("\"response.completed\"")) ||
+        str_starts(value, STR("\"response.incomplete\"")))
+        out->is_finish = true;
 }
 
 static void on_key(struct walk *w, struct str key, size_t at, struct openai_event *out,
@@ -203,6 +206,9 @@ static void on_key(struct walk *w, struct str key, size_t at, struct openai_even
     } else if (str_eq(key, STR("error"))) {
         if (data.p[at] == '{' || data.p[at] == '"')
             out->is_error = true;
+    } else if (str_eq(key, STR("finish_reason"))) {
+        if (data.p[at] == '"')
+            out->is_finish = true;
     } else if (str_eq(key, STR("type"))) {
         on_type(w, at, out);
     }

@@ -4,7 +4,7 @@
  * Runs in:  worker.   Reads: published, weights (through the steps).   Writes: its own slot.
  *   auth -> parse -> admit -> guard -> cache -> route -> send -> relay -> settle
  * request_run is the only loop over the table; a step says NEXT, WAIT (a callback runs it again),
- * FAIL (fail.c answers, then settle) or RETRY (back to route, the only backward edge). Settle
+ * FAIL (settle, then fail.c answers) or RETRY (back to route, the only backward edge). Settle
  * always runs, also when the client has gone. The request lives in an arena of the worker's pool;
  * request_on_gone may come at any step: it cancels the upstream call, stops timers and settles; it
  * is idempotent. Does not: speak HTTP (http.h) or curl (upstream.h).
@@ -18,7 +18,6 @@
 #include <stdint.h>
 
 #include "providers/dialects/openai.h"
-#include "providers/sse.h"
 #include "server/base/arena.h"
 #include "server/base/str.h"
 #include "server/worker/http.h"
@@ -31,7 +30,13 @@
 struct fail;
 struct worker;
 
-enum step_result { STEP_NEXT, STEP_WAIT, STEP_FAIL, STEP_RETRY, STEP_DONE };
+enum step_result {
+    STEP_NEXT,
+    STEP_WAIT,
+    STEP_FAIL,
+    STEP_RETRY,
+    STEP_DONE /* the answer was handed over whole */
+};
 
 typedef enum step_result step_fn(struct request *r);
 
@@ -42,14 +47,22 @@ struct step {
 
 #define ATTEMPTS_MAX 8 /* hard bound over all configuration: retries never amplify an outage */
 
+/* What a name stands for, as indexes into the image of `generation` (never pointers into it). */
+struct resolved {
+    uint64_t generation; /* 0: not resolved */
+    uint32_t model;      /* pub_model, or UINT32_MAX: one provider, below */
+    uint32_t provider;   /* pub_provider */
+    struct str name;     /* the upstream's name of the model; empty: the request has none */
+};
+
 /* The route of the attempt under way: copied from the published image. */
 struct attempt {
     struct str provider, provider_key, model; /* arena */
-    struct str secret;                        /* arena; wiped when the request ends */
+    struct str secret;                        /* arena; wiped when the attempt ends */
     struct upstream_request upstream;
-    uint32_t row; /* pub_route.row; UINT32_MAX: none yet */
+    struct openai_parts parts; /* of the body */
+    uint32_t row;              /* pub_route.row; UINT32_MAX: none yet */
     uint32_t generation;
-    uint32_t auth;          /* enum vendor_auth */
     uint64_t sent_us;       /* monotonic */
     uint64_t first_byte_us; /* of its body, from sent_us; 0: none yet */
     int status;             /* of the upstream's head; 0: none yet */
@@ -57,12 +70,17 @@ struct attempt {
     bool in_flight; /* counted in the slot's route row */
 };
 
+struct relay_buffers; /* relay.c: pooled, taken when the first bytes come */
+
 struct request {
     struct worker *worker;
     struct http_exchange *ex; /* NULL once the client has gone */
     struct arena *arena;
-    uint32_t step; /* index into the table */
-    bool running;  /* inside request_run: a callback must not enter it again */
+    const struct step *steps; /* the table it goes through */
+    uint32_t step;            /* index into it */
+    uint32_t depth;           /* callbacks we are inside of: no release, no cancel until 0 */
+    bool running;             /* inside request_run: a callback must not enter it again */
+    bool gone;                /* request_on_gone came */
     bool settled;
 
     uint8_t id[16];
@@ -72,29 +90,44 @@ struct request {
 
     /* auth */
     struct virtual_key key; /* key.id 0: none was used */
+    bool admitted;          /* auth passed: it gets a usage record */
     /* parse */
     enum openai_endpoint endpoint;
     struct str tail; /* path behind /v1 */
     struct openai_request openai;
     struct str multipart_model; /* span in the body */
-    struct str asked;           /* the model as the client wrote it */
-    /* route */
+    uint64_t body_bytes;        /* of the client's request */
+    struct str asked;           /* the model as the client wrote it; empty: none */
+    /* admit, route */
+    struct resolved resolved;
+    bool allowed_by_name; /* the key may use `asked` itself, whatever stands behind it */
     uint32_t tried_rows[ATTEMPTS_MAX];
     uint32_t n_attempts;
     struct attempt attempt;
     /* send, relay */
     struct upstream_call *call; /* NULL: none under way */
-    bool answer_begun;          /* the client got a head */
-    bool answer_ended;          /* the final bytes were handed over */
-    bool upstream_done;
+    struct relay_buffers *buffers;
+    const struct http_header *headers; /* of the upstream's answer, to pass on; arena */
+    size_t n_headers;
+    int64_t content_length;      /* as the upstream said it; -1: it did not */
+    enum upstream_result result; /* when upstream_done */
+    const struct fail *broken;   /* we found the answer at fault ourselves */
+    bool is_forward;             /* to the admin process */
+    bool upstream_done;          /* on_done came */
+    bool discard;                /* this answer is not for the client: another attempt follows */
+    bool discard_over;           /* ... and we have waited long enough for its end */
+    bool is_stream;              /* the answer is an event stream */
+    bool is_json;                /* the answer may tell usage */
+    bool withhold_usage;         /* the usage chunk was our wish, not the client's */
+    bool watching;               /* events are looked at */
+    bool stream_finished, stream_error; /* what the events said */
     bool upstream_paused;
-    bool client_busy;    /* an http_send is under way */
-    bool is_stream;      /* the answer is an event stream */
-    bool withhold_usage; /* the usage chunk was our wish, not the client's */
-    struct sse sse;
-    struct buf out;          /* waiting for the client; bounded by relay_max_bytes */
-    struct buf sending;      /* handed to http_send */
-    struct buf tail_of_body; /* of a JSON answer, for its usage; bounded */
+    bool client_busy;       /* an http_send is under way */
+    bool answer_begun;      /* the client got a head */
+    bool answer_closing;    /* nothing more will be added */
+    bool answer_ended;      /* the final bytes were handed over */
+    uint64_t content_bytes; /* of streamed text, for an estimate */
+    uint64_t done_us;       /* monotonic: the upstream's end */
     /* settle */
     const struct fail *fail;
     struct str fail_detail, fail_param;
@@ -107,6 +140,9 @@ struct request {
 
 /* Run steps from r->step until one waits or the request has ended. */
 void request_run(struct request *r);
+/* Around everything that a callback does with a request: it may end inside. */
+void request_enter(struct request *r);
+void request_leave(struct request *r); /* `r` may be gone behind it */
 /* For steps: remember why, and say STEP_FAIL. Detail and param may be STR_NONE. */
 enum step_result request_fail(struct request *r, const struct fail *f, struct str detail,
                               struct str param);

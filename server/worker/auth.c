@@ -1,0 +1,75 @@
+#include "server/base/clock.h"
+#include "server/base/crypto.h"
+#include "server/worker/fail.h"
+#include "server/worker/parse.h"
+#include "server/worker/request.h"
+#include "server/worker/worker.h"
+
+#define KEY_TEXT_MAX 512 /* ours have 49 bytes; a file may give others */
+
+/* `Authorization: Bearer KEY`; other schemes carry no virtual key. */
+static struct str bearer(struct str header)
+{
+    static const struct str scheme = {"Bearer ", 7};
+
+    if (header.len < scheme.len || !str_eq_nocase((struct str){header.p, scheme.len}, scheme))
+        return STR_NONE;
+    return str_trim(str_skip(header, scheme.len));
+}
+
+/* x-bf-vk first: whoever sets it means us, while Authorization may be an SDK's filler. */
+static struct str find_key(const struct http_exchange *ex)
+{
+    static const struct str headers[] = {
+        {"x-api-key", 9},
+        {"api-key", 7},
+        {"x-goog-api-key", 14},
+    };
+    struct str key = str_trim(http_find(ex, STR("x-bf-vk")));
+
+    if (key.len > 0)
+        return key;
+    key = bearer(http_find(ex, STR("authorization")));
+    for (size_t i = 0; key.len == 0 && i < ARRAY_LEN(headers); i++)
+        key = str_trim(http_find(ex, headers[i]));
+    if (key.len == 0)
+        key = query_find(ex->query, STR("key"));
+    return key;
+}
+
+static enum step_result refuse(struct request *r, const struct fail *f, struct str detail)
+{
+    stat_add(r->worker->slot, STAT_AUTH_FAILURES, 1);
+    r->key = (struct virtual_key){.id = 0};
+    return request_fail(r, f, detail, STR_NONE);
+}
+
+enum step_result auth_step(struct request *r)
+{
+    struct worker *w = r->worker;
+    bool required = (w->view.image->flags & PUB_REQUIRE_KEY) != 0;
+    struct str key = find_key(r->ex);
+    uint8_t hash[SHA256_BYTES];
+
+    if (key.len == 0) {
+        if (required)
+            return refuse(r, &FAIL_NO_KEY, STR_NONE);
+        r->admitted = true;
+        return STEP_NEXT;
+    }
+    crypto_sha256(key, hash);
+    if (key.len > KEY_TEXT_MAX || !keys_find(&w->in->regions.published, hash, r->arena, &r->key)) {
+        r->key = (struct virtual_key){.id = 0};
+        /* Where no key is needed SDKs still send something; only what claims to be ours must be. */
+        if (required || str_starts(key, STR("sk-bf-")))
+            return refuse(r, &FAIL_BAD_KEY, STR_NONE);
+        r->admitted = true;
+        return STEP_NEXT;
+    }
+    if ((r->key.flags & KEY_ACTIVE) == 0)
+        return refuse(r, &FAIL_KEY_INACTIVE, r->key.name);
+    if (r->key.expires_ms != 0 && r->key.expires_ms <= r->begun_ms)
+        return refuse(r, &FAIL_KEY_EXPIRED, r->key.name);
+    r->admitted = true;
+    return STEP_NEXT;
+}

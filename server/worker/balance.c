@@ -1,0 +1,126 @@
+#include "server/worker/balance.h"
+
+#include "server/base/alloc.h"
+#include "server/worker/worker.h"
+#include "shm/weights.h"
+
+/* What each row read as last: stands in while its writer is inside it or has died there. */
+struct seen {
+    struct weight weight;
+    bool is_set;
+};
+
+/* Process-wide, sparse: only the pages of rows in use are ever touched. */
+static struct seen *seen_rows;
+
+static struct weight weight_of(struct worker *w, uint32_t row)
+{
+    struct seen *seen;
+
+    if (seen_rows == NULL)
+        seen_rows = xcalloc(ROUTES_MAX, sizeof(*seen_rows));
+    must(row < ROUTES_MAX);
+    seen = &seen_rows[row];
+    if (weights_read(&w->in->regions.weights, row, &seen->weight))
+        seen->is_set = true;
+    else if (!seen->is_set)
+        return (struct weight){.weight = WEIGHT_FULL, .state = ROUTE_HEALTHY};
+    return seen->weight;
+}
+
+/*
+ * The share of the draw that a row gets now; 0 when it should be left alone. An open row whose time
+ * is over counts as half-open, so that it heals also while the aggregator is dead; half-open rows
+ * take one request of each worker at a time.
+ */
+static uint64_t share_of(struct worker *w, const struct balance_item *item,
+                         const struct weight *row, uint64_t mono_ms)
+{
+    uint64_t published = row->weight > WEIGHT_FULL ? WEIGHT_FULL : row->weight;
+
+    if (row->retry_at_ms > mono_ms)
+        return 0;
+    if (row->state == ROUTE_OPEN || row->state == ROUTE_HALF_OPEN) {
+        if (row->state == ROUTE_OPEN && row->retry_at_ms == 0)
+            return 0;
+        if (live_in_flight(w->slot, item->row) > 0)
+            return 0;
+        published = max_u64(published, WEIGHT_FULL / 20);
+    }
+    return item->weight * published;
+}
+
+/* Lower is better: closed before open, then whoever may be asked first, then fewer errors. */
+static bool is_less_bad(const struct weight *a, const struct weight *b)
+{
+    bool a_open = a->state == ROUTE_OPEN;
+    bool b_open = b->state == ROUTE_OPEN;
+
+    if (a_open != b_open)
+        return b_open;
+    if (a->retry_at_ms != b->retry_at_ms)
+        return a->retry_at_ms < b->retry_at_ms;
+    return a->error_permyriad < b->error_permyriad;
+}
+
+/* Nothing has a share: a healthy row of weight 0, else the least bad one. */
+static size_t choose_rest(const struct balance_item *items, const struct weight *rows, size_t n,
+                          uint64_t mono_ms)
+{
+    size_t best = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].weight == 0 && rows[i].state <= ROUTE_DEGRADED &&
+            rows[i].retry_at_ms <= mono_ms)
+            return i;
+    }
+    for (size_t i = 1; i < n; i++) {
+        if (is_less_bad(&rows[i], &rows[best]))
+            best = i;
+    }
+    return best;
+}
+
+static size_t draw(struct worker *w, const uint64_t *shares, size_t n, uint64_t total)
+{
+    uint64_t at = worker_random(w) % total;
+
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (at < shares[i])
+            return i;
+        at -= shares[i];
+    }
+    return n - 1;
+}
+
+size_t balance_choose(struct worker *w, const struct balance_item *items, size_t n,
+                      uint64_t mono_ms)
+{
+    struct weight rows[BALANCE_MAX];
+    uint64_t shares[BALANCE_MAX];
+    uint64_t total = 0;
+    size_t a;
+    size_t b;
+
+    must(n > 0 && n <= BALANCE_MAX);
+    if (n == 1)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        rows[i] = weight_of(w, items[i].row);
+        shares[i] = share_of(w, &items[i], &rows[i], mono_ms);
+        total += shares[i];
+    }
+    if (total == 0)
+        return choose_rest(items, rows, n, mono_ms);
+    a = draw(w, shares, n, total);
+    while (shares[a] == 0) /* the last one may have none */
+        a--;
+    b = draw(w, shares, n, total);
+    if (shares[b] == 0)
+        return a;
+    /* in flight / share; equal ones keep the first draw, so that idle routes get their shares */
+    return live_in_flight(w->slot, items[b].row) * shares[a] <
+                   live_in_flight(w->slot, items[a].row) * shares[b]
+               ? b
+               : a;
+}

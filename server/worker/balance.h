@@ -1,0 +1,34 @@
+/*
+ * balance - pick one route among those that may serve a request.
+ *
+ * Runs in:  worker.   Reads: weights (seqlock), its own in-flight counts.   Writes: nothing shared.
+ * Two draws weighted by configured x published weight, and of the two the one with less in flight
+ * for its weight. Routes that are open, or were told to wait, are left out; if nothing else is left
+ * the least bad one is tried: a wrong breaker must not turn into an outage. A row that cannot be
+ * read consistently counts as last seen. Does not: resolve names, retry, know providers.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_BALANCE_H
+#define WORKER_BALANCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/base/base.h"
+
+struct worker;
+
+#define BALANCE_MAX                                                                                \
+    128 /* routes weighed for one request; more are cut off by whoever gathers them */
+
+struct balance_item {
+    uint32_t row;    /* pub_route.row */
+    uint64_t weight; /* configured; 0: only when nothing else is left */
+};
+
+/* The index of the chosen one; n must be 1 .. BALANCE_MAX. */
+size_t balance_choose(struct worker *w, const struct balance_item *items, size_t n,
+                      uint64_t mono_ms);
+
+#endif

@@ -1,0 +1,113 @@
+#include "server/worker/fail.h"
+
+#include "server/worker/answer.h"
+#include "server/worker/relay.h"
+#include "server/worker/request.h"
+
+#define INVALID "invalid_request_error"
+#define AUTH "authentication_error"
+#define PERMISSION "permission_error"
+#define UPSTREAM "upstream_error"
+#define SERVER "server_error"
+
+const struct fail FAIL_NOT_JSON = {"not_json", 400, INVALID,
+                                   "the request body must be one JSON object", false};
+const struct fail FAIL_NO_MODEL = {
+    "no_model", 400, INVALID,
+    "the request needs a \"model\", for instance \"openai/gpt-4o-mini\"; GET /v1/models lists some",
+    false};
+const struct fail FAIL_BAD_MODEL = {
+    "bad_model", 400, INVALID,
+    "\"model\" must be a string of 1 to 512 bytes without control characters", false};
+const struct fail FAIL_UNKNOWN_PROVIDER = {"unknown_provider", 404, INVALID,
+                                           "no such provider is configured here", false};
+const struct fail FAIL_UNKNOWN_MODEL = {
+    "unknown_model", 404, INVALID,
+    "no provider here has this model: use a name of GET /v1/models, or provider/model", false};
+const struct fail FAIL_MODEL_NOT_ALLOWED = {"model_not_allowed", 403, PERMISSION,
+                                            "this virtual key may not use this model", false};
+const struct fail FAIL_NO_KEY = {
+    "no_key", 401, AUTH,
+    "a virtual key is needed: send it as \"Authorization: Bearer sk-bf-...\" (or x-api-key, "
+    "api-key, x-goog-api-key, x-bf-vk)",
+    false};
+const struct fail FAIL_BAD_KEY = {
+    "bad_key", 401, AUTH,
+    "there is no such virtual key: check that it was copied whole and was not revoked", false};
+const struct fail FAIL_KEY_EXPIRED = {"key_expired", 401, AUTH,
+                                      "this virtual key has expired: ask for a new one", false};
+const struct fail FAIL_KEY_INACTIVE = {"key_inactive", 401, AUTH,
+                                       "this virtual key is switched off", false};
+const struct fail FAIL_BAD_PATH = {
+    "bad_path", 404, INVALID, "no such path: the API is under /v1 (also /, /openai and /openai/v1)",
+    false};
+const struct fail FAIL_BAD_METHOD = {"bad_method", 405, INVALID,
+                                     "this path does not take this method; it takes", false};
+const struct fail FAIL_BODY_TOO_LARGE = {"body_too_large", 413, INVALID,
+                                         "the request body is larger than limits.body allows here",
+                                         false};
+const struct fail FAIL_BAD_MULTIPART = {
+    "bad_multipart", 400, INVALID,
+    "the body must be multipart/form-data as its boundary says, with one \"model\" field at most",
+    false};
+const struct fail FAIL_NO_UPSTREAM_KEY = {"no_upstream_key", 503, UPSTREAM,
+                                          "no provider key can serve this request", false};
+const struct fail FAIL_UPSTREAM_CONNECT = {"upstream_connect", 502, UPSTREAM,
+                                           "the provider could not be reached", true};
+const struct fail FAIL_UPSTREAM_TLS = {
+    "upstream_tls", 502, UPSTREAM, "no trusted TLS connection to the provider could be made", true};
+const struct fail FAIL_UPSTREAM_TIMEOUT = {"upstream_timeout", 504, UPSTREAM,
+                                           "the provider did not answer in time", true};
+const struct fail FAIL_UPSTREAM_SILENT = {
+    "upstream_silent", 504, UPSTREAM, "the provider went silent in the middle of its answer", true};
+const struct fail FAIL_UPSTREAM_CUT = {"upstream_cut", 502, UPSTREAM,
+                                       "the provider broke its answer off", true};
+const struct fail FAIL_UPSTREAM_NONSENSE = {"upstream_nonsense", 502, UPSTREAM,
+                                            "the provider's answer could not be understood", true};
+const struct fail FAIL_ADMIN_DOWN = {
+    "admin_down", 503, SERVER, "the management process is not there; it is being restarted", true};
+const struct fail FAIL_NOT_READY = {
+    "not_ready", 503, SERVER, "the gateway has no configuration yet; try again in a second", true};
+const struct fail FAIL_OVERLOADED = {
+    "overloaded", 503, SERVER, "the gateway holds as much as it may; try again in a second", true};
+const struct fail FAIL_FORBIDDEN = {"forbidden", 403, PERMISSION, "this is not allowed", false};
+
+static struct str whole_text(struct request *r, const struct fail *f, struct str detail)
+{
+    if (detail.len == 0)
+        return str_of(f->text);
+    return arena_concat(r->arena, (struct str[]){str_of(f->text), STR(": "), detail}, 3);
+}
+
+static void answer_whole(struct request *r, const struct fail *f, struct str detail,
+                         struct str param)
+{
+    struct http_header headers[3];
+    size_t n = 0;
+
+    headers[n++] = (struct http_header){STR("x-bf-error"), str_of(f->name)};
+    if (r->n_attempts > 0)
+        headers[n++] =
+            (struct http_header){STR("x-bf-attempts"), arena_printf(r->arena, "%u", r->n_attempts)};
+    if (f == &FAIL_BAD_METHOD)
+        headers[n++] = (struct http_header){STR("allow"), detail};
+    else if (f->status == 401)
+        headers[n++] = (struct http_header){STR("www-authenticate"), STR("Bearer")};
+    else if (f->status == 503)
+        headers[n++] = (struct http_header){STR("retry-after"), STR("1")};
+    answer_json(r, f->status,
+                openai_error(r->arena, whole_text(r, f, detail), f->type, f->name, param), headers,
+                n);
+}
+
+void fail_answer(struct request *r, const struct fail *f, struct str detail, struct str param)
+{
+    if (r->ex == NULL || r->answer_closing)
+        return;
+    if (!r->answer_begun)
+        answer_whole(r, f, detail, param);
+    else if (r->is_stream)
+        relay_break(r, openai_error_event(r->arena, whole_text(r, f, detail), f->type, f->name));
+    else
+        relay_abort(r);
+}

@@ -1,0 +1,93 @@
+#include "server/worker/forward.h"
+
+#include "server/worker/send.h"
+#include "server/worker/worker.h"
+
+#define HEADERS_MAX 128
+#define CONNECT_MS 2000     /* a local socket: longer means that nobody is there */
+#define FIRST_BYTE_MS 60000 /* a reload of a long file waits for the workers */
+
+bool forward_wants(struct str path)
+{
+    static const struct str whole[] = {
+        {"/", 1},    {"/healthz", 8}, {"/readyz", 7}, {"/metrics", 8}, {"/favicon.ico", 12},
+        {"/api", 4}, {"/ui", 3},
+    };
+
+    if (path.len > 4 && str_starts(path, STR("/api/")))
+        return true;
+    if (path.len > 3 && str_starts(path, STR("/ui/")))
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
+        if (str_eq(path, whole[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The connection's own headers, and what only we may say. */
+static bool passes(struct str name)
+{
+    static const struct str credentials[] = {
+        {"authorization", 13},
+        {"cookie", 6},
+        {"forwarded", 9},
+        {"x-real-ip", 9},
+    };
+
+    if (send_header_passes(name))
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(credentials); i++) {
+        if (str_eq(name, credentials[i]))
+            return true;
+    }
+    return str_starts(name, STR("x-forwarded-")) ||
+           (str_starts(name, STR("x-bf-")) && !str_starts(name, STR("x-bf-peer")));
+}
+
+static struct str line_of(struct request *r, struct str name, struct str value)
+{
+    return arena_concat(r->arena, (struct str[]){name, STR(": "), value}, 3);
+}
+
+enum step_result forward_step(struct request *r)
+{
+    struct http_exchange *ex = r->ex;
+    struct attempt *a = &r->attempt;
+    struct str *lines = arena_alloc(r->arena, HEADERS_MAX * sizeof(*lines));
+    struct http_header h;
+    size_t n = 0;
+
+    *a = (struct attempt){.row = UINT32_MAX};
+    for (size_t i = 0; http_header_at(ex, i, &h) && n < HEADERS_MAX - 4; i++) {
+        if (passes(h.name))
+            lines[n++] = line_of(r, h.name, h.value);
+    }
+    if (ex->authority.len > 0)
+        lines[n++] = line_of(r, STR("host"), ex->authority);
+    lines[n++] = line_of(r, STR("x-bf-peer"), ex->peer);
+    lines[n++] = line_of(r, STR("x-bf-peer-loopback"), ex->peer_is_loopback ? STR("1") : STR("0"));
+    lines[n++] = line_of(r, STR("x-bf-request-id"), str_of(r->id_text));
+    if (ex->body.len > 0)
+        a->parts = (struct openai_parts){{ex->body}, 1, ex->body.len};
+    a->upstream = (struct upstream_request){
+        .arena = r->arena,
+        .method = ex->method,
+        .url = arena_concat(r->arena,
+                            (struct str[]){STR("http://localhost"), ex->path,
+                                           ex->query.len > 0 ? STR("?") : STR_NONE, ex->query},
+                            4),
+        .unix_socket = str_of(r->worker->in->admin_socket),
+        .headers = lines,
+        .n_headers = n,
+        .body = a->parts.parts,
+        .n_body = a->parts.n,
+        .body_bytes = a->parts.bytes,
+        .http1_only = true,
+        .connect_ms = CONNECT_MS,
+        .first_byte_ms = FIRST_BYTE_MS,
+    };
+    stat_add(r->worker->slot, STAT_FORWARDED, 1);
+    attempt_begin(r);
+    return STEP_NEXT;
+}

@@ -1,0 +1,114 @@
+/*
+ * head - the head of a relayed answer: what passes and what is added.
+ */
+#include "server/worker/relay.h"
+#include "server/worker/worker.h"
+
+#define ADDED_MAX 8
+
+/*
+ * What belongs to the provider's connection, and what would bind the client to the provider's
+ * host: its cookies (shared by all clients here) and its claims about other protocols and TLS.
+ */
+static bool header_passes(struct str name)
+{
+    static const struct str hidden[] = {
+        {"te", 2},
+        {"date", 4}, /* http.c's own */
+        {"server", 6},
+        {"alt-svc", 7},
+        {"trailer", 7},
+        {"upgrade", 7},
+        {"connection", 10},
+        {"keep-alive", 10},
+        {"set-cookie", 10},
+        {"content-length", 14},
+        {"proxy-connection", 16},
+        {"transfer-encoding", 17},
+        {"proxy-authenticate", 18},
+        {"strict-transport-security", 25},
+    };
+
+    if (str_starts(name, STR("x-bf-")))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(hidden); i++) {
+        if (str_eq(name, hidden[i]))
+            return false;
+    }
+    return true;
+}
+
+static void read_type(struct request *r, struct str type)
+{
+    static const struct str event_stream = {"text/event-stream", 17};
+    static const struct str json = {"application/json", 16};
+
+    r->is_stream = type.len >= event_stream.len &&
+                   str_eq_nocase((struct str){type.p, event_stream.len}, event_stream);
+    r->is_json = type.len >= json.len && str_eq_nocase((struct str){type.p, json.len}, json);
+}
+
+void head_keep(struct request *r, const struct upstream_head *head)
+{
+    struct http_header *kept = arena_alloc(r->arena, (head->n + 1) * sizeof(*kept));
+    size_t n = 0;
+
+    r->content_length = -1;
+    r->is_stream = false;
+    r->is_json = false;
+    for (size_t i = 0; i < head->n; i++) {
+        struct str name = head->names[i];
+        struct str value = head->values[i];
+        uint64_t number;
+
+        if (str_eq(name, STR("content-length")) && str_parse_u64(value, &number) &&
+            number <= INT64_MAX)
+            r->content_length = (int64_t)number;
+        else if (str_eq(name, STR("content-type")))
+            read_type(r, value);
+        else if (str_eq(name, STR("retry-after")) && str_parse_u64(value, &number))
+            r->attempt.retry_after_s = (uint32_t)min_u64(number, UINT32_MAX);
+        if (header_passes(name))
+            kept[n++] = (struct http_header){arena_str(r->arena, name), arena_str(r->arena, value)};
+    }
+    r->headers = kept;
+    r->n_headers = n;
+}
+
+/* A header's value must not carry control bytes, whatever a client called its model. */
+static struct str printable(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if ((unsigned char)s.p[i] < 0x20 || (unsigned char)s.p[i] >= 0x7f)
+            return STR("?");
+    }
+    return s;
+}
+
+void head_send(struct request *r, int64_t content_length)
+{
+    size_t room = r->n_headers + ADDED_MAX;
+    struct http_header *all = arena_alloc(r->arena, room * sizeof(*all));
+    size_t n = r->n_headers;
+
+    if (n > 0)
+        memcpy(all, r->headers, n * sizeof(*all));
+    all[n++] = (struct http_header){STR("x-bf-request-id"), str_of(r->id_text)};
+    if (!r->is_forward) {
+        all[n++] = (struct http_header){STR("x-bf-provider"), printable(r->attempt.provider)};
+        if (r->attempt.model.len > 0)
+            all[n++] = (struct http_header){STR("x-bf-model"), printable(r->attempt.model)};
+        all[n++] = (struct http_header){
+            STR("x-bf-attempts"),
+            r->n_attempts == 1 ? STR("1") : arena_printf(r->arena, "%u", r->n_attempts)};
+    }
+    if (r->is_stream) {
+        /* proxies in front of us (nginx) would collect the events otherwise */
+        all[n++] = (struct http_header){STR("x-accel-buffering"), STR("no")};
+        stat_add(r->worker->slot, STAT_STREAMS_OPEN, 1);
+    }
+    r->status = r->attempt.status;
+    r->answer_begun = true;
+    r->first_byte_us = loop_now_us(r->worker->loop) - r->begun_us;
+    http_start(r->ex, r->status, all, n, content_length);
+}

@@ -1,0 +1,25 @@
+/*
+ * parse - what a request is: endpoint, model, stream, the spans to splice.
+ *
+ * Runs in:  worker.   Reads, writes: nothing shared.
+ * The URL decides the dialect; one scan of the body finds the rest. Does not: know which models
+ * exist.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_PARSE_H
+#define WORKER_PARSE_H
+
+#include "server/worker/request.h"
+
+#define MODEL_MAX 512 /* bytes of a model's name; real ones have up to 120 */
+
+/* The first step's forerunner: is this path and method ours? STEP_NEXT or STEP_FAIL. */
+enum step_result parse_url(struct request *r);
+
+/* Value of a query parameter as it stands there (not decoded); STR_NONE when absent. */
+struct str query_find(struct str query, struct str name);
+/* The query without the parameters that are meant for the gateway; begins with '?' or is empty. */
+struct str query_for_upstream(struct arena *a, struct str query);
+
+#endif

@@ -1,0 +1,369 @@
+#include "server/worker/relay.h"
+
+#include <stdlib.h>
+
+#include "server/base/alloc.h"
+#include "server/base/log.h"
+#include "server/worker/fail.h"
+#include "server/worker/route.h"
+#include "server/worker/send.h"
+#include "server/worker/worker.h"
+
+#define POOL_MAX 256       /* sets of buffers kept: a burst's worth */
+#define POOL_CAP_MAX 16384 /* what one kept buffer may hold on to */
+
+/* Process-wide: buffers that wait for a request, so that none is allocated per request. */
+static struct relay_buffers *pool;
+static size_t pool_n;
+
+static void take_buffers(struct request *r)
+{
+    if (r->buffers != NULL)
+        return;
+    if (pool != NULL) {
+        r->buffers = pool;
+        pool = pool->next;
+        pool_n--;
+        return;
+    }
+    r->buffers = xcalloc(1, sizeof(*r->buffers));
+}
+
+static void trim(struct buf *b)
+{
+    if (b->cap > POOL_CAP_MAX)
+        buf_fini(b);
+    buf_clear(b);
+}
+
+void relay_release(struct request *r)
+{
+    struct relay_buffers *b = r->buffers;
+
+    if (b == NULL)
+        return;
+    r->buffers = NULL;
+    if (pool_n >= POOL_MAX) {
+        sse_fini(&b->sse);
+        buf_fini(&b->out);
+        buf_fini(&b->sending);
+        buf_fini(&b->tail);
+        free(b);
+        return;
+    }
+    trim(&b->sse.partial);
+    trim(&b->sse.joined);
+    sse_reset(&b->sse);
+    trim(&b->out);
+    trim(&b->sending);
+    trim(&b->tail);
+    b->next = pool;
+    pool = b;
+    pool_n++;
+}
+
+static uint64_t relay_max(const struct request *r)
+{
+    return max_u64(r->worker->view.image->relay_max_bytes, 4096);
+}
+
+/* Hand over what waits. `final` ends the answer. */
+static void push(struct request *r, bool final)
+{
+    struct relay_buffers *b = r->buffers;
+    struct buf empty;
+    struct str part;
+
+    if (!r->answer_begun)
+        head_send(r, final && r->content_length < 0 && !r->is_stream ? (int64_t)b->out.len
+                     : r->withhold_usage                             ? -1
+                                                                     : r->content_length);
+    empty = b->sending;
+    b->sending = b->out;
+    b->out = empty;
+    buf_clear(&b->out);
+    part = buf_view(&b->sending);
+    r->client_busy = true;
+    if (final) {
+        r->answer_ended = true;
+        if (r->is_stream)
+            stat_add(r->worker->slot, STAT_STREAMS_OPEN, (uint64_t)-1);
+    }
+    http_send(r->ex, &part, part.len > 0 ? 1 : 0, final);
+}
+
+/* Something is there to be sent, the client is ready, and it is not the answer's end. */
+static void flush(struct request *r)
+{
+    struct relay_buffers *b = r->buffers;
+
+    if (r->ex == NULL || r->client_busy || r->answer_ended || b->out.len == 0)
+        return;
+    if (r->is_json && !r->is_stream)
+        watch_tail(r, buf_view(&b->out));
+    r->bytes_out += b->out.len;
+    push(r, false);
+}
+
+void relay_end(struct request *r)
+{
+    r->answer_closing = true;
+    if (r->ex == NULL || r->client_busy || r->answer_ended)
+        return;
+    take_buffers(r);
+    r->bytes_out += r->buffers->out.len;
+    push(r, true);
+}
+
+void relay_break(struct request *r, struct str event)
+{
+    take_buffers(r);
+    /* Half an event that the client has seen must not swallow ours. */
+    if (!r->withhold_usage && sse_rest(&r->buffers->sse).len > 0)
+        buf_cstr(&r->buffers->out, "\n\n");
+    buf_str(&r->buffers->out, event);
+    relay_end(r);
+}
+
+void relay_abort(struct request *r)
+{
+    r->answer_closing = true;
+    r->answer_ended = true;
+    if (r->ex != NULL)
+        http_abort(r->ex);
+}
+
+void relay_writable(struct request *r)
+{
+    r->client_busy = false;
+    if (r->answer_ended || r->buffers == NULL)
+        return;
+    if (r->answer_closing) {
+        relay_end(r);
+        return;
+    }
+    if (r->upstream_done) {
+        request_run(r);
+        return;
+    }
+    flush(r);
+    if (r->upstream_paused && r->call != NULL && r->buffers->out.len <= relay_max(r) / 2) {
+        r->upstream_paused = false;
+        upstream_resume(r->call);
+    }
+}
+
+static bool status_may_improve(int status)
+{
+    return status == 401 || status == 402 || status == 403 || status == 429 || status >= 500;
+}
+
+static void on_discard_over(struct timer *t)
+{
+    struct request *r = container_of(t, struct request, timer);
+
+    request_enter(r);
+    r->discard_over = true;
+    request_run(r);
+    request_leave(r);
+}
+
+static void on_head(void *ctx, const struct upstream_head *head)
+{
+    struct request *r = ctx;
+
+    if (r->gone)
+        return;
+    request_enter(r);
+    r->attempt.status = head->status;
+    head_keep(r, head);
+    take_buffers(r);
+    if (!r->is_forward && status_may_improve(head->status) && route_has_more(r)) {
+        /* Its end keeps the connection usable; a slow one is not worth the wait. */
+        r->discard = true;
+        loop_timer_start(r->worker->loop, &r->timer, RELAY_DISCARD_MS, on_discard_over);
+    }
+    r->watching = r->is_stream && !r->is_forward;
+    r->withhold_usage = r->withhold_usage && r->is_stream;
+    request_leave(r);
+}
+
+static void on_hold_over(struct timer *t)
+{
+    struct request *r = container_of(t, struct request, timer);
+
+    request_enter(r);
+    if (!r->gone)
+        flush(r);
+    request_leave(r);
+}
+
+/* May these bytes wait for the rest? */
+static bool hold(struct request *r)
+{
+    if (r->answer_begun || r->is_stream || !r->is_json ||
+        r->buffers->out.len > min_u64(RELAY_HOLD_MAX, relay_max(r)))
+        return false;
+    if (r->content_length < 0)
+        loop_timer_start(r->worker->loop, &r->timer, RELAY_HOLD_MS, on_hold_over);
+    return r->content_length <= RELAY_HOLD_MAX;
+}
+
+static void on_body(void *ctx, struct str bytes)
+{
+    struct request *r = ctx;
+
+    if (r->gone || r->discard || r->broken != NULL)
+        return;
+    request_enter(r);
+    if (r->attempt.first_byte_us == 0)
+        r->attempt.first_byte_us = loop_now_us(r->worker->loop) - r->attempt.sent_us;
+    if (!r->is_stream) {
+        buf_str(&r->buffers->out, bytes);
+    } else if (watch_stream(r, bytes) != 0) {
+        r->broken = &FAIL_UPSTREAM_NONSENSE;
+        loop_timer_start(r->worker->loop, &r->timer, 0, on_discard_over);
+    }
+    if (!hold(r))
+        flush(r);
+    if (r->buffers->out.len > relay_max(r) && r->client_busy && !r->upstream_paused) {
+        r->upstream_paused = true;
+        upstream_pause(r->call);
+    }
+    request_leave(r);
+}
+
+static void on_done(void *ctx, enum upstream_result result, const char *detail)
+{
+    struct request *r = ctx;
+
+    r->call = NULL;
+    r->upstream_done = true;
+    r->result = result;
+    r->done_us = loop_now_us(r->worker->loop);
+    if (r->gone)
+        return;
+    request_enter(r);
+    loop_timer_stop(&r->timer);
+    if (result != UPSTREAM_OK)
+        log_warn("upstream_failed",
+                 "req=%s provider=%.*s key=%.*s result=%s status=%d detail=\"%s\"", r->id_text,
+                 STR_ARGS(r->attempt.provider), STR_ARGS(r->attempt.provider_key),
+                 upstream_result_name(result), r->attempt.status, detail != NULL ? detail : "");
+    request_run(r);
+    request_leave(r);
+}
+
+const struct upstream_ops relay_ops = {on_head, on_body, on_done};
+
+/* A chat stream says that it is over; one that just stops was cut, whatever its framing says. */
+static bool stream_was_cut(const struct request *r)
+{
+    return r->is_stream && r->watching && r->attempt.status == 200 && !r->stream_finished &&
+           !r->stream_error && (r->endpoint == OPENAI_CHAT || r->endpoint == OPENAI_COMPLETIONS);
+}
+
+static enum sample_outcome outcome_of_status(const struct request *r)
+{
+    int status = r->attempt.status;
+
+    if (status == 401 || status == 402 || status == 403)
+        return SAMPLE_KEY_REFUSED;
+    if (status == 429)
+        return SAMPLE_RATE_LIMITED;
+    if (status >= 500)
+        return SAMPLE_UPSTREAM_ERROR;
+    if (status >= 400)
+        return SAMPLE_CALLER_FAULT;
+    return r->stream_error || r->broken != NULL ? SAMPLE_UPSTREAM_ERROR : SAMPLE_OK;
+}
+
+enum sample_outcome relay_outcome(const struct request *r)
+{
+    if (!r->upstream_done || r->result == UPSTREAM_OK)
+        return r->upstream_done && stream_was_cut(r) ? SAMPLE_CUT : outcome_of_status(r);
+    switch (r->result) {
+    case UPSTREAM_CONNECT:
+    case UPSTREAM_TLS:
+        return SAMPLE_CONNECT;
+    case UPSTREAM_FIRST_BYTE:
+    case UPSTREAM_SILENCE:
+    case UPSTREAM_TOTAL:
+        return SAMPLE_TIMEOUT;
+    case UPSTREAM_CUT:
+        return SAMPLE_CUT;
+    default:
+        return SAMPLE_UPSTREAM_ERROR;
+    }
+}
+
+static const struct fail *fail_of_result(const struct request *r)
+{
+    if (r->is_forward)
+        return &FAIL_ADMIN_DOWN;
+    switch (r->result) {
+    case UPSTREAM_CONNECT:
+        return &FAIL_UPSTREAM_CONNECT;
+    case UPSTREAM_TLS:
+        return &FAIL_UPSTREAM_TLS;
+    case UPSTREAM_FIRST_BYTE:
+    case UPSTREAM_TOTAL:
+        return &FAIL_UPSTREAM_TIMEOUT;
+    case UPSTREAM_SILENCE:
+        return &FAIL_UPSTREAM_SILENT;
+    case UPSTREAM_CUT:
+        return &FAIL_UPSTREAM_CUT;
+    default:
+        return &FAIL_UPSTREAM_NONSENSE;
+    }
+}
+
+static enum step_result fail_with(struct request *r, const struct fail *f)
+{
+    struct str detail = STR_NONE;
+
+    if (!r->is_forward)
+        detail = arena_printf(r->arena, "provider \"%.*s\"", STR_ARGS(r->attempt.provider));
+    return request_fail(r, f, detail, STR_NONE);
+}
+
+/* A whole answer: its usage is read before anything is settled. */
+static enum step_result finish(struct request *r)
+{
+    take_buffers(r); /* there may have been no head at all for an empty answer of a fake */
+    if (r->is_stream)
+        watch_stream_end(r);
+    else if (r->is_json && !r->is_forward)
+        watch_body_end(r, buf_view(&r->buffers->out));
+    return STEP_NEXT;
+}
+
+static bool connect_failed(const struct request *r)
+{
+    return r->upstream_done && (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS) &&
+           !r->is_forward;
+}
+
+enum step_result relay_step(struct request *r)
+{
+    const struct fail *broken = r->broken;
+
+    if (r->call != NULL && !r->discard_over)
+        return STEP_WAIT;
+    if (r->upstream_done && r->result == UPSTREAM_OK && !r->discard && broken == NULL) {
+        if (r->client_busy)
+            return STEP_WAIT; /* relay_writable runs us again: settled when it is taken */
+        if (stream_was_cut(r))
+            broken = &FAIL_UPSTREAM_CUT;
+        else if (finish(r) == STEP_NEXT) {
+            attempt_end(r, relay_outcome(r));
+            return STEP_NEXT;
+        }
+    }
+    attempt_end(r, relay_outcome(r));
+    if (r->discard || (!r->answer_begun && connect_failed(r) && route_has_more(r)))
+        return STEP_RETRY;
+    if (r->buffers != NULL && !r->answer_begun)
+        buf_clear(&r->buffers->out); /* held back, and no part of an error's answer */
+    return fail_with(r, broken != NULL ? broken : fail_of_result(r));
+}

@@ -1,0 +1,66 @@
+/*
+ * relay - the answer's way from the provider to the client.
+ *
+ * Runs in:  worker.   Reads: published (limits).   Writes: its slot (streams open).
+ * Streams are handed on per upstream read. A JSON answer is held until it is whole (up to
+ * RELAY_HOLD_MAX), so that it goes out in one write and its usage is settled first. Nothing goes to
+ * the client before the first body byte (or the whole, empty answer), so that until then another
+ * attempt can be made. At most relay_max_bytes wait for a slow client: past that the upstream is
+ * paused until half of it is gone. Does not: parse answers (watch.c looks for usage in passing).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_RELAY_H
+#define WORKER_RELAY_H
+
+#include "providers/sse.h"
+#include "server/base/buf.h"
+#include "server/worker/request.h"
+
+#define RELAY_HOLD_MAX 65536
+#define RELAY_HOLD_MS 20    /* an answer of unknown length is held no longer than this */
+#define RELAY_DISCARD_MS 50 /* wait so long for the end of an answer nobody wants */
+#define RELAY_TAIL_MAX 65536
+
+struct relay_buffers {
+    struct relay_buffers *next; /* in the pool */
+    struct sse sse;
+    struct buf out;     /* waiting for the client */
+    struct buf sending; /* handed to http_send */
+    struct buf tail;    /* of a JSON answer that did not fit: its usage stands there */
+};
+
+extern const struct upstream_ops relay_ops;
+
+/* The request may send no more than what it has; with what is left the answer ends. */
+void relay_end(struct request *r);
+/* End a stream that has begun with an error event. */
+void relay_break(struct request *r, struct str event);
+/* Break an answer off that has begun and is no stream. */
+void relay_abort(struct request *r);
+/* From http.c: the client took what was sent. */
+void relay_writable(struct request *r);
+/* What an attempt that ends now, whole or cut, says of its route. */
+enum sample_outcome relay_outcome(const struct request *r);
+/* The buffers go back to the pool. */
+void relay_release(struct request *r);
+
+/* --- head.c --- */
+
+/* Keep what the client will need of the upstream's head. */
+void head_keep(struct request *r, const struct upstream_head *head);
+/* Start the client's answer with it; content_length < 0: unknown. */
+void head_send(struct request *r, int64_t content_length);
+
+/* --- watch.c: usage in passing --- */
+
+/* Bytes of an event stream: what the client shall get is added to `out`. -1: an event is too long
+ * to be judged. */
+BF_MUST_CHECK int watch_stream(struct request *r, struct str bytes);
+void watch_stream_end(struct request *r);
+/* Bytes of a JSON answer that leave before it is whole. */
+void watch_tail(struct request *r, struct str bytes);
+/* The answer is whole: `held` is all of it, or what has not left yet. */
+void watch_body_end(struct request *r, struct str held);
+
+#endif

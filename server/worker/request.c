@@ -1,0 +1,198 @@
+#include "server/worker/request.h"
+
+#include "server/base/clock.h"
+#include "server/base/crypto.h"
+#include "server/worker/answer.h"
+#include "server/worker/fail.h"
+#include "server/worker/forward.h"
+#include "server/worker/parse.h"
+#include "server/worker/relay.h"
+#include "server/worker/send.h"
+#include "server/worker/settle.h"
+#include "server/worker/worker.h"
+
+enum { AT_ROUTE = 5 };
+
+/* The path of a request for a model. */
+static const struct step steps[] = {
+    {"auth", auth_step},   {"parse", parse_step}, {"admit", admit_step},
+    {"guard", guard_step}, {"cache", cache_step}, [AT_ROUTE] = {"route", route_step},
+    {"send", send_step},   {"relay", relay_step}, {"settle", settle_step},
+};
+
+/* ... and of one for the admin process. */
+static const struct step forward_steps[] = {
+    {"forward", forward_step},
+    {"relay", relay_step},
+    {"settle", settle_step},
+};
+
+static void release(struct request *r)
+{
+    struct worker *w = r->worker;
+
+    loop_timer_stop(&r->timer);
+    relay_release(r);
+    stat_add(w->slot, STAT_REQUESTS_OPEN, (uint64_t)-1);
+    worker_arena_give(w, r->arena); /* `r` lies in it */
+}
+
+/* The client has gone, or has all it will get. */
+static void end(struct request *r)
+{
+    bool is_early = !r->answer_ended;
+
+    attempt_end(r, r->upstream_done ? relay_outcome(r) : SAMPLE_CLIENT_GONE);
+    if (is_early && r->answer_begun && r->is_stream)
+        stat_add(r->worker->slot, STAT_STREAMS_OPEN, (uint64_t)-1);
+    settle(r);
+    release(r);
+}
+
+static void on_end_later(struct timer *t)
+{
+    end(container_of(t, struct request, timer));
+}
+
+void request_enter(struct request *r)
+{
+    r->depth++;
+}
+
+void request_leave(struct request *r)
+{
+    must(r->depth > 0);
+    if (--r->depth > 0 || !r->gone)
+        return;
+    /* We may be inside a callback of the call itself, which cannot be cancelled from there. */
+    if (r->call != NULL)
+        loop_timer_start(r->worker->loop, &r->timer, 0, on_end_later);
+    else
+        end(r);
+}
+
+enum step_result request_fail(struct request *r, const struct fail *f, struct str detail,
+                              struct str param)
+{
+    r->fail = f;
+    r->fail_detail = detail;
+    r->fail_param = param;
+    return STEP_FAIL;
+}
+
+static void failed(struct request *r)
+{
+    if (!r->answer_begun)
+        r->status = r->fail->status;
+    settle(r);
+    fail_answer(r, r->fail, r->fail_detail, r->fail_param);
+}
+
+/* False: the request waits or has ended. */
+static bool run_one(struct request *r)
+{
+    enum step_result result = r->steps[r->step].run(r);
+
+    switch (result) {
+    case STEP_NEXT:
+        r->step++;
+        return true;
+    case STEP_RETRY:
+        r->step = AT_ROUTE;
+        return true;
+    case STEP_FAIL:
+        failed(r);
+        return false;
+    case STEP_DONE:
+        settle(r);
+        return false;
+    case STEP_WAIT:
+        return false;
+    }
+    return false;
+}
+
+void request_run(struct request *r)
+{
+    uint64_t hint;
+
+    if (r->running || r->settled || r->gone)
+        return;
+    memcpy(&hint, r->id, sizeof(hint));
+    request_enter(r);
+    r->running = true;
+    do
+        live_step(r->worker->slot, r->step, hint);
+    while (run_one(r) && !r->gone);
+    r->running = false;
+    request_leave(r);
+}
+
+static struct request *create(struct worker *w, struct http_exchange *ex)
+{
+    struct arena *arena = worker_arena_take(w);
+    struct request *r = arena_zalloc(arena, sizeof(*r));
+
+    r->worker = w;
+    r->ex = ex;
+    r->arena = arena;
+    r->steps = steps;
+    r->attempt.row = UINT32_MAX;
+    r->content_length = -1;
+    r->body_bytes = ex->body.len;
+    r->begun_us = loop_now_us(w->loop);
+    r->begun_ms = clock_real_ms();
+    crypto_uuid(r->begun_ms, r->id);
+    crypto_uuid_format(r->id, r->id_text);
+    ex->request = r;
+    stat_add(w->slot, STAT_REQUESTS, 1);
+    stat_add(w->slot, STAT_REQUESTS_OPEN, 1);
+    return r;
+}
+
+/* "What can I do here?" needs no key. */
+static void answer_options(struct request *r)
+{
+    struct http_header allow = {STR("allow"), STR("GET, HEAD, POST, DELETE, OPTIONS")};
+
+    answer_empty(r, 204, &allow, 1);
+    settle(r);
+}
+
+void request_begin(struct worker *w, struct http_exchange *ex)
+{
+    struct request *r = create(w, ex);
+
+    request_enter(r);
+    if (forward_wants(ex->path)) {
+        r->is_forward = true;
+        r->steps = forward_steps;
+        request_run(r);
+    } else if (w->view.generation == 0) {
+        (void)request_fail(r, &FAIL_NOT_READY, STR_NONE, STR_NONE);
+        failed(r);
+    } else if (str_eq(ex->method, STR("OPTIONS"))) {
+        answer_options(r);
+    } else if (parse_url(r) == STEP_FAIL) {
+        failed(r);
+    } else {
+        request_run(r);
+    }
+    request_leave(r);
+}
+
+void request_on_writable(struct request *r)
+{
+    request_enter(r);
+    relay_writable(r);
+    request_leave(r);
+}
+
+void request_on_gone(struct request *r)
+{
+    must(!r->gone);
+    request_enter(r);
+    r->gone = true;
+    r->ex = NULL;
+    request_leave(r);
+}

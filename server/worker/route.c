@@ -1,0 +1,271 @@
+#include "server/worker/route.h"
+
+#include "providers/vendor.h"
+#include "server/worker/admit.h"
+#include "server/worker/balance.h"
+#include "server/worker/fail.h"
+#include "server/worker/parse.h"
+#include "server/worker/send.h"
+#include "server/worker/worker.h"
+
+#define NO_MODEL UINT32_MAX
+
+static uint32_t provider_index(const struct pub_view *v, const struct pub_provider *p)
+{
+    return (uint32_t)(p - pub_provider(v, 0));
+}
+
+static void resolve_to(struct request *r, const struct pub_provider *p, struct str name)
+{
+    const struct pub_view *v = &r->worker->view;
+
+    r->resolved = (struct resolved){v->generation, NO_MODEL, provider_index(v, p), name};
+}
+
+/* A provider for what has no model: named by the client, else the first that is real. */
+static enum step_result resolve_default(struct request *r)
+{
+    const struct pub_view *v = &r->worker->view;
+    struct str named = http_find(r->ex, STR("x-bf-provider"));
+    const struct pub_provider *p;
+
+    if (named.len == 0)
+        named = query_find(r->ex->query, STR("provider"));
+    if (named.len > 0) {
+        p = pub_find_provider(v, named);
+        if (p == NULL)
+            return suggest_provider(r, named);
+        resolve_to(r, p, STR_NONE);
+        return STEP_NEXT;
+    }
+    if (v->image->n_providers == 0)
+        return request_fail(r, &FAIL_NO_UPSTREAM_KEY, STR("no provider is configured"), STR_NONE);
+    p = pub_provider(v, 0);
+    for (uint32_t i = 0; i < v->image->n_providers; i++) {
+        const struct vendor *vendor = vendor_get(pub_provider(v, i)->vendor);
+
+        if (vendor->dialect == DIALECT_OPENAI && !vendor->is_mock) {
+            p = pub_provider(v, i);
+            break;
+        }
+    }
+    resolve_to(r, p, STR_NONE);
+    return STEP_NEXT;
+}
+
+/* The first provider, in configuration order, that declares a matching glob. */
+static const struct pub_provider *find_by_glob(const struct pub_view *v, struct str name)
+{
+    for (uint32_t i = 0; i < v->image->n_providers; i++) {
+        const struct pub_provider *p = pub_provider(v, i);
+
+        if (glob_list_match(pub_text(v, p->models), name))
+            return p;
+    }
+    return NULL;
+}
+
+enum step_result route_resolve(struct request *r)
+{
+    const struct pub_view *v = &r->worker->view;
+    const struct pub_model *model;
+    const struct pub_provider *p = NULL;
+    ptrdiff_t slash;
+
+    if (r->resolved.generation == v->generation)
+        return STEP_NEXT;
+    if (r->asked.len == 0)
+        return resolve_default(r);
+    model = pub_find_model(v, r->asked);
+    if (model != NULL) {
+        r->resolved =
+            (struct resolved){v->generation, (uint32_t)(model - pub_model(v, 0)), 0, STR_NONE};
+        return STEP_NEXT;
+    }
+    slash = str_index(r->asked, '/');
+    if (slash > 0)
+        p = pub_find_provider(v, (struct str){r->asked.p, (size_t)slash});
+    if (p != NULL) {
+        struct str name = str_skip(r->asked, (size_t)slash + 1);
+
+        if (name.len == 0)
+            return suggest_model(r);
+        resolve_to(r, p, name);
+        return STEP_NEXT;
+    }
+    p = find_by_glob(v, r->asked);
+    if (p != NULL) {
+        resolve_to(r, p, r->asked);
+        return STEP_NEXT;
+    }
+    if (slash > 0)
+        return suggest_provider(r, (struct str){r->asked.p, (size_t)slash});
+    return suggest_model(r);
+}
+
+/* What may serve the request now. */
+struct candidates {
+    struct balance_item items[BALANCE_MAX];
+    const struct pub_route *routes[BALANCE_MAX];
+    struct str models[BALANCE_MAX];
+    size_t n;
+};
+
+static bool was_tried(const struct request *r, uint32_t row)
+{
+    for (uint32_t i = 0; i < r->n_attempts; i++) {
+        if (r->tried_rows[i] == row)
+            return true;
+    }
+    return false;
+}
+
+static bool key_serves(const struct pub_view *v, const struct pub_key *key, struct str model)
+{
+    struct str globs = pub_text(v, key->models);
+
+    return globs.len == 0 || model.len == 0 || glob_list_match(globs, model);
+}
+
+/* The name that admission sees: a request without a model counts as its endpoint. */
+static bool target_is_allowed(const struct request *r, const struct pub_provider *p,
+                              struct str model)
+{
+    if (r->key.models.len == 0 || r->allowed_by_name)
+        return true;
+    if (model.len == 0)
+        model = str_of(openai_endpoint_name(r->endpoint));
+    return admit_target(r, pub_text(&r->worker->view, p->name), model);
+}
+
+/* The routes of one target: its provider's keys that serve the model and were not tried. */
+static void gather_routes(struct request *r, const struct pub_route *routes, uint32_t n_routes,
+                          struct str model, uint64_t weight, struct candidates *out)
+{
+    const struct pub_view *v = &r->worker->view;
+
+    for (uint32_t i = 0; i < n_routes && out->n < BALANCE_MAX; i++) {
+        const struct pub_route *route = &routes[i];
+
+        if (route->row >= ROUTES_MAX || was_tried(r, route->row) ||
+            !key_serves(v, pub_key(v, route->key), model))
+            continue;
+        out->items[out->n] = (struct balance_item){route->row, weight * route->weight};
+        out->routes[out->n] = route;
+        out->models[out->n] = model;
+        out->n++;
+    }
+}
+
+static void gather(struct request *r, struct candidates *out)
+{
+    const struct pub_view *v = &r->worker->view;
+    const struct pub_model *model;
+
+    out->n = 0;
+    if (r->resolved.model == NO_MODEL) {
+        const struct pub_provider *p = pub_provider(v, r->resolved.provider);
+        uint32_t n_routes = 0;
+        const struct pub_route *routes = pub_find_routes(v, p, r->resolved.name, &n_routes);
+
+        if (target_is_allowed(r, p, r->resolved.name))
+            gather_routes(r, routes, n_routes, r->resolved.name, 1000, out);
+        return;
+    }
+    model = pub_model(v, r->resolved.model);
+    for (uint32_t i = 0; i < model->n_targets; i++) {
+        const struct pub_target *t = pub_target(v, model->first_target + i);
+        struct str name = pub_text(v, t->model);
+
+        if (t->n_routes > 0 && target_is_allowed(r, pub_provider(v, t->provider), name))
+            gather_routes(r, pub_route(v, t->first_route), t->n_routes, name, t->weight, out);
+    }
+}
+
+bool route_has_allowed(struct request *r)
+{
+    const struct pub_view *v = &r->worker->view;
+    const struct pub_model *model;
+
+    if (r->resolved.model == NO_MODEL)
+        return target_is_allowed(r, pub_provider(v, r->resolved.provider), r->resolved.name);
+    model = pub_model(v, r->resolved.model);
+    for (uint32_t i = 0; i < model->n_targets; i++) {
+        const struct pub_target *t = pub_target(v, model->first_target + i);
+
+        if (target_is_allowed(r, pub_provider(v, t->provider), pub_text(v, t->model)))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t attempts_max(const struct request *r)
+{
+    uint32_t max = r->worker->view.image->attempts_max;
+
+    return max == 0 ? 1 : max > ATTEMPTS_MAX ? ATTEMPTS_MAX : max;
+}
+
+bool route_has_more(struct request *r)
+{
+    struct candidates found;
+
+    if (r->n_attempts >= attempts_max(r) || route_resolve(r) != STEP_NEXT)
+        return false;
+    gather(r, &found);
+    return found.n > 0;
+}
+
+static enum step_result no_route(struct request *r)
+{
+    const struct pub_view *v = &r->worker->view;
+
+    if (r->resolved.model == NO_MODEL)
+        return request_fail(
+            r, &FAIL_NO_UPSTREAM_KEY,
+            arena_printf(r->arena, "provider \"%.*s\" has no key that serves this model",
+                         STR_ARGS(pub_text(v, pub_provider(v, r->resolved.provider)->name))),
+            STR_NONE);
+    return request_fail(r, &FAIL_NO_UPSTREAM_KEY,
+                        STR("none of its targets has a key that serves it"), STR_NONE);
+}
+
+/* Copy what the attempt needs: nothing in it points into the published image. */
+static void adopt(struct request *r, const struct pub_route *route, struct str model)
+{
+    const struct pub_view *v = &r->worker->view;
+    const struct pub_provider *p = pub_provider(v, route->provider);
+    const struct pub_key *key = pub_key(v, route->key);
+    struct attempt *a = &r->attempt;
+
+    *a = (struct attempt){.row = route->row, .generation = (uint32_t)v->generation};
+    a->provider = arena_str(r->arena, pub_text(v, p->name));
+    a->provider_key = arena_str(r->arena, pub_text(v, key->name));
+    a->model = arena_str(r->arena, model);
+    a->upstream.proxy = arena_str(r->arena, pub_text(v, p->proxy));
+    a->upstream.ca_file = arena_str(r->arena, pub_text(v, p->ca_file));
+    a->upstream.insecure = (p->flags & PUB_PROVIDER_INSECURE) != 0;
+    a->upstream.http1_only = (p->flags & PUB_PROVIDER_HTTP1) != 0;
+    a->upstream.h2c = (p->flags & PUB_PROVIDER_H2C) != 0;
+    a->upstream.connect_ms = p->connect_ms;
+    a->upstream.first_byte_ms = p->first_byte_ms;
+    a->upstream.between_bytes_ms = p->between_bytes_ms;
+    a->upstream.total_ms = p->total_ms;
+    send_prepare(r, p, key);
+}
+
+enum step_result route_step(struct request *r)
+{
+    struct candidates found;
+    enum step_result result = route_resolve(r);
+    size_t i;
+
+    if (result != STEP_NEXT)
+        return result;
+    gather(r, &found);
+    if (found.n == 0)
+        return no_route(r);
+    i = balance_choose(r->worker, found.items, found.n, loop_now_ms(r->worker->loop));
+    adopt(r, found.routes[i], found.models[i]);
+    return STEP_NEXT;
+}

@@ -1,0 +1,31 @@
+/*
+ * route - from a name to a route: target + provider key.
+ *
+ * Runs in:  worker.   Reads: published, weights (through balance).   Writes: nothing shared.
+ * A name resolves, in this order: (1) an exact name of `models:` or one that a provider declares;
+ * (2) "provider/model" with a configured provider; (3) a glob that a provider declares. A request
+ * without a model (files, stored responses, ...) goes to the provider that header x-bf-provider or
+ * the query's provider= names, else to the first one in the configuration that is not the mock.
+ * Resolved again when a newer configuration was published in between. Does not: send.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_ROUTE_H
+#define WORKER_ROUTE_H
+
+#include "server/worker/request.h"
+
+#define PROVIDER_NAME_MAX 128
+
+/* Fill r->resolved. STEP_NEXT, or STEP_FAIL with a text that says what would be right. */
+enum step_result route_resolve(struct request *r);
+/* Is there a target that the key may use? (Asked when its name alone did not admit it.) */
+bool route_has_allowed(struct request *r);
+/* May another attempt be made, and is there a route that was not tried? */
+bool route_has_more(struct request *r);
+
+/* Both say STEP_FAIL with the nearest name that this key may use (suggest.c). */
+enum step_result suggest_model(struct request *r);
+enum step_result suggest_provider(struct request *r, struct str provider);
+
+#endif

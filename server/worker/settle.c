@@ -1,0 +1,123 @@
+#include "server/worker/settle.h"
+
+#include "server/base/log.h"
+#include "server/worker/fail.h"
+#include "server/worker/relay.h"
+#include "server/worker/report.h"
+#include "server/worker/worker.h"
+
+#define BYTES_PER_TOKEN 4 /* of English text; an estimate is marked as one */
+
+static bool endpoint_tells_usage(enum openai_endpoint e)
+{
+    return e == OPENAI_CHAT || e == OPENAI_COMPLETIONS || e == OPENAI_RESPONSES ||
+           e == OPENAI_EMBEDDINGS;
+}
+
+/* Nobody told us: what can be said of the tokens, as RECORD_* flags. */
+static uint32_t estimate(struct request *r)
+{
+    bool was_answered = r->attempt.status >= 200 && r->attempt.status < 300;
+
+    if (r->n_attempts == 0 || (r->attempt.status != 0 && !was_answered))
+        return 0; /* nothing was used */
+    if (!endpoint_tells_usage(r->endpoint))
+        return RECORD_NO_USAGE;
+    if (was_answered)
+        stat_add(r->worker->slot, STAT_USAGE_MISSING, 1);
+    /* A stream, or a call we gave up: the prompt was read, and what came through was written. */
+    if (r->content_bytes > 0 || r->gone) {
+        r->usage.input = (r->attempt.upstream.body_bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
+        r->usage.output = (r->content_bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
+        return RECORD_ESTIMATED;
+    }
+    return was_answered ? RECORD_NO_USAGE : 0;
+}
+
+static void count(struct request *r, uint64_t total_us)
+{
+    struct slot *slot = r->worker->slot;
+    uint32_t row = r->attempt.row;
+
+    if (r->status >= 500)
+        stat_add(slot, STAT_ANSWERS_5XX, 1);
+    else if (r->status >= 400)
+        stat_add(slot, STAT_ANSWERS_4XX, 1);
+    else if (r->status > 0)
+        stat_add(slot, STAT_ANSWERS_2XX, 1);
+    stat_add(slot, STAT_BYTES_OUT, r->bytes_out);
+    stat_add(slot, STAT_TOKENS_IN, r->usage.input);
+    stat_add(slot, STAT_TOKENS_OUT, r->usage.output);
+    if (r->n_attempts > 0 && row < ROUTES_MAX) {
+        live_add(&slot->routes[row].tokens_in, r->usage.input);
+        live_add(&slot->routes[row].tokens_out, r->usage.output);
+    }
+    if (r->is_forward)
+        return; /* the management API would blur the figures */
+    histogram_add(&slot->histograms[HISTOGRAM_REQUEST], total_us);
+    if (r->n_attempts == 1 && r->done_us > 0)
+        histogram_add(&slot->histograms[HISTOGRAM_OVERHEAD],
+                      r->attempt.sent_us - r->begun_us + (r->begun_us + total_us - r->done_us));
+}
+
+static void record(struct request *r, uint32_t flags, uint64_t total_us)
+{
+    const struct attempt *a = &r->attempt;
+    struct str model = r->n_attempts > 0 ? a->model : r->asked;
+    struct record rec = {
+        .begun_ms = r->begun_ms,
+        .key_id = r->key.id,
+        .key_name = r->key.name,
+        .provider = a->provider,
+        .provider_key = a->provider_key,
+        .model = model,
+        .asked = str_eq(r->asked, model) ? STR_NONE : r->asked,
+        .endpoint = str_of(openai_endpoint_name(r->endpoint)),
+        .fail = r->fail != NULL ? str_of(r->fail->name) : STR_NONE,
+        .status = r->gone ? 499 : (uint32_t)r->status,
+        .upstream_status = (uint32_t)a->status,
+        .attempts = r->n_attempts,
+        .flags = flags,
+        .slot = r->worker->in->slot,
+        .row = r->n_attempts > 0 ? a->row : UINT32_MAX,
+        .tokens = {r->usage.input, r->usage.output, r->usage.cached, r->usage.reasoning},
+        .first_byte_us = r->first_byte_us,
+        .total_us = total_us,
+        .bytes_in = r->body_bytes,
+        .bytes_out = r->bytes_out,
+    };
+
+    memcpy(rec.id, r->id, sizeof(rec.id));
+    report_record(r->worker->report, &rec);
+}
+
+void settle(struct request *r)
+{
+    uint64_t total_us = loop_now_us(r->worker->loop) - r->begun_us;
+    uint32_t flags = 0;
+
+    if (r->settled)
+        return;
+    r->settled = true;
+    if (r->is_stream)
+        flags |= RECORD_STREAM;
+    if (r->gone)
+        flags |= RECORD_CLIENT_GONE;
+    if (!r->is_forward && !r->usage.known)
+        flags |= estimate(r);
+    if (r->gone)
+        stat_add(r->worker->slot, STAT_CLIENT_GONE, 1);
+    count(r, total_us);
+    if (!r->is_forward && r->admitted && r->endpoint != OPENAI_NONE && r->endpoint != OPENAI_MODELS)
+        record(r, flags, total_us);
+    log_debug("request", "id=%s endpoint=%s status=%d attempts=%u us=%llu fail=%s", r->id_text,
+              openai_endpoint_name(r->endpoint), r->status, r->n_attempts,
+              (unsigned long long)total_us, r->fail != NULL ? r->fail->name : "none");
+}
+
+enum step_result settle_step(struct request *r)
+{
+    settle(r);
+    relay_end(r);
+    return STEP_DONE;
+}

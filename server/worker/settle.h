@@ -1,0 +1,19 @@
+/*
+ * settle - the end of every request: usage, counters, the record.
+ *
+ * Runs in:  worker.   Reads: nothing shared.   Writes: its slot; the record pipe (through report).
+ * Runs once, before the answer's last byte is handed over, or when the client has gone. What the
+ * provider did not tell is estimated from what was streamed and marked so; see README.md.
+ * Does not: answer.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_SETTLE_H
+#define WORKER_SETTLE_H
+
+#include "server/worker/request.h"
+
+/* Idempotent. */
+void settle(struct request *r);
+
+#endif
