@@ -24,6 +24,7 @@ void store_batch_abort(struct usage_store *s)
     s->counters->log_dropped = s->saved.log_dropped;
     s->counters->log_deleted = s->saved.log_deleted;
     s->counters->models_folded = s->saved.models_folded;
+    s->counters->commits = s->saved.commits;
     memcpy(s->batch_seq, s->seq, sizeof(s->seq));
     sums_clear(s->sums);
     s->pending = s->added = 0;
@@ -32,6 +33,7 @@ void store_batch_abort(struct usage_store *s)
 int store_failed(struct usage_store *s, int rc, const char *what, struct error *err)
 {
     store_batch_abort(s);
+    s->map_was_full |= rc == MDB_MAP_FULL;
     return error_set(err, "%s: %s: %s", s->path, what, mdb_strerror(rc));
 }
 
@@ -341,6 +343,11 @@ int usage_store_sync(struct usage_store *s, struct error *err)
 bool usage_store_is_synced(const struct usage_store *s)
 {
     return s->is_synced;
+}
+
+bool usage_store_map_was_full(const struct usage_store *s)
+{
+    return s->map_was_full;
 }
 
 void usage_store_tidy(struct usage_store *s)

@@ -43,7 +43,8 @@ struct usage_store_options {
 
 struct usage_store;
 
-/* Opens (creates) the environment. `counters` goes on from what is stored, and must outlive it. */
+/* Opens (creates) the environment. `counters` goes on from what is stored, unless it has counted
+ * commits itself; it must outlive the store. */
 BF_MUST_CHECK int usage_store_open(const struct usage_store_options *options,
                                    struct agg_counters *counters, struct usage_store **out,
                                    struct error *err);
@@ -74,7 +75,9 @@ bool usage_store_is_synced(const struct usage_store *s);
 /* Readers that died without leaving, and mapped pages that only cost memory. For now and then. */
 void usage_store_tidy(struct usage_store *s);
 
-/* After a full map: delete old log rows in a transaction of its own. */
+/* After a full map (after a full disk it would help nobody): delete old log rows in a transaction of
+ * its own. */
+bool usage_store_map_was_full(const struct usage_store *s);
 BF_MUST_CHECK int usage_store_relieve(struct usage_store *s, struct error *err);
 
 #endif

@@ -44,6 +44,7 @@ struct usage_store {
     uint32_t day, day_rows; /* new rows of `usage` since that day began */
     uint32_t pruned_on;     /* day on which old days were removed last */
     bool is_synced;
+    bool map_was_full; /* the reason of a failure */
 };
 
 static inline MDB_val val(const void *p, size_t len)

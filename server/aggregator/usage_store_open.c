@@ -54,7 +54,7 @@ static int load_meta(struct usage_store *s, MDB_txn *txn)
     int rc = mdb_get(txn, s->dbi[DBI_META], &key, &value);
 
     /* An older version knew fewer counters. */
-    if (rc == 0)
+    if (rc == 0 && s->counters->commits == 0)
         memcpy(s->counters, value.mv_data, min_u64(value.mv_size, sizeof(*s->counters)));
     if (rc != 0 && rc != MDB_NOTFOUND)
         return rc;
