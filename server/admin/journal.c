@@ -132,7 +132,7 @@ void api_usage(struct exchange *ex, struct str tail)
     struct usage_filter filter = {.provider = params_get(ex, "provider"),
                                   .model = params_get(ex, "model")};
     struct writer w = WRITER_INIT(&ex->out);
-    struct usage_answer answer = {NULL, 0, 0};
+    struct usage_answer answer = {.n = 0};
     struct error err = ERROR_INIT;
     uint32_t group;
 
