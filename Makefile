@@ -76,8 +76,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 $(DEFS) $(WARN) $(WARN_C) $(OPT) $(CFLAGS) -MMD -MP -c $< -o $@
 
-# The page is put into its object as it is.
+# Files that are put into their objects as they are.
 $(BUILD)/server/admin/page.o: server/admin/web/index.html
+$(BUILD)/tools/bfctl/help.o: $(wildcard tools/completions/*)
 
 $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)

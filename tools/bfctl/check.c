@@ -1,0 +1,81 @@
+/*
+ * check - is a configuration sound, without a gateway.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+
+#include "conf/config.h"
+#include "conf/paths.h"
+#include "providers/vendor.h"
+#include "tools/bfctl/args.h"
+#include "tools/bfctl/commands.h"
+#include "tools/bfctl/table.h"
+
+/* The vendors as the configuration must know them. */
+static struct conf_vendors vendors_of(struct arena *a)
+{
+    size_t n = vendor_count();
+    struct conf_vendor *items = arena_zalloc(a, n * sizeof(*items));
+
+    for (size_t i = 0; i < n; i++) {
+        const struct vendor *v = vendor_get(i);
+
+        items[i] = (struct conf_vendor){.name = v->name,
+                                        .key_env = v->key_env,
+                                        .default_models = v->default_models,
+                                        .needs_base_url = v->base_url == NULL && !v->is_mock,
+                                        .needs_key = v->needs_key};
+    }
+    return (struct conf_vendors){items, n};
+}
+
+static void print_findings(struct ctl *c, struct str text)
+{
+    struct buf out = BUF_INIT;
+    struct str line;
+    bool comma = false;
+
+    if (!c->json) {
+        table_clean(&out, text, true);
+        buf_char(&out, '\n');
+        (void)fwrite(out.data, 1, out.len, stderr);
+        buf_fini(&out);
+        return;
+    }
+    buf_cstr(&out, "{\"ok\":false,\"errors\":[");
+    while (str_next(&text, '\n', &line)) {
+        if (line.len == 0)
+            continue;
+        if (comma)
+            buf_char(&out, ',');
+        buf_json(&out, line);
+        comma = true;
+    }
+    buf_cstr(&out, "]}\n");
+    (void)fwrite(out.data, 1, out.len, stdout);
+    buf_fini(&out);
+}
+
+int command_check(struct ctl *c, int argc, char **argv)
+{
+    struct error err = ERROR_INIT;
+    struct config *conf = NULL;
+
+    if (args_parse(&argc, argv, NULL, 0) != 0 || args_words(argc, argv, 0, 1, "one file") != 0)
+        return CTL_USAGE;
+    const char *path = argc > 1 ? argv[1] : paths_config();
+    struct conf_vendors vendors = vendors_of(c->arena);
+    if (path == NULL)
+        return ctl_fail(CTL_USAGE, "which file? There is no %s", PATHS_CONFIG);
+    if (config_load(path, NULL, &vendors, &conf, &err) != 0) {
+        print_findings(c, str_of(err.text));
+        return CTL_FAILED;
+    }
+    config_free(conf);
+    if (c->json)
+        printf("{\"ok\":true,\"errors\":[]}\n");
+    else
+        printf("%s: ok\n", path);
+    return CTL_OK;
+}

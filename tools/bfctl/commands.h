@@ -1,0 +1,24 @@
+/*
+ * commands - the commands, by file.
+ *
+ * Runs in:  bfctl.   Reads, writes: nothing shared.
+ * Each gets its words (argv[0] is its name) and returns the exit status. Does not: exit.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef BFCTL_COMMANDS_H
+#define BFCTL_COMMANDS_H
+
+#include "tools/bfctl/ctl.h"
+
+typedef int command_fn(struct ctl *c, int argc, char **argv);
+
+command_fn command_status, command_workers, command_routes, command_reload; /* status.c */
+command_fn command_check;                                                   /* check.c */
+command_fn command_keys;                                                    /* keys.c */
+command_fn command_usage, command_logs;                                     /* journal.c */
+command_fn command_top;                                                     /* top.c */
+command_fn command_export;                                                  /* export.c */
+command_fn command_completion, command_version, command_help;               /* help.c */
+
+#endif

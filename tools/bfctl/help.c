@@ -1,0 +1,100 @@
+/*
+ * help - help, version, completion: what needs no gateway.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/bfctl/args.h"
+#include "tools/bfctl/commands.h"
+
+/* The scripts that `make install` installs, put into the program as they are. */
+#define EMBED(symbol, path)                                                                        \
+    __asm__(".section .rodata\n" #symbol ":\n.incbin \"" path "\"\n.byte 0\n.previous\n");         \
+    extern const char symbol[]
+
+EMBED(completion_bash, "tools/completions/bfctl.bash");
+EMBED(completion_zsh, "tools/completions/_bfctl");
+EMBED(completion_fish, "tools/completions/bfctl.fish");
+
+static void print_command(const struct ctl_command *command)
+{
+    printf("  %-10s %-31s %s\n", command->name, command->args, command->help);
+}
+
+static const char options_text[] =
+    "Options, before or behind the command:\n"
+    "  --socket PATH   the gateway's admin socket (default: where bowfin puts it)\n"
+    "  --url URL       talk to it over HTTP instead\n"
+    "  --token TOKEN   the admin token for --url (or BOWFIN_ADMIN_TOKEN)\n"
+    "  --ca FILE       certificates to trust for https\n"
+    "  --json          the API's own JSON instead of tables\n"
+    "\n"
+    "Exit status: 0 done, 1 refused or failed, 2 wrong command line, 3 no gateway reached.\n";
+
+static const char keys_text[] =
+    "  keys list   [--name GLOB] [--origin file|api]\n"
+    "  keys create NAME [--models GLOB,GLOB...] [--expires 30d|2027-01-31] [--inactive]\n"
+    "              the key stands on stdout, once; it is stored nowhere\n"
+    "  keys revoke NAME|ID\n";
+
+static const char journal_text[] =
+    "  Filters of usage and logs: --key NAME|ID|none  --model NAME  --provider NAME\n"
+    "                             --since TIME  --until TIME  (logs: --status 404|4xx)\n"
+    "  TIME is 2026-11-22, 2026-11-22T16:45:00Z, or an age: 15m, 24h, 7d.\n"
+    "  usage --by LIST: of day, key, provider, model with commas (default: key,provider,model).\n"
+    "  logs: the newest N requests (--limit, default 50), oldest first; -f goes on from there.\n";
+
+int command_help(struct ctl *c, int argc, char **argv)
+{
+    const char *only = argc > 1 ? argv[1] : NULL;
+    bool found = false;
+
+    (void)c;
+    printf("usage: bfctl [--socket PATH | --url URL --token T] [--json] COMMAND ...\n\n");
+    for (const struct ctl_command *command = ctl_commands; command->name != NULL; command++) {
+        if (only != NULL && strcmp(only, command->name) != 0)
+            continue;
+        print_command(command);
+        found = true;
+    }
+    if (only != NULL && !found)
+        return ctl_fail(CTL_USAGE, "there is no command %s", only);
+    if (only == NULL || strcmp(only, "keys") == 0)
+        printf("\n%s", keys_text);
+    if (only == NULL || strcmp(only, "usage") == 0 || strcmp(only, "logs") == 0)
+        printf("\n%s", journal_text);
+    printf("\n%s", options_text);
+    return CTL_OK;
+}
+
+int command_version(struct ctl *c, int argc, char **argv)
+{
+    if (args_words(argc, argv, 0, 0, "no words") != 0)
+        return CTL_USAGE;
+    if (c->json)
+        printf("{\"version\":\"%s\"}\n", BF_VERSION);
+    else
+        printf("bfctl %s\n", BF_VERSION);
+    return CTL_OK;
+}
+
+int command_completion(struct ctl *c, int argc, char **argv)
+{
+    const struct {
+        const char *shell, *script;
+    } scripts[] = {{"bash", completion_bash}, {"zsh", completion_zsh}, {"fish", completion_fish}};
+
+    (void)c;
+    if (args_words(argc, argv, 1, 1, "one word: bash, zsh or fish") != 0)
+        return CTL_USAGE;
+    for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
+        if (strcmp(argv[1], scripts[i].shell) == 0) {
+            (void)fputs(scripts[i].script, stdout);
+            return CTL_OK;
+        }
+    }
+    return ctl_fail(CTL_USAGE, "there is no completion for %s, only for bash, zsh and fish",
+                    argv[1]);
+}

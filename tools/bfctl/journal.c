@@ -1,0 +1,296 @@
+/*
+ * journal - usage and logs.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/base/alloc.h"
+#include "tools/bfctl/args.h"
+#include "tools/bfctl/commands.h"
+#include "tools/bfctl/table.h"
+
+#define LOGS_DEFAULT 50
+#define CURSOR_ROOM 32
+#define FOLLOW_MS 500 /* between looks; a look without news is one indexed read */
+
+struct filters {
+    const char *key, *model, *provider, *since, *until, *status, *by, *limit;
+    bool follow;
+};
+
+static void add_filters(struct buf *path, const struct filters *f)
+{
+    const struct {
+        const char *name, *value;
+    } all[] = {{"key", f->key},     {"model", f->model}, {"provider", f->provider},
+               {"since", f->since}, {"until", f->until}, {"status", f->status}};
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (all[i].value != NULL)
+            ctl_query(path, all[i].name, all[i].value);
+    }
+}
+
+/* --- usage --- */
+
+struct usage_columns {
+    struct table *t;
+    bool day, key, provider, model;
+};
+
+static bool has_word(const char *list, const char *word)
+{
+    struct str rest = str_of(list), part;
+
+    while (str_next(&rest, ',', &part)) {
+        if (str_eq(part, str_of(word)))
+            return true;
+    }
+    return false;
+}
+
+static void usage_row(struct usage_columns *u, const struct json *r)
+{
+    const struct json *tokens = json_get(r, "tokens");
+
+    if (u->day)
+        table_str(u->t, ctl_str(r, "day"));
+    if (u->key)
+        table_str(u->t, ctl_str(r, "key"));
+    if (u->provider)
+        table_str(u->t, ctl_str(r, "provider"));
+    if (u->model)
+        table_str(u->t, ctl_str(r, "model"));
+    table_count(u->t, ctl_u64(r, "requests"));
+    table_count(u->t, ctl_u64(r, "failed"));
+    table_count(u->t, ctl_u64(tokens, "input"));
+    table_count(u->t, ctl_u64(tokens, "cached"));
+    table_count(u->t, ctl_u64(tokens, "output"));
+    table_count(u->t, ctl_u64(tokens, "reasoning"));
+}
+
+static void print_usage(const struct json *answer, const char *by)
+{
+    const struct json *data = json_get(answer, "data");
+    struct buf head = BUF_INIT, out = BUF_INIT;
+    struct table t;
+    struct usage_columns u = {&t, has_word(by, "day"), has_word(by, "key"),
+                              has_word(by, "provider"), has_word(by, "model")};
+
+    buf_printf(&head, "%s%s%s%s>requests|>failed|>tokens in|>cached|>tokens out|>reasoning",
+               u.day ? "day|" : "", u.key ? "key|" : "", u.provider ? "provider|" : "",
+               u.model ? "model|" : "");
+    table_init(&t, head.data);
+    for (const struct json *r = data != NULL ? data->child : NULL; r != NULL; r = r->next)
+        usage_row(&u, r);
+    table_print(&t, &out);
+    (void)fwrite(out.data, 1, out.len, stdout);
+    if (ctl_u64(answer, "truncated") > 0)
+        (void)fprintf(stderr, "bfctl: %llu more groups are not shown; filter or group less\n",
+                      (unsigned long long)ctl_u64(answer, "truncated"));
+    table_fini(&t);
+    buf_fini(&out);
+    buf_fini(&head);
+}
+
+int command_usage(struct ctl *c, int argc, char **argv)
+{
+    struct filters f = {.by = "key,provider,model"};
+    const struct arg args[] = {{"--key", &f.key, NULL},           {"--model", &f.model, NULL},
+                               {"--provider", &f.provider, NULL}, {"--since", &f.since, NULL},
+                               {"--until", &f.until, NULL},       {"--by", &f.by, NULL}};
+    const struct json *answer = NULL;
+    struct buf path = BUF_INIT;
+    int status = CTL_OK;
+
+    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+        args_words(argc, argv, 0, 0, "no words") != 0)
+        return CTL_USAGE;
+    buf_cstr(&path, "/api/usage");
+    ctl_query(&path, "group_by", f.by);
+    add_filters(&path, &f);
+    if (!ctl_print_json(c, path.data, &status)) {
+        status = ctl_call(c, "GET", path.data, STR_NONE, &answer);
+        if (status == CTL_OK)
+            print_usage(answer, f.by);
+    }
+    buf_fini(&path);
+    return status;
+}
+
+/* --- logs --- */
+
+struct rows {
+    const struct json **items; /* newest first */
+    size_t n, room;
+};
+
+static void keep_row(void *ctx, const struct json *row)
+{
+    struct rows *rows = ctx;
+
+    if (rows->n == rows->room) {
+        rows->room = rows->room == 0 ? 64 : rows->room * 2;
+        rows->items = xrealloc(rows->items, rows->room, sizeof(struct json *));
+    }
+    rows->items[rows->n++] = row;
+}
+
+static void log_cells(struct table *t, const struct json *r)
+{
+    const struct json *tokens = json_get(r, "tokens");
+    struct str fail = ctl_str(r, "fail");
+    uint64_t ms = ctl_u64(r, "begun_ms");
+
+    table_time(t, ms);
+    table_str(t, ctl_str(r, "status"));
+    table_str(t, ctl_str(r, "key"));
+    table_str(t, ctl_str(r, "provider"));
+    table_str(t, ctl_str(r, "model"));
+    table_str(t, ctl_str(r, "endpoint"));
+    table_count(t, ctl_u64(tokens, "input"));
+    table_count(t, ctl_u64(tokens, "output"));
+    table_printf(t, "%.1f", ctl_double(r, "first_byte_ms"));
+    table_printf(t, "%.1f", ctl_double(r, "total_ms"));
+    table_str(t, fail.len > 0                 ? fail
+                 : ctl_bool(r, "client_gone") ? STR("client gone")
+                 : ctl_u64(r, "attempts") > 1 ? STR("retried")
+                                              : STR_NONE);
+}
+
+/* Oldest first, as a log reads; the head line only above the first rows. */
+static void print_rows(const struct rows *rows, bool json, bool head)
+{
+    struct buf out = BUF_INIT;
+    struct table t;
+
+    if (json) {
+        for (size_t i = rows->n; i-- > 0;)
+            printf("%.*s\n", STR_ARGS(rows->items[i]->raw));
+        return;
+    }
+    table_init(&t, "time (UTC)|status|key|provider|model|endpoint|>in|>out|>first ms|>total ms|"
+                   "note");
+    /* Later batches keep the columns about where the first had them. */
+    t.widths[2] = t.widths[3] = 12;
+    t.widths[4] = 20;
+    t.widths[5] = 16;
+    for (size_t i = rows->n; i-- > 0;)
+        log_cells(&t, rows->items[i]);
+    table_print(&t, &out);
+    struct str text = buf_view(&out);
+    if (!head)
+        text = str_skip(text, (size_t)str_index(text, '\n') + 1);
+    (void)fwrite(text.p, 1, text.len, stdout);
+    table_fini(&t);
+    buf_fini(&out);
+}
+
+/* The cursor of the newest row of all that is newer than `last`, into `last`. */
+static int newest_cursor(struct ctl *c, char last[CURSOR_ROOM])
+{
+    struct rows rows = {NULL, 0, 0};
+    struct buf path = BUF_INIT;
+
+    buf_cstr(&path, "/api/logs");
+    if (last[0] != '\0')
+        ctl_query(&path, "after", last);
+    int status = ctl_each(c, path.data, 1, keep_row, &rows);
+    if (status == CTL_OK && rows.n > 0)
+        (void)snprintf(last, CURSOR_ROOM, "%.*s", STR_ARGS(ctl_str(rows.items[0], "cursor")));
+    free(rows.items);
+    buf_fini(&path);
+    return status;
+}
+
+/* Rows newer than `last` that pass the filters; `last` moves on. */
+static int follow_once(struct ctl *c, const char *path, char last[CURSOR_ROOM])
+{
+    struct rows rows = {NULL, 0, 0};
+    struct buf next_path = BUF_INIT;
+    char newest[CURSOR_ROOM];
+
+    memcpy(newest, last, CURSOR_ROOM);
+    /* What the filters refuse is passed by too, so that it is not looked at again and again. */
+    int status = newest_cursor(c, newest);
+    if (status == CTL_OK && strcmp(newest, last) != 0) {
+        buf_cstr(&next_path, path);
+        if (last[0] != '\0')
+            ctl_query(&next_path, "after", last);
+        status = ctl_each(c, next_path.data, 0, keep_row, &rows);
+    }
+    if (status == CTL_OK && rows.n > 0) {
+        struct str first = ctl_str(rows.items[0], "cursor");
+
+        print_rows(&rows, c->json, false);
+        if (str_cmp(first, str_of(newest)) > 0) /* hex digits of one length: their order is time */
+            (void)snprintf(newest, CURSOR_ROOM, "%.*s", STR_ARGS(first));
+    }
+    memcpy(last, newest, CURSOR_ROOM);
+    free(rows.items);
+    buf_fini(&next_path);
+    return status;
+}
+
+/* Print what comes, until the gateway or the reader goes. */
+static int follow(struct ctl *c, const char *path, const char *start)
+{
+    char last[CURSOR_ROOM];
+    int status = CTL_OK;
+
+    (void)snprintf(last, sizeof(last), "%s", start);
+    while (status == CTL_OK) {
+        status = ctl_flush(CTL_OK);
+        (void)poll(NULL, 0, FOLLOW_MS); /* a signal only makes the look come sooner */
+        arena_reset(c->arena);
+        if (status == CTL_OK)
+            status = follow_once(c, path, last);
+    }
+    return status;
+}
+
+int command_logs(struct ctl *c, int argc, char **argv)
+{
+    struct filters f = {0};
+    const struct arg args[] = {
+        {"--key", &f.key, NULL},     {"--model", &f.model, NULL}, {"--provider", &f.provider, NULL},
+        {"--since", &f.since, NULL}, {"--until", &f.until, NULL}, {"--status", &f.status, NULL},
+        {"--limit", &f.limit, NULL}, {"-f", NULL, &f.follow},     {"--follow", NULL, &f.follow}};
+    struct buf path = BUF_INIT;
+    struct rows rows = {NULL, 0, 0};
+    uint64_t limit = LOGS_DEFAULT;
+    int status;
+
+    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+        args_words(argc, argv, 0, 0, "no words") != 0)
+        return CTL_USAGE;
+    if (f.limit != NULL && (!str_parse_u64(str_of(f.limit), &limit) || limit == 0))
+        return ctl_fail(CTL_USAGE, "--limit must be a whole number above 0, is %s", f.limit);
+    buf_cstr(&path, "/api/logs");
+    add_filters(&path, &f);
+    if (c->json && !f.follow) {
+        status = ctl_print_list(c, path.data, limit);
+        buf_fini(&path);
+        return status;
+    }
+    char start[CURSOR_ROOM] = "";
+    /* Taken first: a row that comes in between must not be passed by. */
+    status = f.follow ? newest_cursor(c, start) : CTL_OK;
+    if (status == CTL_OK)
+        status = ctl_each(c, path.data, limit, keep_row, &rows);
+    if (status == CTL_OK) {
+        print_rows(&rows, c->json, true);
+        if (f.follow && rows.n > 0 && str_cmp(ctl_str(rows.items[0], "cursor"), str_of(start)) > 0)
+            (void)snprintf(start, sizeof(start), "%.*s",
+                           STR_ARGS(ctl_str(rows.items[0], "cursor")));
+        if (f.follow)
+            status = follow(c, path.data, start);
+    }
+    free(rows.items);
+    buf_fini(&path);
+    return status;
+}

@@ -1,0 +1,46 @@
+# fish completion for bfctl
+set -l commands status check reload keys routes usage logs top workers export completion version help
+
+complete -c bfctl -f
+complete -c bfctl -l socket -r -F -d 'admin socket'
+complete -c bfctl -l url -x -d 'talk over HTTP'
+complete -c bfctl -l token -x -d 'admin token'
+complete -c bfctl -l ca -r -F -d 'certificates to trust'
+complete -c bfctl -l json -d 'JSON instead of tables'
+complete -c bfctl -s h -l help -d 'help'
+complete -c bfctl -l version -d 'version'
+
+set -l none "not __fish_seen_subcommand_from $commands"
+complete -c bfctl -n $none -a status -d 'what runs, since when, how much'
+complete -c bfctl -n $none -a check -d 'is this configuration sound'
+complete -c bfctl -n $none -a reload -d 'load the configuration again'
+complete -c bfctl -n $none -a keys -d 'virtual keys'
+complete -c bfctl -n $none -a routes -d 'weights and health of every route'
+complete -c bfctl -n $none -a usage -d 'requests and tokens'
+complete -c bfctl -n $none -a logs -d 'one line per request'
+complete -c bfctl -n $none -a top -d 'a live table of workers and routes'
+complete -c bfctl -n $none -a workers -d 'the worker processes'
+complete -c bfctl -n $none -a export -d 'everything as YAML'
+complete -c bfctl -n $none -a completion -d 'a completion script for the shell'
+complete -c bfctl -n $none -a version -d 'the version of bfctl'
+complete -c bfctl -n $none -a help -d 'what there is'
+
+complete -c bfctl -n '__fish_seen_subcommand_from check' -F
+complete -c bfctl -n '__fish_seen_subcommand_from keys; and not __fish_seen_subcommand_from list create revoke' -a 'list create revoke'
+complete -c bfctl -n '__fish_seen_subcommand_from list' -l name -x -d 'only names like this'
+complete -c bfctl -n '__fish_seen_subcommand_from list' -l origin -x -a 'file api'
+complete -c bfctl -n '__fish_seen_subcommand_from create' -l models -x -d 'what it may use'
+complete -c bfctl -n '__fish_seen_subcommand_from create' -l expires -x -d 'duration or date'
+complete -c bfctl -n '__fish_seen_subcommand_from create' -l inactive -d 'not usable yet'
+complete -c bfctl -n '__fish_seen_subcommand_from routes usage logs' -l provider -x
+complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l key -x -d 'name, id or none'
+complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l model -x
+complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l since -x -d 'from then on'
+complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l until -x -d 'up to then'
+complete -c bfctl -n '__fish_seen_subcommand_from usage' -l by -x -a 'day key provider model'
+complete -c bfctl -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'go on with new ones'
+complete -c bfctl -n '__fish_seen_subcommand_from logs' -l limit -x -d 'how many'
+complete -c bfctl -n '__fish_seen_subcommand_from logs' -l status -x -d '404 or 4xx'
+complete -c bfctl -n '__fish_seen_subcommand_from top' -l once -d 'one picture'
+complete -c bfctl -n '__fish_seen_subcommand_from top' -l interval -x -d 'seconds'
+complete -c bfctl -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
