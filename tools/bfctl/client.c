@@ -148,7 +148,12 @@ int client_call(struct client *c, const char *method, const char *path, struct s
     out->status = (int)status;
     if (rc == CURLE_OK)
         return 0;
+    long os_errno = 0;
     const char *detail = c->detail[0] != '\0' ? c->detail : curl_easy_strerror(rc);
+    /* curl's own words name a port that a Unix socket has not. */
+    if (c->socket[0] != '\0' && rc == CURLE_COULDNT_CONNECT &&
+        curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &os_errno) == CURLE_OK && os_errno != 0)
+        detail = strerror((int)os_errno);
     if (c->socket[0] != '\0')
         return error_set(err,
                          "no gateway answers at %s: %s\nIs bowfin running? --socket and --url "

@@ -175,7 +175,7 @@ static int keys_revoke(struct ctl *c, int argc, char **argv)
 {
     const struct json *reply = NULL;
     struct buf path = BUF_INIT;
-    struct str id;
+    struct str id = STR_NONE;
 
     if (args_parse(&argc, argv, NULL, 0) != 0 ||
         args_words(argc, argv, 1, 1, "one word, a key's name or id") != 0)
