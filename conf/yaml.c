@@ -16,6 +16,7 @@ struct anchor {
 
 struct reader {
     yaml_parser_t parser;
+    struct str text;
     struct arena *arena;
     struct findings *findings;
     struct anchor anchors[YAML_ANCHORS_MAX];
@@ -46,6 +47,16 @@ static int refuse(struct reader *r, yaml_mark_t mark, const char *text)
     return -1;
 }
 
+/* A reader's error tells a byte, all others a line. */
+static int line_of_byte(struct str text, size_t offset)
+{
+    int line = 1;
+
+    for (size_t i = 0; i < offset && i < text.len; i++)
+        line += text.p[i] == '\n';
+    return line;
+}
+
 static int next_event(struct reader *r, yaml_event_t *event)
 {
     const yaml_parser_t *p = &r->parser;
@@ -53,7 +64,8 @@ static int next_event(struct reader *r, yaml_event_t *event)
 
     if (yaml_parser_parse(&r->parser, event))
         return 0;
-    line = (int)(p->error == YAML_READER_ERROR ? p->mark.line : p->problem_mark.line) + 1;
+    line = p->error == YAML_READER_ERROR ? line_of_byte(r->text, p->problem_offset)
+                                         : (int)p->problem_mark.line + 1;
     if (p->error == YAML_READER_ERROR)
         findings_add(r->findings, line, "not readable as UTF-8 text: %s",
                      p->problem != NULL ? p->problem : "bad bytes");
@@ -332,6 +344,7 @@ int yaml_tree(struct arena *a, struct str text, struct findings *f, struct node 
     yaml_parser_set_input_string(&r->parser, (const unsigned char *)(text.len > 0 ? text.p : ""),
                                  text.len);
     yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
+    r->text = text;
     r->arena = a;
     r->findings = f;
     rc = read_stream(r, out);
