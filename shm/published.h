@@ -28,7 +28,7 @@
     (64u << 20)                       /* an image; PROVIDERS_MAX with long lists take some 20 MiB */
 #define SECRETS_HALF_BYTES (8u << 20) /* PROVIDER_KEYS_MAX credentials of 1 KiB */
 
-/* Bytes in the image's text area, from the image's start. */
+/* Bytes in the image's text area; `offset` is from that area's start. */
 struct pub_text {
     uint32_t offset;
     uint32_t len;

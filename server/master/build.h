@@ -2,7 +2,7 @@
  * build - the tables of an image while they grow (publish.c, routes.c).
  *
  * Runs in:  master.   Reads, writes: private memory.
- * Texts are offsets into `text` until publish.c turns them into the image's.
+ * Texts are offsets into `text`, as in the image.
  * Does not: outlive publish_build.
  *
  * SPDX-License-Identifier: Apache-2.0

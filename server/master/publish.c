@@ -115,11 +115,6 @@ static void add_key(struct build *b, uint32_t provider, const struct conf_provid
 
     out->provider = provider;
     out->secret_offset = (uint32_t)b->secrets.len;
-    if (k == NULL) { /* a provider that wants no credential still has one thing to balance */
-        out->name = add_cstr(b, "default");
-        out->weight = 1000;
-        return;
-    }
     out->name = add_cstr(b, k->name);
     out->models = add_list(b, k->models, k->n_models);
     out->weight = k->weight;
@@ -152,8 +147,6 @@ static int add_provider(struct build *b, uint32_t index, struct error *err)
     out->first_key = b->n_keys;
     for (size_t i = 0; i < p->n_keys; i++)
         add_key(b, index, &p->keys[i]);
-    if (p->n_keys == 0)
-        add_key(b, index, NULL);
     out->n_keys = b->n_keys - out->first_key;
     buf_printf(&identity, "provider/%s", p->name);
     rc = build_number(b, &identity, PROVIDERS_MAX, &out->id, err);
@@ -198,36 +191,6 @@ int build_find_provider(const struct build *b, const char *name, uint32_t *out)
 }
 
 /* --- the image --- */
-
-static struct pub_text moved(struct pub_text t, uint32_t base)
-{
-    return (struct pub_text){t.offset + base, t.len};
-}
-
-/* Until here texts were offsets into the text area; now they are the image's. */
-static void move_texts(struct build *b, uint32_t base)
-{
-    for (size_t i = 0; i < b->conf->n_providers; i++) {
-        struct pub_provider *p = &b->providers[i];
-
-        p->name = moved(p->name, base);
-        p->base_url = moved(p->base_url, base);
-        p->proxy = moved(p->proxy, base);
-        p->ca_file = moved(p->ca_file, base);
-        p->models = moved(p->models, base);
-        p->headers = moved(p->headers, base);
-    }
-    for (uint32_t i = 0; i < b->n_keys; i++) {
-        b->keys[i].name = moved(b->keys[i].name, base);
-        b->keys[i].models = moved(b->keys[i].models, base);
-    }
-    for (uint32_t i = 0; i < b->n_routes; i++)
-        b->routes[i].model = moved(b->routes[i].model, base);
-    for (uint32_t i = 0; i < b->n_models; i++)
-        b->models[i].name = moved(b->models[i].name, base);
-    for (uint32_t i = 0; i < b->n_targets; i++)
-        b->targets[i].model = moved(b->targets[i].model, base);
-}
 
 static bool is_open_loopback(const struct config *conf)
 {
@@ -300,7 +263,6 @@ static int finish(struct build *b, struct image *out, struct error *err)
                          SECRETS_HALF_BYTES);
     head.bytes = (uint32_t)end;
     set_limits(&head, b->conf);
-    move_texts(b, head.text);
     out->bytes = xcalloc(1, end);
     *out->bytes = head;
     copy_table(out->bytes, head.providers, b->providers, head.n_providers * sizeof(*b->providers));
@@ -327,7 +289,8 @@ static int make_room(struct build *b, struct error *err)
     for (size_t i = 0; i < b->conf->n_providers; i++) {
         const struct conf_provider *p = &b->conf->providers[i];
 
-        keys += p->n_keys > 0 ? p->n_keys : 1;
+        must(p->n_keys > 0); /* the configuration gives each one */
+        keys += p->n_keys;
         for (size_t j = 0; j < p->n_keys; j++)
             secret_bytes += p->keys[j].value.bytes.len;
     }

@@ -68,7 +68,7 @@ static void gather_known(struct build *b)
 
 static bool key_allows(const struct conf_provider *p, uint32_t key, struct str model)
 {
-    if (p->n_keys == 0 || p->keys[key].n_models == 0)
+    if (p->keys[key].n_models == 0)
         return true;
     for (size_t i = 0; i < p->keys[key].n_models; i++) {
         if (glob_match(str_of(p->keys[key].models[i]), model))
@@ -98,8 +98,7 @@ static int add_rows(struct build *b, uint32_t provider, struct str model, struct
         r->provider = provider;
         r->key = pub->first_key + i;
         r->weight = b->keys[r->key].weight;
-        buf_printf(&identity, "route/%s/%s/%.*s", p->name, p->n_keys > 0 ? p->keys[i].name : "",
-                   STR_ARGS(model));
+        buf_printf(&identity, "route/%s/%s/%.*s", p->name, p->keys[i].name, STR_ARGS(model));
         rc = build_number(b, &identity, ROUTES_MAX, &r->row, err);
         buf_fini(&identity);
         if (rc != 0)

@@ -1,0 +1,134 @@
+#include "server/master/apply.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/export.h"
+#include "providers/vendor.h"
+#include "server/base/crypto.h"
+#include "server/base/log.h"
+#include "server/master/dirs.h"
+#include "server/master/keyring.h"
+#include "server/master/listen.h"
+#include "server/master/save.h"
+#include "server/master/state.h"
+#include "shm/published.h"
+
+#define VENDORS_MAX 256
+
+int apply_load(const char *path, const char *const *listen, size_t n_listen, uint32_t workers,
+               struct config **out, struct error *err)
+{
+    struct conf_vendor items[VENDORS_MAX];
+    struct conf_vendors vendors = {items, vendor_count()};
+    struct conf_overrides overrides = {listen, n_listen, workers};
+
+    must(vendors.n <= VENDORS_MAX);
+    for (size_t i = 0; i < vendors.n; i++) {
+        const struct vendor *v = vendor_get(i);
+
+        items[i] = (struct conf_vendor){v->name, v->key_env, v->default_models,
+                                        v->base_url == NULL && !v->is_mock, v->needs_key};
+    }
+    return config_load(path, &overrides, &vendors, out, err);
+}
+
+int apply_mock(struct master *m, const struct config *conf, struct error *err)
+{
+    if (!publish_needs_mock(conf) || m->mock_fd >= 0)
+        return 0;
+    m->mock_fd = listen_bind("127.0.0.1:0", err);
+    if (m->mock_fd < 0)
+        return error_wrap(err, "the mock provider");
+    m->mock_port = listen_port(m->mock_fd);
+    return 0;
+}
+
+/* One per processor that this process may use. */
+static uint32_t auto_workers(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+    return n > SLOTS_MAX / 2 ? SLOTS_MAX / 2 : (uint32_t)n;
+}
+
+static int read_settings(const struct master *m, const struct config *conf, struct settings *out,
+                         struct error *err)
+{
+    struct str token = conf->admin_token.bytes;
+
+    *out = (struct settings){.workers = conf->workers > 0 ? conf->workers : auto_workers(),
+                             .drain_ms = conf->drain_ms,
+                             .log_max_records = conf->log.max_records,
+                             .log_max_age_ms = conf->log.max_age_ms,
+                             .log_level = LOG_INFO,
+                             .needs_mock = publish_needs_mock(conf)};
+    if (out->workers > SLOTS_MAX / 2)
+        return error_set(err, "workers: at most %d", SLOTS_MAX / 2);
+    if (conf->log.level != NULL && log_level_parse(conf->log.level, &out->log_level) != 0)
+        return error_set(err, "log: level must be error, warn, info or debug, is \"%s\"",
+                         conf->log.level);
+    if (token.len == 0)
+        return dirs_admin_token(m->state_dir, out->admin_token, sizeof(out->admin_token), err);
+    if (token.len >= sizeof(out->admin_token))
+        return error_set(err, "admin: token must be shorter than %zu bytes",
+                         sizeof(out->admin_token));
+    memcpy(out->admin_token, token.p, token.len);
+    return 0;
+}
+
+static void keep_effective(struct master *m, const struct config *conf, struct entities *entities)
+{
+    buf_clear(&m->effective.json);
+    buf_clear(&m->effective.yaml);
+    config_export(conf, CONFIG_JSON, &m->effective.json);
+    config_export(conf, CONFIG_YAML, &m->effective.yaml);
+    entities_free(m->effective.entities);
+    m->effective.entities = entities;
+}
+
+int apply_config(struct master *m, const struct config *conf, enum apply_when when,
+                 struct changes *changes, bool *out_wrong_file, struct error *err)
+{
+    struct entities *entities = entities_create(conf);
+    struct image image = {0};
+    struct settings settings;
+    char mock_url[64];
+    struct save_request save = {.state_dir = m->state_dir,
+                                .conf = conf,
+                                .entities = entities,
+                                .mock_url = m->mock_fd >= 0 ? mock_url : NULL,
+                                .keys = m->keys,
+                                .published = &m->regions.published,
+                                .load_keys = when != APPLY_RELOAD,
+                                .fresh = when == APPLY_FRESH};
+    int64_t generation;
+    int rc = -1;
+
+    *out_wrong_file = false;
+    (void)snprintf(mock_url, sizeof(mock_url), "http://127.0.0.1:%u/v1", m->mock_port);
+    if (read_settings(m, conf, &settings, err) != 0 ||
+        save_config(&save, &image, out_wrong_file, err) != 0)
+        goto out;
+    generation = published_flip(&m->regions.published, &m->regions.secrets, image.bytes,
+                                image.secrets, image.secret_len, err);
+    if (generation < 0)
+        goto out;
+    m->generation = (uint64_t)generation;
+    m->settings = settings;
+    entities_diff(when == APPLY_RELOAD ? m->effective.entities : NULL, entities, changes);
+    keep_effective(m, conf, entities);
+    entities = NULL;
+    /* keyring_check said that they fit; a key that still does not go must not hide the others. */
+    if (keyring_apply(m->keys, &m->regions.published, conf, changes, err) != 0)
+        log_error("keys_not_applied", "text=\"%s\"", err->text);
+    rc = 0;
+out:
+    crypto_wipe(&settings, sizeof(settings));
+    image_fini(&image);
+    entities_free(entities);
+    return rc;
+}

@@ -1,0 +1,254 @@
+#include "server/master/changes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/config.h"
+#include "server/base/alloc.h"
+
+void changes_add(struct changes *c, const char *kind, struct str name, const char *what)
+{
+    if (c->n++ < CHANGES_SHOWN)
+        buf_printf(&c->lines, "%s %.*s: %s\n", kind, STR_ARGS(name), what);
+}
+
+void changes_json(const struct changes *c, struct buf *out)
+{
+    struct str rest = buf_view(&c->lines);
+    struct str line;
+    bool first = true;
+
+    while (str_next(&rest, '\n', &line)) {
+        if (line.len == 0)
+            continue;
+        if (!first)
+            buf_char(out, ',');
+        buf_json(out, line);
+        first = false;
+    }
+    if (c->n > CHANGES_SHOWN)
+        buf_printf(out, ",\"and %zu more\"", c->n - CHANGES_SHOWN);
+}
+
+void changes_fini(struct changes *c)
+{
+    buf_fini(&c->lines);
+    c->n = 0;
+}
+
+/* --- entities --- */
+
+struct writer {
+    struct entities *out;
+    struct buf json;
+    struct buf secret; /* goes into the digest only */
+};
+
+static void add(struct writer *w, const char *kind, const char *name)
+{
+    struct entity *e = &w->out->items[w->out->n++];
+    struct buf all = BUF_INIT;
+
+    e->kind = kind;
+    e->name = arena_str(w->out->arena, str_of(name));
+    e->json = arena_str(w->out->arena, buf_view(&w->json));
+    buf_reserve(&all, w->json.len + w->secret.len);
+    buf_str(&all, buf_view(&w->json));
+    buf_str(&all, buf_view(&w->secret));
+    crypto_sha256(buf_view(&all), e->digest);
+    crypto_wipe(all.data, all.cap);
+    buf_fini(&all);
+    if (w->secret.data != NULL)
+        crypto_wipe(w->secret.data, w->secret.cap);
+    buf_clear(&w->secret);
+    buf_clear(&w->json);
+}
+
+static void add_secret(struct writer *w, struct str secret)
+{
+    if (w->secret.len == 0)
+        buf_reserve(&w->secret, 65536); /* growing would leave a copy behind */
+    buf_printf(&w->secret, "%zu:", secret.len);
+    buf_str(&w->secret, secret);
+}
+
+static void put_list(struct buf *out, const char *name, const char *const *items, size_t n)
+{
+    buf_printf(out, ",\"%s\":[", name);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            buf_char(out, ',');
+        buf_json(out, str_of(items[i]));
+    }
+    buf_char(out, ']');
+}
+
+static void put_text(struct buf *out, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    buf_printf(out, ",\"%s\":", name);
+    buf_json(out, str_of(value));
+}
+
+static void add_provider(struct writer *w, const struct conf_provider *p)
+{
+    struct buf *j = &w->json;
+
+    buf_cstr(j, "{\"vendor\":");
+    buf_json(j, str_of(p->vendor_name));
+    put_text(j, "base_url", p->base_url);
+    put_text(j, "proxy", p->proxy);
+    put_text(j, "ca_file", p->ca_file);
+    buf_printf(j, ",\"tls_verify\":%s,\"http2\":%s,\"h2c\":%s", p->tls_verify ? "true" : "false",
+               p->http2 ? "true" : "false", p->h2c ? "true" : "false");
+    buf_printf(j, ",\"timeout_ms\":[%ju,%ju,%ju,%ju]", (uintmax_t)p->connect_ms,
+               (uintmax_t)p->first_byte_ms, (uintmax_t)p->between_bytes_ms, (uintmax_t)p->total_ms);
+    put_list(j, "models", p->models, p->n_models);
+    buf_cstr(j, ",\"headers\":[");
+    for (size_t i = 0; i < p->n_headers; i++) {
+        if (i > 0)
+            buf_char(j, ',');
+        buf_json(j, str_of(p->headers[i].name)); /* the value may be a credential */
+        add_secret(w, str_of(p->headers[i].value));
+    }
+    buf_cstr(j, "],\"keys\":[");
+    for (size_t i = 0; i < p->n_keys; i++) {
+        const struct conf_provider_key *k = &p->keys[i];
+
+        buf_cstr(j, i > 0 ? ",{\"name\":" : "{\"name\":");
+        buf_json(j, str_of(k->name));
+        buf_printf(j, ",\"weight\":%u", k->weight);
+        put_text(j, "value", k->value.source);
+        put_list(j, "models", k->models, k->n_models);
+        buf_char(j, '}');
+        add_secret(w, k->value.bytes);
+    }
+    buf_cstr(j, "]}");
+    add(w, "provider", p->name);
+}
+
+static void add_model(struct writer *w, const struct conf_model *m)
+{
+    struct buf *j = &w->json;
+
+    buf_cstr(j, "{\"targets\":[");
+    for (size_t i = 0; i < m->n_targets; i++) {
+        buf_cstr(j, i > 0 ? ",{\"provider\":" : "{\"provider\":");
+        buf_json(j, str_of(m->targets[i].provider));
+        put_text(j, "model", m->targets[i].model);
+        buf_printf(j, ",\"weight\":%u}", m->targets[i].weight);
+    }
+    buf_cstr(j, "]}");
+    add(w, "model", m->name);
+}
+
+static void add_listener(struct writer *w, const struct conf_listener *l)
+{
+    buf_cstr(&w->json, "{\"address\":");
+    buf_json(&w->json, str_of(l->address));
+    put_text(&w->json, "certificate", l->tls.certificate);
+    put_text(&w->json, "key", l->tls.key);
+    buf_char(&w->json, '}');
+    add(w, "listener", l->address);
+}
+
+static void add_limits(struct writer *w, const struct conf_limits *l)
+{
+    buf_printf(&w->json,
+               "{\"body\":%ju,\"relay\":%ju,\"buffered\":%ju,\"connections\":%u,\"streams\":%u,"
+               "\"streams_per_second\":%u,\"resets\":%u,\"attempts\":%u,\"header_ms\":%ju,"
+               "\"body_ms\":%ju,\"idle_ms\":%ju}",
+               (uintmax_t)l->body_max_bytes, (uintmax_t)l->relay_max_bytes,
+               (uintmax_t)l->buffered_max_bytes, l->connections, l->streams, l->streams_per_second,
+               l->resets, l->attempts, (uintmax_t)l->header_ms, (uintmax_t)l->body_ms,
+               (uintmax_t)l->idle_ms);
+    add(w, "setting", "limits");
+}
+
+static void add_settings(struct writer *w, const struct config *c)
+{
+    struct buf *j = &w->json;
+
+    add_limits(w, &c->limits);
+    buf_printf(j, "{\"max_records\":%ju,\"max_age_ms\":%ju", (uintmax_t)c->log.max_records,
+               (uintmax_t)c->log.max_age_ms);
+    put_text(j, "level", c->log.level);
+    buf_char(j, '}');
+    add(w, "setting", "log");
+    buf_printf(j, "%u", c->workers);
+    add(w, "setting", "workers");
+    buf_printf(j, "%s", c->require_key ? "true" : "false");
+    add(w, "setting", "require_key");
+    buf_printf(j, "%s", c->http2 ? "true" : "false");
+    add(w, "setting", "http2");
+    buf_printf(j, "%ju", (uintmax_t)c->drain_ms);
+    add(w, "setting", "drain");
+    buf_json(j, str_of(c->user));
+    add(w, "setting", "user");
+    buf_printf(j, "%s", c->admin_token.bytes.len > 0 ? "\"set\"" : "\"generated\"");
+    add_secret(w, c->admin_token.bytes);
+    add(w, "setting", "admin");
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct entity *a = left;
+    const struct entity *b = right;
+    int order = strcmp(a->kind, b->kind);
+
+    return order != 0 ? order : str_cmp(a->name, b->name);
+}
+
+struct entities *entities_create(const struct config *conf)
+{
+    struct entities *e = xcalloc(1, sizeof(*e));
+    struct writer w = {e, BUF_INIT, BUF_INIT};
+
+    e->arena = arena_create(16384);
+    e->items = arena_alloc(e->arena, (conf->n_providers + conf->n_models + conf->n_listeners + 16) *
+                                         sizeof(*e->items));
+    for (size_t i = 0; i < conf->n_providers; i++)
+        add_provider(&w, &conf->providers[i]);
+    for (size_t i = 0; i < conf->n_models; i++)
+        add_model(&w, &conf->models[i]);
+    for (size_t i = 0; i < conf->n_listeners; i++)
+        add_listener(&w, &conf->listeners[i]);
+    add_settings(&w, conf);
+    qsort(e->items, e->n, sizeof(*e->items), compare);
+    buf_fini(&w.json);
+    buf_fini(&w.secret);
+    return e;
+}
+
+void entities_free(struct entities *e)
+{
+    if (e == NULL)
+        return;
+    arena_free(e->arena);
+    free(e);
+}
+
+void entities_diff(const struct entities *old, const struct entities *new, struct changes *out)
+{
+    size_t i = 0;
+    size_t j = 0;
+    size_t n_old = old != NULL ? old->n : 0;
+
+    while (i < n_old || j < new->n) {
+        int order = i == n_old ? 1 : j == new->n ? -1 : compare(&old->items[i], &new->items[j]);
+
+        if (order < 0) {
+            changes_add(out, old->items[i].kind, old->items[i].name, "removed");
+            i++;
+        } else if (order > 0) {
+            changes_add(out, new->items[j].kind, new->items[j].name, "added");
+            j++;
+        } else {
+            if (memcmp(old->items[i].digest, new->items[j].digest, SHA256_BYTES) != 0)
+                changes_add(out, new->items[j].kind, new->items[j].name, "changed");
+            i++;
+            j++;
+        }
+    }
+}
