@@ -33,7 +33,7 @@ DOORS = {
     r"yaml\.h": [r"conf/yaml\.c"],
     r"simdjson.*": [r"server/base/json\.cc"],
     r"msgpack.*": [r"shm/record\.c"],
-    r"openssl/.*": [r"server/base/crypto\.c", r"server/worker/(tls|http)(_\w+)?\.[ch]", r"providers/auth/.*"],
+    r"openssl/.*": [r"server/base/crypto\.c", r"server/master/tls\.c", r"server/worker/(tls|http)(_\w+)?\.[ch]", r"providers/auth/.*"],
     r"stdatomic\.h": [r"shm/.*"],
 }
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|gets|alloca|system|rand|srand|usleep|sleep)\s*\(")
