@@ -111,7 +111,6 @@ void relay_end(struct request *r)
     if (r->ex == NULL || r->client_busy || r->answer_ended)
         return;
     take_buffers(r);
-    r->bytes_out += r->buffers->out.len;
     push(r, true);
 }
 
@@ -327,15 +326,18 @@ static enum step_result fail_with(struct request *r, const struct fail *f)
     return request_fail(r, f, detail, STR_NONE);
 }
 
-/* A whole answer: its usage is read before anything is settled. */
-static enum step_result finish(struct request *r)
+/* A whole answer, before its last bytes leave: what settle will want to know. */
+static void finish(struct request *r)
 {
-    take_buffers(r); /* there may have been no head at all for an empty answer of a fake */
     if (r->is_stream)
         watch_stream_end(r);
     else if (r->is_json && !r->is_forward)
         watch_body_end(r, buf_view(&r->buffers->out));
-    return STEP_NEXT;
+    r->bytes_out += r->buffers->out.len;
+    if (r->answer_begun)
+        return;
+    r->status = r->attempt.status;
+    r->first_byte_us = loop_now_us(r->worker->loop) - r->begun_us;
 }
 
 static bool connect_failed(const struct request *r)
@@ -353,12 +355,12 @@ enum step_result relay_step(struct request *r)
     if (r->upstream_done && r->result == UPSTREAM_OK && !r->discard && broken == NULL) {
         if (r->client_busy)
             return STEP_WAIT; /* relay_writable runs us again: settled when it is taken */
-        if (stream_was_cut(r))
-            broken = &FAIL_UPSTREAM_CUT;
-        else if (finish(r) == STEP_NEXT) {
+        if (!stream_was_cut(r)) {
+            finish(r);
             attempt_end(r, relay_outcome(r));
             return STEP_NEXT;
         }
+        broken = &FAIL_UPSTREAM_CUT;
     }
     attempt_end(r, relay_outcome(r));
     if (r->discard || (!r->answer_begun && connect_failed(r) && route_has_more(r)))
