@@ -57,8 +57,7 @@ struct fixture_image {
 
 static inline struct pub_text fixture_text(struct fixture_image *i, uint32_t *used, const char *s)
 {
-    struct pub_text t = {(uint32_t)offsetof(struct fixture_image, text) + *used,
-                         (uint32_t)strlen(s)};
+    struct pub_text t = {*used, (uint32_t)strlen(s)};
 
     memcpy(i->text + *used, s, strlen(s) + 1);
     *used += t.len + 1;
