@@ -1,0 +1,44 @@
+/*
+ * master_fixture - configurations with this build's vendors, and regions to publish them in.
+ *
+ * Runs in:  tests of server/master/.   Reads, writes: nothing shared.
+ * Does not: touch files or the process's environment.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef TESTS_MASTER_FIXTURE_H
+#define TESTS_MASTER_FIXTURE_H
+
+#include <string.h>
+
+#include "conf/config.h"
+#include "providers/vendor.h"
+#include "tests/unit/unit.h"
+
+static inline const char *master_env(const char *name)
+{
+    return strcmp(name, "SECRET") == 0 ? "sk-secret-1" : NULL;
+}
+
+/* The configuration that `text` is; `text` NULL: zero-config. Fails the test when it is not one. */
+static inline struct config *master_config(const char *text)
+{
+    struct conf_vendor items[256];
+    struct conf_vendors vendors = {items, vendor_count()};
+    struct conf_source source = {text != NULL ? "t.yaml" : NULL, str_of(text), master_env};
+    struct config *conf = NULL;
+    struct error err = ERROR_INIT;
+
+    assert_true(vendors.n <= ARRAY_LEN(items));
+    for (size_t i = 0; i < vendors.n; i++) {
+        const struct vendor *v = vendor_get(i);
+
+        items[i] = (struct conf_vendor){v->name, v->key_env, v->default_models,
+                                        v->base_url == NULL && !v->is_mock, v->needs_key};
+    }
+    if (config_load_text(&source, NULL, &vendors, &conf, &err) != 0)
+        fail_msg("%s", err.text);
+    return conf;
+}
+
+#endif
