@@ -1,0 +1,65 @@
+/*
+ * A configuration from hostile bytes: loaded or refused with a text, exported, and, when its export
+ * holds no masked secret, loaded again to the same.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/config.h"
+#include "conf/export.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct conf_vendor vendor_rows[] = {
+    {"openai", "OPENAI_API_KEY", "gpt-*", false, true},
+    {"mock", NULL, "echo,lorem-*", false, false},
+    {"openai-compatible", NULL, NULL, true, true},
+};
+
+static const struct conf_vendors vendors = {vendor_rows, ARRAY_LEN(vendor_rows)};
+
+static const char *no_env(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+static struct config *load(struct str text)
+{
+    struct conf_source source = {"fuzz.yaml", text, no_env};
+    struct error err = ERROR_INIT;
+    struct config *c = NULL;
+
+    if (config_load_text(&source, NULL, &vendors, &c, &err) != 0) {
+        must(c == NULL && err.text[0] != '\0');
+        return NULL;
+    }
+    must(c != NULL && c->n_listeners > 0);
+    return c;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct config *c = load((struct str){(const char *)data, size});
+    struct buf first = BUF_INIT;
+    struct buf second = BUF_INIT;
+
+    if (c == NULL)
+        return 0;
+    config_export(c, CONFIG_JSON, &first);
+    buf_clear(&first);
+    config_export(c, CONFIG_YAML, &first);
+    config_free(c);
+    if (strstr(first.data, EXPORT_MASK) == NULL) {
+        c = load(buf_view(&first));
+        must(c != NULL);
+        config_export(c, CONFIG_YAML, &second);
+        must(str_eq(buf_view(&first), buf_view(&second)));
+        config_free(c);
+    }
+    buf_fini(&first);
+    buf_fini(&second);
+    return 0;
+}
