@@ -25,7 +25,7 @@
 #define JOURNAL_SYNC_MS 1000
 #define JOURNAL_RETRY_MS 1000
 #define JOURNAL_COMPLAIN_MS 60000
-#define JOURNAL_TIDY_MS 5000
+#define JOURNAL_TIDY_MS 1000 /* under load some megabytes of mapped pages come a second */
 
 struct journal;
 
