@@ -8,7 +8,7 @@
 static const struct access_refusal refusals[ACCESS_RESULTS] = {
     [ACCESS_NO_TOKEN] = {401, "admin_token_required",
                          "the management API needs the admin token: send Authorization: Bearer "
-                         "<token> (admin.token in the configuration, else the file admin-token in "
+                         "<token> (admin.token in the configuration, else the file admin.token in "
                          "the state directory)"},
     [ACCESS_BAD_TOKEN] = {401, "invalid_admin_token",
                           "this is not the admin token; a virtual key does not open the management "
