@@ -20,28 +20,27 @@ static bool is_yaml(const struct exchange *ex)
     return str_eq(params_get(ex, "format"), STR("yaml"));
 }
 
-static void answer(struct exchange *ex)
-{
-    if (is_yaml(ex)) {
-        exchange_text(ex, 200, "");
-        return;
-    }
-    exchange_json(ex, 200);
-}
-
 static void on_piece(struct exchange *ex, const struct json *reply)
 {
     struct str text = json_str(json_get(reply, "text"));
-    uint64_t next;
+    uint64_t *first = ex->state; /* generation of the first piece */
+    uint64_t next = 0, generation = 0;
+    bool more = json_u64(json_get(reply, "next"), &next);
 
+    (void)json_u64(json_get(reply, "generation"), &generation);
+    if (ex->out.len == 0)
+        *first = generation;
     buf_str(&ex->out, text);
-    if (!json_u64(json_get(reply, "next"), &next))
-        answer(ex);
-    else if (next != ex->out.len || text.len == 0 || next > CONFIG_MAX)
+    if (generation != *first ||
+        (more && (next != ex->out.len || text.len == 0 || next > CONFIG_MAX)))
         exchange_error(ex, 503, "config_changed", NULL,
                        "the configuration changed while it was read; try again");
-    else
+    else if (more)
         ask_piece(ex, next);
+    else if (is_yaml(ex))
+        exchange_text(ex, 200, "");
+    else
+        exchange_json(ex, 200);
 }
 
 static void ask_piece(struct exchange *ex, uint64_t offset)
@@ -66,5 +65,6 @@ void api_config(struct exchange *ex, struct str tail)
         exchange_error(ex, 400, "bad_parameter", "format", "format must be json or yaml");
         return;
     }
+    ex->state = arena_zalloc(ex->arena, sizeof(uint64_t));
     ask_piece(ex, 0);
 }

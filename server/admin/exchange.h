@@ -44,6 +44,7 @@ struct exchange {
     bool finished;                            /* the answer is complete */
     void (*on_finished)(struct exchange *ex); /* http.c: send it */
     void *impl;                               /* http.c's own */
+    void *state;                              /* the handler's own, while it waits */
 };
 
 /* The answer is complete: sent now when it was waited for. Once. */

@@ -111,7 +111,7 @@ static void on_config(struct master *m, const struct json *call, struct buf *out
     (void)json_u64(json_get(call, "offset"), &offset); /* from the beginning */
     if (str_eq(format, STR("yaml")))
         text = buf_view(&m->effective.yaml);
-    buf_cstr(out, "{\"ok\":true,\"text\":");
+    buf_printf(out, "{\"ok\":true,\"generation\":%ju,\"text\":", (uintmax_t)m->generation);
     buf_json(out, calls_piece(text, offset, &next));
     if (next < text.len)
         buf_printf(out, ",\"next\":%ju}", (uintmax_t)next);

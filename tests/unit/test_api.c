@@ -320,6 +320,15 @@ static void test_config_in_pieces(void **state)
     assert_int_equal(ex.status, 200);
     assert_non_null(json_get(fixture_json(&ex), "workers"));
     fixture_end(&ex);
+    /* A reload in between: halves of two configurations are none. */
+    fixture_begin(f, &ex, "GET", "/api/config", NULL);
+    api_handle(&ex);
+    fixture_asked(f, asked, sizeof(asked), &seq);
+    fixture_reply(f, seq, "{\"ok\":true,\"generation\":4,\"text\":\"{\",\"next\":1}");
+    fixture_asked(f, asked, sizeof(asked), &seq);
+    fixture_reply(f, seq, "{\"ok\":true,\"generation\":5,\"text\":\"}\",\"next\":null}");
+    fixture_expect_error(&ex, 503, "config_changed");
+    fixture_end(&ex);
     /* A master that goes round in circles ends the call. */
     fixture_begin(f, &ex, "GET", "/api/config?format=yaml", NULL);
     api_handle(&ex);
