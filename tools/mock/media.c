@@ -216,20 +216,24 @@ static void put_u32(uint8_t *at, uint32_t n)
         at[i] = (uint8_t)(n >> (8 * i));
 }
 
+static const uint8_t RIFF[16] = {'R', 'I', 'F', 'F', 0,   0,   0,   0,
+                                 'W', 'A', 'V', 'E', 'f', 'm', 't', ' '};
+static const uint8_t DATA[4] = {'d', 'a', 't', 'a'};
+
 /* RIFF, PCM, one channel of eight bits: the wire is little-endian. */
 static void add_wav(struct buf *out)
 {
     uint8_t wav[WAV_HEAD_BYTES + WAV_SAMPLES];
 
     memset(wav, 0x80, sizeof(wav));
-    memcpy(wav, "RIFF....WAVEfmt ", 16);
+    memcpy(wav, RIFF, sizeof(RIFF));
     put_u32(wav + 4, sizeof(wav) - 8);
     put_u32(wav + 16, 16);
     put_u32(wav + 20, 1 | 1 << 16);
     put_u32(wav + 24, WAV_RATE);
     put_u32(wav + 28, WAV_RATE);
     put_u32(wav + 32, 1 | 8 << 16);
-    memcpy(wav + 36, "data", 4);
+    memcpy(wav + 36, DATA, sizeof(DATA));
     put_u32(wav + 40, WAV_SAMPLES);
     buf_add(out, wav, sizeof(wav));
 }

@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 
-#define SCHEMA_DEPTH_MAX 24     /* recursive schemas end here */
-#define SCHEMA_BYTES_MAX 262144 /* and wide ones here */
+#define SCHEMA_DEPTH_MAX 24    /* recursive schemas end here */
+#define SCHEMA_STEPS_MAX 20000 /* and wide ones here */
 #define SCHEMA_ITEMS_MAX 64
 #define SCHEMA_STRING_MAX 4096
 
@@ -11,8 +11,7 @@ struct writer {
     const struct json *root;
     struct str text;
     struct buf *out;
-    size_t start;
-    int depth;
+    int depth, steps;
 };
 
 static void write_value(struct writer *w, const struct json *schema);
@@ -92,11 +91,10 @@ static void write_number(struct writer *w, const struct json *schema, bool whole
     double least;
     double step;
 
-    if (json_double(json_get(schema, "minimum"), &least))
-        n = least;
-    else if (json_double(json_get(schema, "exclusiveMinimum"), &least))
+    if (json_double(json_get(schema, "exclusiveMinimum"), &least))
         n = least + 1;
-    else if (json_double(json_get(schema, "maximum"), &least) && least < 0)
+    else if (json_double(json_get(schema, "minimum"), &least) ||
+             (json_double(json_get(schema, "maximum"), &least) && least < 0))
         n = least;
     if (n < -1e15 || n > 1e15)
         n = 0;
@@ -143,7 +141,7 @@ static void write_members(struct writer *w, const struct json *schema, bool *fir
          part = part->next) {
         const struct json *ref = json_get(part, "$ref");
 
-        if (++w->depth < SCHEMA_DEPTH_MAX)
+        if (++w->depth < SCHEMA_DEPTH_MAX && w->steps++ <= SCHEMA_STEPS_MAX)
             write_members(w, ref != NULL ? resolve(w, json_str(ref)) : part, first);
         w->depth--;
     }
@@ -197,7 +195,7 @@ static void write_value(struct writer *w, const struct json *schema)
     const struct json *ref = json_get(schema, "$ref");
     const struct json *other = alternative(schema);
 
-    if (w->depth >= SCHEMA_DEPTH_MAX || w->out->len - w->start > SCHEMA_BYTES_MAX) {
+    if (w->depth >= SCHEMA_DEPTH_MAX || w->steps++ > SCHEMA_STEPS_MAX) {
         buf_cstr(w->out, "null");
         return;
     }
@@ -219,7 +217,7 @@ static void write_value(struct writer *w, const struct json *schema)
 
 void schema_example(const struct json *schema, struct str text, struct buf *out)
 {
-    struct writer w = {schema, text, out, out->len, 0};
+    struct writer w = {schema, text, out, 0, 0};
 
     if (schema == NULL || schema->type != JSON_OBJECT)
         buf_cstr(out, "{}");
