@@ -191,8 +191,8 @@ void request_on_writable(struct request *r)
 void request_on_gone(struct request *r)
 {
     must(!r->gone);
-    request_enter(r);
     r->gone = true;
     r->ex = NULL;
-    request_leave(r);
+    if (r->depth == 0)
+        end(r); /* else request_leave does it */
 }

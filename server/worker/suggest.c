@@ -95,7 +95,8 @@ enum step_result suggest_provider(struct request *r, struct str provider)
                          arena_printf(r->arena, "there is no provider \"%.*s\"; there are: ",
                                       STR_ARGS(shown(provider))),
                          names);
-    return request_fail(r, &FAIL_UNKNOWN_PROVIDER, detail, STR("model"));
+    return request_fail(r, &FAIL_UNKNOWN_PROVIDER, detail,
+                        r->asked.len > 0 ? STR("model") : STR_NONE);
 }
 
 enum step_result suggest_model(struct request *r)
