@@ -1,0 +1,76 @@
+"""What the root README shows is run as it stands there; only addresses and keys are put in."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from conftest import HERE
+from gateway import BOWFIN, ROOT, Gateway, clean_environment
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ADDRESS = "http://127.0.0.1:8080"
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def zero():
+    gateway = Gateway()
+    yield gateway
+    gateway.stop()
+
+
+def run(argv, gateway, cwd=None):
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd=cwd,
+                          env=clean_environment(), check=False)
+    assert done.returncode == 0, (argv, done.stdout, done.stderr, gateway.log()[-2000:])
+    return done.stdout
+
+
+def test_python_snippets(zero):
+    found = [block for block in blocks("python") if "openai" in block]
+    assert found
+    for block in found:
+        out = run([sys.executable, "-c", block.replace(ADDRESS, zero.base)], zero)
+        assert "Hello from Python" in out
+
+
+def test_node_snippets(zero, tmp_path):
+    found = [block for block in blocks("js") + blocks("javascript") if "openai" in block]
+    assert found
+    for block in found:
+        # Beside node_modules, so that the import is found.
+        script = HERE / f".readme-{zero.pid}.mjs"
+        script.write_text(block.replace(ADDRESS, zero.base), encoding="utf-8")
+        try:
+            assert "Hello from Node" in run(["node", script.name], zero, cwd=HERE)
+        finally:
+            script.unlink()
+
+
+def test_curl_commands(zero):
+    commands = [command for block in blocks("sh") for command in
+                re.findall(r"^curl (?:.*\\\n)*.*$", block, re.M)]
+    assert commands
+    for command in commands:
+        out = run(["sh", "-ec", command.replace("curl ", "curl -sS --fail-with-body ", 1).replace(ADDRESS, zero.base)],
+                  zero)
+        assert "Hello, Bowfin!" in out or '"key"' in out or "sk-bf-" in out, (command, out)
+
+
+def test_yaml_examples(tmp_path):
+    found = [block for block in blocks("yaml") if "providers:" in block]
+    assert found
+    for block in found:
+        file = tmp_path / "readme.yaml"
+        # The example's certificates are not on this machine; what it says of them is not checked here.
+        file.write_text(block, encoding="utf-8")
+        names = set(re.findall(r"env\.([A-Z0-9_]+)", block))
+        done = subprocess.run([BOWFIN, "-t", "-c", str(file)], capture_output=True, text=True, check=False,
+                              env=clean_environment({name: f"sk-bf-{name}" for name in names}))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "ok" in done.stdout
