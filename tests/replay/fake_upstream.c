@@ -32,7 +32,8 @@ static void keep_headers(const struct upstream_request *req)
 
         buf_str(&provider.headers, req->headers[i]);
         buf_char(&provider.headers, '\n');
-        if (str_starts(req->headers[i], credential)) {
+        /* what goes to the admin process is the client's own */
+        if (req->unix_socket.len == 0 && str_starts(req->headers[i], credential)) {
             provider.secret = req->headers[i].p;
             provider.secret_len = req->headers[i].len;
         }
