@@ -39,6 +39,10 @@ HARDEN = -fstack-protector-strong -fstack-clash-protection -fPIE \
 LDHARD = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 OPT    = $(if $(filter debug,$(MODE)),-O0,-O2) -g -fno-omit-frame-pointer $(HARDEN) \
          $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
+# The thread sanitizer does not model fences. Ours order relaxed atomics only, which it follows anyway.
+ifneq ($(findstring thread,$(SAN)),)
+WARN  += -Wno-tsan
+endif
 DEFS   = -D_GNU_SOURCE -DH2O_USE_LIBUV=0 -I.
 LIBS   = -lh2o-evloop -lwslay -lcurl -llmdb -lyaml -lmsgpackc -lsimdjson -lssl -lcrypto -lz \
          -lpthread -lstdc++ -lm

@@ -1,5 +1,6 @@
 #!/bin/sh
 # run_tests.sh KIND BINARY... - run test programs one after the other; stop at the first that fails.
+# Lines that begin with "figure: " are what a program measured, and are shown.
 set -eu
 kind=$1
 shift
@@ -10,6 +11,7 @@ for program in "$@"; do
         echo "$kind: $program failed" >&2
         exit 1
     fi
+    printf '%s\n' "$output" | sed -n 's/^figure: /  /p'
     n=$(printf '%s\n' "$output" | sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' | tail -n 1)
     passed=$((passed + ${n:-1}))
 done
