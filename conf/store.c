@@ -10,23 +10,14 @@
 
 #include <lmdb.h>
 
+#include "conf/store_walk.h"
 #include "server/base/alloc.h"
 
 #define STORE_VERSION 1
 #define STORE_MAP_BYTES (4ull << 30) /* address space; the file grows as it is used */
 #define STORE_KEY_MAX 511            /* LMDB's own bound */
-#define NUMBERS_MAX (1u << 22)       /* a bit each while numbers are given out */
 
 static const char *const table_names[STORE_TABLES] = {"file", "keys", "index", "meta"};
-
-/* Which numbers of one kind ("route/") are in use; built once in a transaction. */
-struct numbers {
-    char *kind; /* with its slash */
-    uint64_t *used;
-    uint32_t limit;
-    uint32_t low; /* no number below it is free */
-    struct numbers *next;
-};
 
 struct store {
     char path[PATH_MAX];
@@ -72,20 +63,6 @@ static struct str str_of_val(MDB_val v)
     return (struct str){v.mv_data, v.mv_size};
 }
 
-/* --- numbers in use --- */
-
-static void numbers_free(struct store *s)
-{
-    while (s->numbers != NULL) {
-        struct numbers *n = s->numbers;
-
-        s->numbers = n->next;
-        free(n->kind);
-        free(n->used);
-        free(n);
-    }
-}
-
 /* --- open and close --- */
 
 /*
@@ -116,8 +93,8 @@ static int pad_file(struct store *s, struct error *err)
 
 static int check_version(struct store *s, struct error *err)
 {
-    struct str text;
-    uint64_t version;
+    struct str text = STR_NONE;
+    uint64_t version = 0;
     int found = store_get(s, STORE_META, STR("version"), &text, err);
     char mine[16];
     MDB_stat st;
@@ -237,7 +214,7 @@ int store_commit(struct store *s, bool sync, struct error *err)
     int rc = 0;
 
     must(txn != NULL);
-    numbers_free(s);
+    numbers_free(&s->numbers);
     s->write = NULL;
     if (sync)
         rc = mdb_env_set_flags(s->env, MDB_NOMETASYNC, 0);
@@ -257,7 +234,7 @@ int store_commit(struct store *s, bool sync, struct error *err)
 
 void store_abort(struct store *s)
 {
-    numbers_free(s);
+    numbers_free(&s->numbers);
     if (s->write != NULL)
         mdb_txn_abort(s->write);
     s->write = NULL;
@@ -320,8 +297,8 @@ int store_get(struct store *s, enum store_table t, struct str key, struct str *o
               struct error *err)
 {
     MDB_val k = val_of(key);
-    MDB_val v;
-    MDB_txn *txn;
+    MDB_val v = {0, NULL};
+    MDB_txn *txn = NULL;
     int rc;
 
     must(t < STORE_TABLES);
@@ -336,26 +313,24 @@ int store_get(struct store *s, enum store_table t, struct str key, struct str *o
     return 1;
 }
 
-/* The rows whose keys start with `prefix`. With `drop`, those are deleted that fn refuses. */
-static int walk(struct store *s, enum store_table t, struct str prefix, store_row_fn *fn, void *ctx,
-                bool drop, struct error *err)
+int store_walk(struct store *s, const struct store_walk *w, struct error *err)
 {
     MDB_cursor *cursor;
-    MDB_val k = val_of(prefix);
-    MDB_val v;
-    MDB_txn *txn;
+    MDB_val k = val_of(w->prefix);
+    MDB_val v = {0, NULL};
+    MDB_txn *txn = NULL;
     int rc;
 
     if (any_txn(s, &txn, err) != 0)
         return -1;
-    rc = mdb_cursor_open(txn, s->dbi[t], &cursor);
+    rc = mdb_cursor_open(txn, s->dbi[w->table], &cursor);
     if (rc != 0)
         return fail(s, rc, err);
-    rc = mdb_cursor_get(cursor, &k, &v, prefix.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
-    while (rc == 0 && str_starts(str_of_val(k), prefix)) {
-        bool go_on = fn(ctx, str_of_val(k), str_of_val(v));
+    rc = mdb_cursor_get(cursor, &k, &v, w->prefix.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
+    while (rc == 0 && str_starts(str_of_val(k), w->prefix)) {
+        bool go_on = w->fn(w->ctx, str_of_val(k), str_of_val(v));
 
-        if (!go_on && !drop)
+        if (!go_on && !w->drop)
             break;
         if (!go_on)
             rc = mdb_cursor_del(cursor, 0);
@@ -368,118 +343,23 @@ static int walk(struct store *s, enum store_table t, struct str prefix, store_ro
 
 int store_each(struct store *s, enum store_table t, store_row_fn *fn, void *ctx, struct error *err)
 {
+    struct store_walk w = {t, STR_NONE, fn, ctx, false};
+
     must(t < STORE_TABLES);
-    return walk(s, t, STR_NONE, fn, ctx, false, err);
+    return store_walk(s, &w, err);
 }
 
-/* --- stable numbers --- */
-
-static bool decode_number(struct str value, uint32_t *out)
+const char *store_path(const struct store *s)
 {
-    if (value.len != sizeof(*out))
-        return false;
-    memcpy(out, value.p, sizeof(*out));
-    return true;
+    return s->path;
 }
 
-static bool mark_used(void *ctx, struct str key, struct str value)
+bool store_is_writing(const struct store *s)
 {
-    struct numbers *n = ctx;
-    uint32_t number;
-
-    (void)key;
-    if (decode_number(value, &number) && number < n->limit)
-        n->used[number / 64] |= 1ull << (number % 64);
-    return true;
+    return s->write != NULL;
 }
 
-static struct numbers *numbers_of(struct store *s, struct str kind, uint32_t limit,
-                                  struct error *err)
+struct numbers **store_numbers(struct store *s)
 {
-    struct numbers *n = s->numbers;
-
-    while (n != NULL && !(str_eq(str_of(n->kind), kind) && n->limit == limit))
-        n = n->next;
-    if (n != NULL)
-        return n;
-    n = xcalloc(1, sizeof(*n));
-    n->kind = xstrndup(kind);
-    n->used = xcalloc(limit / 64 + 1, sizeof(*n->used));
-    n->limit = limit;
-    n->next = s->numbers;
-    s->numbers = n;
-    return walk(s, STORE_INDEX, kind, mark_used, n, false, err) == 0 ? n : NULL;
-}
-
-static bool take_lowest(struct numbers *n, uint32_t *out)
-{
-    while (n->low < n->limit) {
-        uint64_t word = n->used[n->low / 64];
-
-        if (word == UINT64_MAX) {
-            n->low = (n->low / 64 + 1) * 64;
-            continue;
-        }
-        n->low = n->low / 64 * 64 + (uint32_t)__builtin_ctzll(~word);
-        if (n->low >= n->limit)
-            break;
-        n->used[n->low / 64] |= 1ull << (n->low % 64);
-        *out = n->low;
-        return true;
-    }
-    return false;
-}
-
-int store_number(struct store *s, struct str identity, uint32_t limit, uint32_t *out,
-                 struct error *err)
-{
-    ptrdiff_t slash = str_index(identity, '/');
-    struct str kind = {identity.p, slash < 0 ? identity.len : (size_t)slash + 1};
-    struct numbers *n;
-    struct str value;
-    uint32_t number;
-    int found;
-
-    must(s->write != NULL && limit > 0 && limit <= NUMBERS_MAX);
-    found = store_get(s, STORE_INDEX, identity, &value, err);
-    if (found < 0)
-        return -1;
-    if (found == 1 && decode_number(value, &number) && number < limit) {
-        *out = number;
-        return 0;
-    }
-    n = numbers_of(s, kind, limit, err);
-    if (n == NULL)
-        return -1;
-    if (!take_lowest(n, &number))
-        return error_set(err, "%s: all %u numbers of %.*s are in use", s->path, limit,
-                         STR_ARGS(kind));
-    value = (struct str){(const char *)&number, sizeof(number)};
-    if (store_put(s, STORE_INDEX, identity, value, err) != 0)
-        return -1;
-    *out = number;
-    return 0;
-}
-
-struct retire {
-    store_keep_fn *keep;
-    void *ctx;
-};
-
-static bool keep_row(void *ctx, struct str key, struct str value)
-{
-    const struct retire *r = ctx;
-
-    (void)value;
-    return r->keep(r->ctx, key);
-}
-
-int store_retire(struct store *s, struct str prefix, store_keep_fn *keep, void *ctx,
-                 struct error *err)
-{
-    struct retire retire = {keep, ctx};
-
-    must(s->write != NULL);
-    numbers_free(s); /* what it gives back counts as free from here on */
-    return walk(s, STORE_INDEX, prefix, keep_row, &retire, true, err);
+    return &s->numbers;
 }
