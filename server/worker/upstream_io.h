@@ -93,10 +93,6 @@ struct upstream_call {
     int flags_set;                   /* insecure, http1_only, h2c */
 };
 
-/* NULL with *err when curl cannot start. Called after fork. */
-struct upstream *upstream_create(struct loop *loop, struct slot *slot, struct error *err);
-void upstream_free(struct upstream *u); /* takes NULL; running calls end without a callback */
-
 /* upstream_curl.c */
 int upstream_multi_open(struct upstream *u, struct error *err);
 void upstream_multi_close(struct upstream *u);
