@@ -6,6 +6,7 @@
 
 #include "server/base/alloc.h"
 #include "server/base/fd.h"
+#include "server/master/changes.h"
 #include "server/master/listen.h"
 #include "server/master/notify.h"
 #include "server/master/tls.h"
@@ -212,6 +213,28 @@ void listeners_abort(struct listeners *next)
             fd_close(&next->items[i].fd);
     }
     free_memory(next);
+}
+
+static bool same_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
+}
+
+void listeners_diff(const struct listeners *old, const struct listeners *new, struct changes *out)
+{
+    for (uint32_t i = 0; i < new->n; i++) {
+        const struct inherit_listener *b = &new->items[i];
+
+        for (uint32_t j = 0; j < old->n; j++) {
+            const struct inherit_listener *a = &old->items[j];
+
+            if (strcmp(old->specs[j], new->specs[i]) == 0 &&
+                !(same_bytes(a->certificate_pem, a->certificate_len, b->certificate_pem,
+                             b->certificate_len) &&
+                  same_bytes(a->key_pem, a->key_len, b->key_pem, b->key_len)))
+                changes_add(out, "certificate", str_of(new->specs[i]), "renewed");
+        }
+    }
 }
 
 void listeners_commit(struct listeners *current, struct listeners *next)

@@ -20,6 +20,7 @@
 #include "server/base/error.h"
 #include "server/inherit.h"
 
+struct changes;
 struct passed;
 
 #define LISTENER_SPEC_MAX 256
@@ -40,6 +41,8 @@ struct listeners {
 BF_MUST_CHECK int listeners_prepare(const struct config *conf, const struct listeners *old,
                                     struct passed *passed, struct listeners *out,
                                     bool *out_wrong_file, struct error *err);
+/* Listeners of both sets whose certificate or key has other bytes now. */
+void listeners_diff(const struct listeners *old, const struct listeners *new, struct changes *out);
 /* `next` becomes *current. */
 void listeners_commit(struct listeners *current, struct listeners *next);
 void listeners_abort(struct listeners *next);

@@ -213,6 +213,7 @@ static void swap(struct master *m, uint64_t now_ms)
     r->replaces =
         memcmp(r->listeners.digest, m->listeners.digest, sizeof(r->listeners.digest)) != 0 ||
         old.log_level != m->settings.log_level;
+    listeners_diff(&m->listeners, &r->listeners, &r->changes);
     listeners_commit(&m->listeners, &r->listeners);
     log_init("master", m->settings.log_level);
     r->restarts_admin = old.log_level != m->settings.log_level ||

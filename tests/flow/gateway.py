@@ -129,7 +129,9 @@ class Gateway(Process):
         self.state, self.run = directory / "state", directory / "run"
         self.config = directory / "bowfin.yaml"
         self.has_file = yaml is not None
-        argv = [BOWFIN, "--state", self.state, "--run", self.run, "--workers", workers]
+        argv = [BOWFIN, "--state", self.state, "--run", self.run]
+        if workers is not None:  # None: what the file says
+            argv += ["--workers", workers]
         for address in listen:
             argv += ["--listen", address]
         if yaml is not None:
