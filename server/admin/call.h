@@ -16,7 +16,7 @@
 #include "server/base/json.h"
 
 #define CALL_TIMEOUT_MS 10000   /* a change of one key is some milliseconds; the disk may be slow */
-#define RELOAD_TIMEOUT_MS 60000 /* a large file, and workers that finish their turn */
+#define RELOAD_TIMEOUT_MS 55000 /* a large file; a little less than the workers wait for us */
 
 /* The master said "ok". `reply` is valid during the call. */
 typedef void call_fn(struct exchange *ex, const struct json *reply);

@@ -70,6 +70,12 @@ const struct fail FAIL_NOT_READY = {
     "not_ready", 503, SERVER, "the gateway has no configuration yet; try again in a second", true};
 const struct fail FAIL_OVERLOADED = {
     "overloaded", 503, SERVER, "the gateway holds as much as it may; try again in a second", true};
+const struct fail FAIL_BAD_HTTP = {"bad_http", 400, INVALID, "the request is not well-formed HTTP",
+                                   false};
+const struct fail FAIL_HEAD_TOO_LARGE = {"head_too_large", 431, INVALID,
+                                         "the request's headers are larger than 64 KiB", false};
+const struct fail FAIL_TOO_SLOW = {"too_slow", 408, INVALID,
+                                   "the request took longer to arrive than limits allow", false};
 const struct fail FAIL_FORBIDDEN = {"forbidden", 403, PERMISSION, "this is not allowed", false};
 
 static struct str whole_text(struct request *r, const struct fail *f, struct str detail)

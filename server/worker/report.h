@@ -2,7 +2,7 @@
  * report - samples and usage records on their way to the aggregator.
  *
  * Runs in:  worker.   Reads: weights (what is stored).   Writes: its slot's outbox and counters;
- * its two pipes. Both go out in batches, at the end of a loop turn or a few milliseconds later, in
+ * its two pipes. Both go out in batches, some milliseconds later or when a batch is full, in
  * non-blocking writes of at most PIPE_BUF bytes that hold whole messages. Samples: dropped and
  * counted when the pipe is full. Records: put into the outbox first (shm/outbox.h), sent from
  * there, never dropped. Does not: wait for the aggregator, ever.
@@ -11,6 +11,8 @@
  */
 #ifndef WORKER_REPORT_H
 #define WORKER_REPORT_H
+
+#include <stdbool.h>
 
 #include "server/base/base.h"
 #include "shm/record.h"
@@ -24,5 +26,6 @@ void report_free(struct report *r);
 void report_sample(struct report *r, const struct sample *s);
 void report_record(struct report *r, const struct record *rec); /* safe when it returns */
 void report_flush(struct report *r);                            /* also called by the loop */
+bool report_is_sent(const struct report *r);                    /* nothing waits: may it end? */
 
 #endif

@@ -19,8 +19,11 @@
 
 #include "server/base/arena.h"
 #include "server/base/base.h"
+#include "server/base/error.h"
 #include "server/base/str.h"
 
+struct loop;
+struct slot;
 struct upstream;      /* a worker's multi handle and its pools */
 struct upstream_call; /* one call */
 
@@ -74,6 +77,10 @@ struct upstream_timing { /* microseconds from the start; 0: did not happen */
     uint64_t connected_us, first_byte_us;
     bool reused; /* a kept-alive connection served it */
 };
+
+/* NULL with *err when curl cannot start. Called after fork. */
+struct upstream *upstream_create(struct loop *loop, struct slot *slot, struct error *err);
+void upstream_free(struct upstream *u); /* takes NULL; running calls must have been cancelled */
 
 /*
  * Start a call on the loop's next turn (so that HEADERS + RST in one read never reaches a

@@ -1,0 +1,523 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "server/base/alloc.h"
+#include "server/base/log.h"
+#include "server/worker/fail.h"
+#include "server/worker/http_conn.h"
+#include "server/worker/worker.h"
+#include "shm/live.h"
+
+static void on_read(h2o_socket_t *sock, const char *err);
+static void on_timer(struct timer *t);
+
+void server_hold(struct http_server *s, int64_t bytes)
+{
+    s->held += (uint64_t)bytes;
+    stat_add(s->worker->slot, STAT_BODY_BYTES_HELD, (uint64_t)bytes);
+}
+
+void client_hold(struct client *c, uint64_t bytes)
+{
+    if (bytes == c->held)
+        return;
+    server_hold(c->server, (int64_t)(bytes - c->held));
+    c->held = bytes;
+}
+
+struct client *client_of(h2o_socket_t *sock)
+{
+    return sock->on_close.data;
+}
+
+/*
+ * The timer is left alone while a client only gets more time: it looks at the deadline when it
+ * fires. So the usual request costs no timer at all.
+ */
+void client_deadline(struct client *c, uint64_t ms, bool is_sooner)
+{
+    c->deadline_ms = loop_now_ms(c->server->loop) + ms;
+    if (is_sooner || c->timer.prev == NULL)
+        loop_timer_start(c->server->loop, &c->timer, ms, on_timer);
+}
+
+static void on_closed(void *ctx)
+{
+    struct client *c = ctx;
+    struct http_server *s = c->server;
+
+    c->sock = NULL;
+    client_hold(c, 0);
+    loop_timer_stop(&c->timer);
+    *c->prev = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
+    s->n_clients--;
+    stat_add(s->worker->slot, STAT_CONNECTIONS_OPEN, (uint64_t)-1);
+    free(c->stash);
+    free(c->frames);
+    c->stash = NULL;
+    c->frames = NULL;
+    if (c->entered == 0)
+        free(c);
+}
+
+static void find_peer(struct client *c)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+    const char *text = NULL;
+
+    if (getpeername(h2o_socket_get_fd(c->sock), (struct sockaddr *)&sa, &len) != 0) {
+        text =
+            inet_ntop(AF_INET, &(struct in_addr){0}, c->peer, sizeof(c->peer)); /* gone already */
+    } else if (sa.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&sa;
+        text = inet_ntop(AF_INET, &in->sin_addr, c->peer, sizeof(c->peer));
+        c->is_loopback = ntohl(in->sin_addr.s_addr) >> 24 == 127;
+    } else if (sa.ss_family == AF_INET6) {
+        const struct in6_addr *a = &((const struct sockaddr_in6 *)&sa)->sin6_addr;
+        const uint8_t *v4 = &a->s6_addr[12];
+        bool is_v4 = IN6_IS_ADDR_V4MAPPED(a);
+        text = is_v4 ? inet_ntop(AF_INET, v4, c->peer, sizeof(c->peer))
+                     : inet_ntop(AF_INET6, a, c->peer, sizeof(c->peer));
+        c->is_loopback = is_v4 ? v4[0] == 127 : IN6_IS_ADDR_LOOPBACK(a);
+    } else {
+        memcpy(c->peer, "unix", 5);
+        c->is_loopback = true;
+        text = c->peer;
+    }
+    c->peer_len = text != NULL ? (uint32_t)strlen(text) : 0;
+}
+
+struct client *client_open(struct http_server *s, h2o_socket_t *sock, bool is_tls)
+{
+    struct client *c = xcalloc(1, sizeof(*c));
+
+    c->server = s;
+    c->sock = sock;
+    c->is_tls = is_tls;
+    c->next = s->clients;
+    if (c->next != NULL)
+        c->next->prev = &c->next;
+    c->prev = &s->clients;
+    s->clients = c;
+    s->n_clients++;
+    stat_add(s->worker->slot, STAT_CONNECTIONS, 1);
+    stat_add(s->worker->slot, STAT_CONNECTIONS_OPEN, 1);
+    sock->on_close.cb = on_closed;
+    sock->on_close.data = c;
+    find_peer(c);
+    client_deadline(c, s->limits.guard.header_ms, true);
+    return c;
+}
+
+/* False: the connection is closed and `c` is gone. */
+static bool left(struct client *c)
+{
+    c->entered--;
+    if (c->sock != NULL)
+        return true;
+    if (c->entered == 0)
+        free(c);
+    return false;
+}
+
+/* Let h2o make its connection without seeing the input yet. */
+static void meet_h2o(struct client *c)
+{
+    h2o_buffer_t *input = c->sock->input;
+    struct timeval now = *h2o_get_timestamp(&c->server->ctx, NULL, NULL);
+
+    h2o_buffer_init(&c->sock->input, &h2o_socket_buffer_prototype);
+    h2o_http1_accept(&c->server->accept_ctx, c->sock, now);
+    c->sock->input = input;
+    c->h2o_read = c->sock->_cb.read;
+    c->sock->_cb.read = on_read;
+}
+
+bool client_enter(struct client *c, const char *err)
+{
+    c->entered++;
+    if (c->h2o_read == NULL)
+        meet_h2o(c);
+    c->h2o_read(c->sock, err);
+    return left(c);
+}
+
+void client_close(struct client *c)
+{
+    if (c->phase == CLIENT_FRAMES || c->phase == CLIENT_CUT) {
+        /* h2o closes it when the loop tells that reading and writing fail. */
+        c->phase = CLIENT_CUT;
+        (void)shutdown(h2o_socket_get_fd(c->sock), SHUT_RDWR);
+        client_deadline(c, SEND_CHECK_MS, false);
+    } else if (c->h2o_read != NULL) {
+        (void)client_enter(c, h2o_socket_error_closed);
+    } else {
+        h2o_socket_close(c->sock);
+    }
+}
+
+void client_cut(struct client *c, const char *why)
+{
+    if (c->phase == CLIENT_CUT)
+        return;
+    stat_add(c->server->worker->slot, STAT_CONNECTIONS_CUT, 1);
+    log_warn("client_cut", "peer=%s why=\"%s\"", c->peer, why);
+    client_close(c);
+}
+
+/* --- time --- */
+
+/* Has it taken nothing of what waits for it for SEND_STALL_MS? */
+static bool is_stalled(struct client *c, uint64_t now_ms)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+
+    if (c->n_sending == 0 ||
+        getsockopt(h2o_socket_get_fd(c->sock), IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+        info.tcpi_bytes_acked != c->acked_bytes || c->acked_ms == 0) {
+        c->acked_bytes = info.tcpi_bytes_acked;
+        c->acked_ms = now_ms;
+        return false;
+    }
+    return now_ms - c->acked_ms >= SEND_STALL_MS;
+}
+
+static bool has_hung_up(const struct client *c)
+{
+    struct pollfd p = {.fd = h2o_socket_get_fd(c->sock), .events = POLLRDHUP};
+
+    return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+static void on_busy_time(struct client *c, uint64_t now_ms)
+{
+    bool sent_more = !h2o_socket_is_reading(c->sock); /* see on_busy_read */
+
+    if ((sent_more && has_hung_up(c)) || is_stalled(c, now_ms)) {
+        client_close(c);
+        return;
+    }
+    client_deadline(c, sent_more ? GONE_CHECK_MS : SEND_CHECK_MS, true);
+}
+
+static void on_timer(struct timer *t)
+{
+    struct client *c = container_of(t, struct client, timer);
+    uint64_t now_ms = loop_now_ms(c->server->loop);
+
+    if (now_ms < c->deadline_ms) {
+        loop_timer_start(c->server->loop, t, c->deadline_ms - now_ms, on_timer);
+        return;
+    }
+    switch (c->phase) {
+    case CLIENT_HANDSHAKE:
+    case CLIENT_IDLE:
+    case CLIENT_LINGER:
+    case CLIENT_CUT:
+        client_close(c);
+        break;
+    case CLIENT_HEAD:
+    case CLIENT_BODY:
+        client_refuse(c, &FAIL_TOO_SLOW, c->phase == CLIENT_HEAD ? "the head" : "the body");
+        break;
+    case CLIENT_BUSY:
+        on_busy_time(c, now_ms);
+        break;
+    case CLIENT_FRAMES:
+        if (is_stalled(c, now_ms))
+            client_cut(c, "takes no bytes");
+        else
+            frames_check(c);
+        break;
+    }
+}
+
+/* --- HTTP/1 requests --- */
+
+static struct str input_of(const struct client *c)
+{
+    return (struct str){c->sock->input->bytes, c->sock->input->size};
+}
+
+static void hand_over(struct client *c, size_t request_len)
+{
+    h2o_buffer_t *input = c->sock->input;
+
+    if (input->size > request_len) { /* h2o must not see an unchecked byte */
+        c->stash_len = input->size - request_len;
+        c->stash = xalloc(c->stash_len);
+        memcpy(c->stash, input->bytes + request_len, c->stash_len);
+        input->size = request_len;
+    }
+    client_hold(c, 0); /* the exchange counts from here */
+    c->phase = CLIENT_BUSY;
+    client_deadline(c, SEND_CHECK_MS, false);
+    (void)client_enter(c, NULL);
+}
+
+static void on_continued(h2o_socket_t *sock, const char *err);
+
+/* What the head announces is acceptable; False: refused. */
+static bool begin_body(struct client *c)
+{
+    const struct http_limits *limits = &c->server->limits;
+    struct guard_head *h = &c->head;
+    h2o_buffer_t *input = c->sock->input;
+
+    c->phase = CLIENT_BODY;
+    if (h->body == GUARD_BODY_LENGTH && h->content_length > limits->body_max_bytes) {
+        client_refuse(c, &FAIL_BODY_TOO_LARGE, NULL);
+        return false;
+    }
+    if (h->body == GUARD_BODY_LENGTH &&
+        c->server->held + h->content_length > limits->buffered_max_bytes) {
+        client_refuse(c, &FAIL_OVERLOADED, "too many request bodies at once");
+        return false;
+    }
+    if (h->expect_len == 0)
+        return true;
+    if (!h->expects_continue) {
+        client_refuse(c, &FAIL_BAD_HTTP, "the only Expect understood is 100-continue");
+        return false;
+    }
+    /* h2o would answer it as well. */
+    memmove(input->bytes + h->expect_at, input->bytes + h->expect_at + h->expect_len,
+            input->size - h->expect_at - h->expect_len);
+    input->size -= h->expect_len;
+    h->len -= h->expect_len;
+    if (h->body != GUARD_BODY_NONE && input->size == h->len && h->minor == 1) {
+        static h2o_iovec_t go_on = {(char *)(uintptr_t) "HTTP/1.1 100 Continue\r\n\r\n", 25};
+        c->is_continuing = true;
+        h2o_socket_write(c->sock, &go_on, 1, on_continued);
+    }
+    return true;
+}
+
+/* False: there is more to come, or it was refused. */
+static bool read_head(struct client *c, bool is_new)
+{
+    const char *why = NULL;
+    enum guard_result r = guard_head(&c->head, input_of(c), &why);
+
+    switch (r) {
+    case GUARD_OK:
+        return begin_body(c);
+    case GUARD_MORE:
+        if (is_new)
+            client_deadline(c, c->server->limits.guard.header_ms, true);
+        return false;
+    case GUARD_TOO_LARGE:
+        client_refuse(c, &FAIL_HEAD_TOO_LARGE, why);
+        return false;
+    case GUARD_BAD:
+        break;
+    }
+    client_refuse(c, &FAIL_BAD_HTTP, why);
+    return false;
+}
+
+/* Bytes of the whole request, or 0: there is more to come, or it was refused. */
+static size_t read_chunks(struct client *c)
+{
+    const struct http_limits *limits = &c->server->limits;
+    size_t used;
+    enum guard_result r =
+        guard_chunks(&c->chunks, str_skip(input_of(c), c->head.len + c->checked), &used);
+
+    c->checked += used;
+    if (r == GUARD_BAD) {
+        client_refuse(c, &FAIL_BAD_HTTP, "the chunked body is not well formed");
+    } else if (c->chunks.decoded > limits->body_max_bytes ||
+               c->checked > 2 * limits->body_max_bytes + CHUNK_OVERHEAD) {
+        client_refuse(c, &FAIL_BODY_TOO_LARGE, NULL);
+    } else if (c->server->held - c->held + c->checked > limits->buffered_max_bytes) {
+        client_refuse(c, &FAIL_OVERLOADED, "too many request bodies at once");
+    } else if (r == GUARD_OK) {
+        return c->head.len + c->checked;
+    }
+    return 0;
+}
+
+static size_t read_length(struct client *c)
+{
+    size_t whole = c->head.len + (size_t)c->head.content_length;
+    size_t have = c->sock->input->size;
+
+    if (have >= whole)
+        return whole;
+    /* One buffer of the right size: h2o would double it, and copy, again and again. */
+    (void)h2o_buffer_reserve(&c->sock->input, whole - have);
+    return 0;
+}
+
+static void http1_input(struct client *c)
+{
+    bool is_new = c->phase == CLIENT_IDLE;
+    size_t whole = 0;
+
+    if (is_new)
+        c->phase = CLIENT_HEAD;
+    if (c->phase == CLIENT_HEAD) {
+        if (!read_head(c, is_new))
+            return;
+        is_new = true; /* the body */
+    }
+    switch ((enum guard_body)c->head.body) {
+    case GUARD_BODY_NONE:
+        whole = c->head.len;
+        break;
+    case GUARD_BODY_LENGTH:
+        whole = read_length(c);
+        break;
+    case GUARD_BODY_CHUNKED:
+        whole = read_chunks(c);
+        break;
+    }
+    if (c->phase != CLIENT_BODY) /* refused */
+        return;
+    if (whole > 0 && !c->is_continuing) {
+        hand_over(c, whole);
+        return;
+    }
+    client_hold(c, c->sock->input->size - c->head.len);
+    if (is_new)
+        client_deadline(c, c->server->limits.guard.body_ms, true);
+}
+
+static void on_continued(h2o_socket_t *sock, const char *err)
+{
+    struct client *c = client_of(sock);
+
+    c->is_continuing = false;
+    if (err != NULL)
+        client_close(c);
+    else if (c->phase == CLIENT_BODY)
+        http1_input(c);
+}
+
+static void on_read(h2o_socket_t *sock, const char *err)
+{
+    static const char preface[] = "PRI ";
+    struct client *c = client_of(sock);
+    size_t n = min_u64(sock->input->size, sizeof(preface) - 1);
+
+    if (err != NULL) {
+        client_close(c);
+    } else if (c->phase == CLIENT_LINGER || c->phase == CLIENT_CUT) {
+        h2o_buffer_consume(&sock->input, sock->input->size);
+    } else if (n == 0) {
+        return; /* a part of a TLS record */
+    } else if (c->h2o_read == NULL && !c->is_tls && memcmp(sock->input->bytes, preface, n) == 0 &&
+               c->server->limits.has_http2) {
+        if (n == sizeof(preface) - 1)
+            frames_begin(c);
+    } else {
+        http1_input(c);
+    }
+}
+
+void client_begin(struct client *c)
+{
+    c->phase = CLIENT_IDLE;
+    h2o_socket_read_start(c->sock, on_read);
+    if (c->sock->input->size > 0)
+        on_read(c->sock, NULL);
+}
+
+/* --- while h2o has the request --- */
+
+static void on_busy_read(h2o_socket_t *sock, const char *err)
+{
+    struct client *c = client_of(sock);
+    char record[5];
+    ssize_t n = recv(h2o_socket_get_fd(sock), record, sizeof(record), MSG_PEEK | MSG_DONTWAIT);
+
+    (void)err; /* never set: H2O_SOCKET_FLAG_DONT_READ */
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    /*
+     * A TLS client says goodbye before it closes: an alert, which TLS 1.3 wraps into a record of
+     * 19 bytes, too short for a request.
+     */
+    bool is_alert =
+        c->is_tls && n == 5 && (record[0] == 21 || (record[0] == 23 && record[4] == 19));
+
+    if (n <= 0 || is_alert) {
+        client_close(c);
+        return;
+    }
+    /* The next request, early. It waits in the kernel, and the timer looks whether it hung up. */
+    h2o_socket_read_stop(sock);
+    client_deadline(c, GONE_CHECK_MS, true);
+}
+
+void client_watch(struct client *c)
+{
+    /* h2o has just stopped reading, so this changes nothing in epoll: no system call. */
+    h2o_socket_dont_read(c->sock, 1);
+    h2o_socket_read_start(c->sock, on_busy_read);
+}
+
+static void next_request(struct client *c)
+{
+    c->phase = CLIENT_IDLE;
+    c->sock->_cb.read = on_read; /* h2o has just started to read with its own */
+    memset(&c->head, 0, sizeof(c->head));
+    memset(&c->chunks, 0, sizeof(c->chunks));
+    c->checked = 0;
+    client_deadline(c, c->server->limits.idle_ms, false);
+    if (c->server->is_draining) {
+        client_close(c);
+        return;
+    }
+    if (c->stash_len == 0)
+        return;
+    h2o_iovec_t room = h2o_buffer_reserve(&c->sock->input, c->stash_len);
+
+    memcpy(room.base, c->stash, c->stash_len);
+    c->sock->input->size += c->stash_len;
+    free(c->stash);
+    c->stash = NULL;
+    c->stash_len = 0;
+    on_read(c->sock, NULL);
+}
+
+static void on_answered(h2o_socket_t *sock, const char *err)
+{
+    struct client *c = client_of(sock);
+    bool is_last = err != NULL || c->ends_here;
+
+    h2o_socket_dont_read(sock, 0);
+    c->entered++;
+    c->h2o_written(sock, err);
+    if (!left(c))
+        return;
+    if (!is_last) {
+        next_request(c);
+        return;
+    }
+    /* TLS says goodbye; h2o's connection is gone already. */
+    c->phase = CLIENT_CUT;
+    client_deadline(c, LINGER_MS, true);
+}
+
+void client_answering(struct client *c, bool is_last)
+{
+    c->ends_here = is_last;
+    if (c->sock->_cb.write == NULL)
+        return;
+    c->h2o_written = c->sock->_cb.write;
+    c->sock->_cb.write = on_answered;
+}

@@ -1,0 +1,189 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/base/clock.h"
+#include "server/base/crypto.h"
+#include "server/base/log.h"
+#include "server/worker/http_server.h"
+#include "server/worker/loop_io.h"
+#include "server/worker/report.h"
+#include "server/worker/upstream.h"
+#include "server/worker/worker.h"
+
+#define ARENA_BYTES 8192 /* a usual request's; an idle worker keeps 64 of them at most */
+#define BEAT_MS 250      /* also how long a reload waits for an idle worker to see it */
+
+/* Set by the handler, looked at once per turn: at most BEAT_MS later. */
+static volatile sig_atomic_t term_asked;
+
+static void on_term(int sig)
+{
+    (void)sig;
+    term_asked = 1;
+}
+
+uint64_t worker_random(struct worker *w)
+{
+    uint64_t x = w->random;
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    w->random = x;
+    return x;
+}
+
+struct arena *worker_arena_take(struct worker *w)
+{
+    return w->n_free_arenas > 0 ? w->free_arenas[--w->n_free_arenas] : arena_create(ARENA_BYTES);
+}
+
+void worker_arena_give(struct worker *w, struct arena *a)
+{
+    if (w->n_free_arenas == ARRAY_LEN(w->free_arenas)) {
+        arena_free(a);
+        return;
+    }
+    arena_reset(a);
+    w->free_arenas[w->n_free_arenas++] = a;
+}
+
+void worker_adopt(struct worker *w)
+{
+    const struct inherit *in = w->in;
+    uint64_t generation = published_generation(&in->regions.published);
+    struct pub_view view;
+
+    if (generation == w->view.generation)
+        return;
+    if (!published_view(&in->regions.published, &in->regions.secrets, &view)) {
+        log_error("image_unsound", "generation=%llu", (unsigned long long)generation);
+        return;
+    }
+    w->view = view;
+    http_configure(w->http, view.image);
+    atomic_store_explicit(&w->slot->generation, view.generation, memory_order_release);
+}
+
+static void beat(struct worker *w)
+{
+    uint64_t now_ms = loop_now_ms(w->loop);
+
+    atomic_store_explicit(&w->slot->beat_ms, now_ms, memory_order_relaxed);
+}
+
+/* The master never writes here: readable means that it has died. */
+static void on_control(void *ctx, int fd, bool readable, bool writable)
+{
+    char bytes[64];
+
+    (void)ctx;
+    (void)readable;
+    (void)writable;
+    if (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) == 0)
+        term_asked = 1;
+}
+
+static int start(struct worker *w, const struct inherit *in)
+{
+    struct error err = ERROR_INIT;
+
+    w->in = in;
+    w->slot = live_slot(&in->regions.live, in->slot);
+    live_take(w->slot, (uint32_t)getpid(), clock_real_ms());
+    crypto_random(&w->random, sizeof(w->random));
+    w->random |= 1;
+    w->loop = loop_create();
+    beat(w);
+    w->json = json_parser_create();
+    w->report = report_create(w);
+    w->upstream = upstream_create(w->loop, w->slot, &err);
+    w->http = w->upstream != NULL ? http_create(w, &err) : NULL;
+    if (w->http == NULL) {
+        log_error("worker_start", "text=\"%s\"", err.text);
+        return -1;
+    }
+    worker_adopt(w);
+    if (w->view.generation == 0) {
+        log_error("worker_start", "text=\"no configuration was published\"");
+        return -1;
+    }
+    http_listen(w->http);
+    return 0;
+}
+
+static void drain(struct worker *w)
+{
+    log_info("worker_drain", "slot=%u", w->in->slot);
+    w->draining = true;
+    atomic_store_explicit(&w->slot->state, SLOT_DRAINING, memory_order_relaxed);
+    http_drain(w->http);
+}
+
+static void run(struct worker *w)
+{
+    uint64_t drain_since_ms = 0;
+
+    for (;;) {
+        (void)loop_turn(w->loop, BEAT_MS); /* false: a signal came */
+        worker_adopt(w);
+        beat(w);
+        if (term_asked && !w->draining) {
+            drain_since_ms = loop_now_ms(w->loop);
+            drain(w);
+        }
+        if (!w->draining)
+            continue;
+        if (http_is_drained(w->http) && report_is_sent(w->report))
+            return;
+        /* The master's patience is the same; this is for when it has died. */
+        if (loop_now_ms(w->loop) - drain_since_ms >= w->view.image->drain_ms) {
+            log_warn("drain_cut", "slot=%u", w->in->slot);
+            return;
+        }
+    }
+}
+
+static void stop(struct worker *w)
+{
+    report_flush(w->report);
+    http_free(w->http);
+    upstream_free(w->upstream);
+    report_free(w->report);
+    json_parser_free(w->json);
+    while (w->n_free_arenas > 0)
+        arena_free(w->free_arenas[--w->n_free_arenas]);
+}
+
+int worker_main(const struct inherit *in)
+{
+    struct worker w = {0};
+    struct sigaction term = {.sa_handler = on_term};
+    struct rlimit files;
+    struct loop_fd *control;
+    char proc[32];
+
+    (void)snprintf(proc, sizeof(proc), "worker/%u", in->slot);
+    child_begin(in, ROLE_WORKER, proc);
+    (void)sigaction(SIGTERM, &term, NULL); /* fails for bad numbers only */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files); /* as many as we may have; fewer is no error */
+    }
+    if (start(&w, in) != 0)
+        return 3;
+    control = loop_fd_open(w.loop, in->control, on_control, NULL);
+    loop_fd_want(control, true, false);
+    child_ready(in);
+    log_info("worker_ready", "slot=%u", in->slot);
+    run(&w);
+    loop_fd_release(control);
+    stop(&w);
+    return 0;
+}

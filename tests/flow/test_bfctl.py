@@ -1,0 +1,235 @@
+"""bfctl against a running gateway: what people and scripts rely on."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+from gateway import ADMIN_TOKEN, BFCTL, ROOT, clean_environment, one_provider
+from wire import DEADLINE, wait_until
+
+
+def bfctl(*args, env=None):
+    return subprocess.run([BFCTL, *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=DEADLINE, env=clean_environment(env), check=False)
+
+
+def ask(gateway, key=None, model="mock/echo"):
+    return gateway.call("POST", "/v1/chat/completions",
+                        {"model": model, "messages": [{"role": "user", "content": "hi"}]}, key=key)
+
+
+def test_status_and_workers(gateway):
+    text = gateway.bfctl("status")
+    assert re.search(r"^ready\s+ready: workers=2", text, re.M)
+    assert re.search(r"^worker/1\s+\d+", text, re.M)
+    assert json.loads(gateway.bfctl("status", "--json"))["ready"]["ok"] is True
+    assert len(json.loads(gateway.bfctl("--json", "workers"))) == 2
+    assert len(gateway.bfctl("workers").splitlines()) == 3
+
+
+def test_exit_statuses(gateway):
+    assert bfctl("--socket", "/nonexistent/admin.sock", "status").returncode == 3
+    assert bfctl("--url", "http://127.0.0.1:1", "status").returncode == 3
+    assert bfctl().returncode == 2
+    assert bfctl("--socket").returncode == 2
+    for args, hint in ((("stauts",), "did you mean status?"), (("keys", "lst"), "keys list"),
+                       (("logs", "--limt", "3"), "did you mean --limit?"),
+                       (("logs", "--limit", "x"), "--limit must be"), (("reload", "now"), "no words"),
+                       (("completion", "tcsh"), "only for bash, zsh and fish"),
+                       (("keys", "create"), "one word")):
+        done = bfctl("--socket", gateway.run / "admin.sock", *args)
+        assert done.returncode == 2 and hint in done.stderr, (args, done)
+    gateway.bfctl("keys", "revoke", "nobody", expect=1)
+    gateway.bfctl("help")
+    gateway.bfctl("version")
+
+
+def test_socket_is_found(gateway):
+    done = bfctl("status", env={"RUNTIME_DIRECTORY": str(gateway.run)})
+    assert done.returncode == 0, done
+
+
+def test_over_http(mocked_gateway):
+    url = ("--url", mocked_gateway.base + "/")
+    refused = bfctl(*url, "status")
+    assert refused.returncode == 1 and "BOWFIN_ADMIN_TOKEN" in refused.stderr
+    assert bfctl(*url, "--token", "wrong", "status").returncode == 1
+    assert bfctl(*url, "--token", ADMIN_TOKEN, "status").returncode == 0
+    assert bfctl(*url, "routes", env={"BOWFIN_ADMIN_TOKEN": ADMIN_TOKEN}).returncode == 0
+
+
+def test_keys(gateway):
+    key = gateway.bfctl("keys", "create", "ctl", "--models", "mock/echo,fast", "--expires", "30d")
+    assert re.fullmatch(r"sk-bf-[A-Za-z0-9_-]{43}\n", key)  # alone: for KEY=$(...)
+    assert ask(gateway, key.strip()).status == 200
+    assert re.search(r"^[0-9a-f]{16}\s+ctl\s+yes\s+mock/echo,fast\s", gateway.bfctl("keys", "list"), re.M)
+    [row] = json.loads(gateway.bfctl("keys", "list", "--name", "ctl", "--json"))["data"]
+    assert row["expires_ms"] > time.time() * 1000 + 29 * 86400e3
+    gateway.bfctl("keys", "create", "ctl", expect=1)
+    assert gateway.bfctl("keys", "revoke", "ctl") == f"revoked {row['id']}\n"
+    assert ask(gateway, key.strip()).status == 401
+    made = json.loads(gateway.bfctl("keys", "create", "ctl-2", "--inactive", "--json"))
+    assert made["active"] is False
+    gateway.bfctl("keys", "revoke", made["id"])
+
+
+def test_check(tmp_path, gateway):
+    file = tmp_path / "bowfin.yaml"
+    file.write_text("providers:\n  mock:\n    vendor: mock\n")
+    done = bfctl("check", file)
+    assert (done.returncode, done.stdout) == (0, f"{file}: ok\n")
+    file.write_text("providers:\n  mock:\n    vendr: mock\n")
+    done = bfctl("check", file)
+    assert done.returncode == 1 and re.search(rf"^{file}:3: .*vendor", done.stderr, re.M), done
+    done = bfctl("check", "--json", file)
+    assert done.returncode == 1 and json.loads(done.stdout)["errors"][0].startswith(f"{file}:3")
+
+
+def test_reload(start_gateway, mock):
+    gateway = start_gateway(one_provider(mock.base_v1))
+    gateway.write(one_provider(mock.base_v1, name="down"))
+    text = gateway.bfctl("reload")
+    assert "provider down: added" in text and "provider up: removed" in text
+    gateway.write("nonsense: 1\n")
+    done = bfctl("--socket", gateway.run / "admin.sock", "reload")
+    assert done.returncode == 1 and re.search(r"bowfin\.yaml:2: .*nonsense", done.stderr), done
+    assert "down" in gateway.bfctl("routes")
+
+
+def test_journal(gateway):
+    for _ in range(3):
+        ask(gateway, model="mock/lorem-7")
+    wait_until(lambda: gateway.bfctl("logs", "--model", "lorem-7").count("lorem-7") == 3, "3 rows")
+    rows = json.loads(gateway.bfctl("logs", "--json", "--limit", "2"))["data"]
+    assert len(rows) == 2
+    assert re.search(r"^time \(UTC\)\s+status", gateway.bfctl("logs"))
+    text = gateway.bfctl("usage", "--by", "model")
+    assert re.search(r"^lorem-7\s+3\s+0\s+[\d,]+\s+0\s+21\s", text, re.M), text
+    assert json.loads(gateway.bfctl("usage", "--json"))["data"]
+    gateway.bfctl("usage", "--since", "never", expect=1)
+
+
+def read_until(fd, pattern, what):
+    """From a pipe or terminal until the pattern has come."""
+    text, end = "", time.monotonic() + DEADLINE
+    while not re.search(pattern, text):
+        left = end - time.monotonic()
+        assert left > 0 and select.select([fd], [], [], left)[0], (what, text)
+        piece = os.read(fd, 65536).decode(errors="replace")
+        assert piece, (what, text)
+        text += piece
+    return text
+
+
+def test_logs_follow(gateway):
+    argv = [BFCTL, "--socket", str(gateway.run / "admin.sock"), "logs", "-f", "--model", "lorem-2"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=clean_environment()) as process:
+        try:
+            read_until(process.stdout.fileno(), r"time \(UTC\)", "the head")
+            ask(gateway)  # the filter refuses it
+            ask(gateway, model="mock/lorem-2")
+            text = read_until(process.stdout.fileno(), r"lorem-2 ", "the row")
+            ask(gateway, model="mock/lorem-2")
+            text += read_until(process.stdout.fileno(), r"lorem-2 ", "the second row")
+            assert text.count("lorem-2 ") == 2 and "echo" not in text
+        finally:
+            process.terminate()
+
+
+def test_top(gateway):
+    once = gateway.bfctl("top", "--once")
+    assert re.search(r"^requests/s \d+", once, re.M) and "\033" not in once
+    assert gateway.bfctl("top").startswith("bowfin ")  # not a terminal: one picture
+    both = json.loads(gateway.bfctl("top", "--json"))
+    assert both["status"]["workers"] and both["routes"]
+
+
+def test_top_on_a_terminal(gateway):
+    master, slave = pty.openpty()
+    process = subprocess.Popen([BFCTL, "--socket", str(gateway.run / "admin.sock"), "top"],
+                               stdin=slave, stdout=slave, env=clean_environment())
+    os.close(slave)
+    try:
+        read_until(master, r"\033\[\?1049h[\s\S]*requests/s[\s\S]*\033\[J[\s\S]*\033\[H", "two pictures")
+        process.send_signal(signal.SIGINT)
+        read_until(master, r"\033\[\?25h\033\[\?1049l", "the screen given back")
+        assert process.wait(DEADLINE) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+
+
+def test_export_loads_again(start_gateway, mock, tmp_path):
+    secret = "sk-upstream-secret-0123456789"
+    gateway = start_gateway(f"""require_key: true
+providers:
+  up:
+    vendor: openai-compatible
+    base_url: {mock.base_v1}
+    keys: [ {{ name: main, value: env.UP_KEY }} ]
+models: {{ fast: {{ targets: [ {{ model: up/echo }} ] }} }}
+virtual_keys:
+  - {{ name: "of the: file", value: sk-bf-file-key-0123456789abcdef, models: ["up/*"] }}
+""", env={"UP_KEY": secret})
+    key = gateway.bfctl("keys", "create", 'quo"te: #\\', "--expires", "2031-01-31").strip()
+    text = gateway.bfctl("export")
+    assert "env.UP_KEY" in text and secret not in text and key not in text
+    assert "sk-bf-file-key" not in text and ADMIN_TOKEN not in text
+    file = tmp_path / "export.yaml"
+    # The admin's token stands masked in it; where it was plain text it must be given anew.
+    file.write_text(re.sub(r"(?m)^admin:.*\n(?:[ \t].*\n)*", "", text))
+    missing = bfctl("check", file)
+    assert missing.returncode == 1 and "UP_KEY" in missing.stderr
+    done = bfctl("check", file, env={"UP_KEY": secret})
+    assert done.returncode == 0, (done, text)
+    again = start_gateway(file.read_text(), env={"UP_KEY": secret})
+    for known in (key, "sk-bf-file-key-0123456789abcdef"):
+        assert ask(again, known, "up/echo").status == 200
+    [row] = [row for row in again.api("GET", "/api/keys", expect=200)["data"] if "quo" in row["name"]]
+    assert row["name"] == 'quo"te: #\\' and row["expires_ms"] == 1927584000000
+
+
+def test_no_control_characters_reach_the_terminal(gateway):
+    """A model's name comes from a client; the log shows it without its escape codes."""
+    ask(gateway, model="mock/\033[31mred\u202e")
+    rows = wait_until(lambda: [line for line in gateway.bfctl("logs").splitlines() if "red" in line],
+                      "the row")
+    assert "\033" not in rows[-1] and "\u202e" not in rows[-1] and "?[31mred?" in rows[-1]
+
+
+@pytest.mark.parametrize("shell,file", [("bash", "bfctl.bash"), ("zsh", "_bfctl"), ("fish", "bfctl.fish")])
+def test_completion(shell, file):
+    script = (ROOT / "tools" / "completions" / file).read_text()
+    assert bfctl("completion", shell).stdout == script
+    listed = re.findall(r"^  ([a-z]+) ", bfctl("help").stdout.split("\n\n")[1], re.M)
+    for command in listed:
+        assert re.search(rf"\b{command}\b", script), f"{command} is not completed in {shell}"
+
+
+def test_bash_completes(gateway):
+    script = f"""source {ROOT}/tools/completions/bfctl.bash
+COMP_WORDS=(bfctl --socket x keys cr); COMP_CWORD=4; _bfctl; echo "${{COMPREPLY[*]}}"
+COMP_WORDS=(bfctl st); COMP_CWORD=1; _bfctl; echo "${{COMPREPLY[*]}}"
+"""
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "create\nstatus\n"
+
+
+@pytest.mark.parametrize("page", ["bowfin.8", "bfctl.1", "bowfin.yaml.5"])
+def test_man_pages(page):
+    file = ROOT / "tools" / "man" / page
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(file)], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0 and not done.stdout, done.stdout
+    if page == "bfctl.1":
+        text = file.read_text()
+        for command in re.findall(r"^  ([a-z]+) ", bfctl("help").stdout.split("\n\n")[1], re.M):
+            assert f".It Cm {command}" in text, f"{command} is not described"
