@@ -1,6 +1,7 @@
 #include "conf/config.h"
 
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +16,22 @@
 
 #define CONFIG_CHUNK (16u << 10) /* a small file takes one or two */
 #define TREE_CHUNK (64u << 10)
+#define LARGE_BYTES (4u << 20)
 #define READ_AHEAD ((size_t)128 << 10) /* two of fd_read_file's steps: the buffer never moves */
+
+/*
+ * The master lives as long as the machine: what a file of 100,000 keys took for a moment must not
+ * stay with it as holes in the heap.
+ */
+static void free_wiped(struct arena *a)
+{
+    size_t bytes = arena_bytes(a);
+
+    arena_wipe(a); /* credentials, tokens, headers */
+    arena_free(a);
+    if (bytes > LARGE_BYTES)
+        (void)malloc_trim(0); /* nothing given back is fine too */
+}
 
 static const char *process_env(const char *name)
 {
@@ -86,8 +102,7 @@ int config_load_text(const struct conf_source *source, const struct conf_overrid
     zero_config(c);
     build(&l, source, overrides, tree);
     rc = findings_report(findings, err);
-    arena_wipe(tree); /* secrets written in the file */
-    arena_free(tree);
+    free_wiped(tree);
     if (rc != 0)
         config_free(c);
     else
@@ -121,13 +136,8 @@ int config_load(const char *path, const struct conf_overrides *overrides,
 
 void config_free(struct config *c)
 {
-    struct arena *arena;
-
-    if (c == NULL)
-        return;
-    arena = c->arena;
-    arena_wipe(arena); /* credentials, tokens, headers: all of it lives there */
-    arena_free(arena);
+    if (c != NULL)
+        free_wiped(c->arena); /* it lives there itself */
 }
 
 bool config_address_is_loopback(const char *address)
