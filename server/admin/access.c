@@ -58,15 +58,15 @@ static bool is_port(struct str s)
 
 bool access_host_is_loopback(struct str host)
 {
-    struct str port = STR_NONE;
-
     if (str_starts(host, STR("[::1]"))) {
-        port = str_skip(host, 5);
+        struct str port = str_skip(host, 5);
+
         return port.len == 0 || is_port(port);
     }
     ptrdiff_t colon = str_index(host, ':');
     if (colon >= 0) {
-        port = str_skip(host, (size_t)colon);
+        struct str port = str_skip(host, (size_t)colon);
+
         host.len = (size_t)colon;
         if (!is_port(port))
             return false;

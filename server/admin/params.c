@@ -108,7 +108,7 @@ bool params_check(struct exchange *ex, const char *const *known)
             refuse_unknown(ex, "parameter", name, known);
             return false;
         }
-        if (seen[i] || value.len > PARAM_VALUE_MAX * 3 ||
+        if (seen[i] || value.len > PARAM_VALUE_MAX * (size_t)3 ||
             !percent_decode(ex->arena, value, &decoded) || decoded.len > PARAM_VALUE_MAX) {
             exchange_error(ex, 400, "bad_parameter", known[i],
                            seen[i] ? "parameter \"%s\" stands twice"

@@ -107,9 +107,10 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *ctx)
 }
 
 /* Options fail only when libcurl lacks a feature that Debian's has. */
-static void set_options(struct client *c, const char *method, const char *url, struct str body,
+static void set_options(struct client *c, const struct client_request *request, const char *url,
                         struct client_answer *out)
 {
+    struct str body = request->body;
     CURL *e = c->easy;
 
     (void)curl_easy_setopt(e, CURLOPT_URL, url);
@@ -128,19 +129,19 @@ static void set_options(struct client *c, const char *method, const char *url, s
         (void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
         (void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, body.p);
     }
-    (void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
+    (void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, request->method);
     (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, body.len > 0 ? c->headers_json : c->headers);
 }
 
-int client_call(struct client *c, const char *method, const char *path, struct str body,
-                struct client_answer *out, struct error *err)
+int client_call(struct client *c, const struct client_request *request, struct client_answer *out,
+                struct error *err)
 {
     struct buf url = BUF_INIT;
     long status = 0;
 
-    buf_printf(&url, "%s%s", c->base, path);
+    buf_printf(&url, "%s%s", c->base, request->path);
     c->detail[0] = '\0';
-    set_options(c, method, url.data, body, out);
+    set_options(c, request, url.data, out);
     CURLcode rc = curl_easy_perform(c->easy);
     if (rc == CURLE_OK)
         rc = curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -21,6 +21,11 @@
 struct client;
 struct ctl;
 
+struct client_request {
+    const char *method, *path;
+    struct str body; /* JSON; empty: none */
+};
+
 struct client_answer {
     int status;
     struct buf body;
@@ -29,7 +34,7 @@ struct client_answer {
 struct client *client_create(const struct ctl *c, struct error *err); /* NULL: with *err */
 void client_free(struct client *c);                                   /* takes NULL */
 /* 0 with the answer, whatever its status; -1: nothing could be reached. */
-BF_MUST_CHECK int client_call(struct client *c, const char *method, const char *path,
-                              struct str body, struct client_answer *out, struct error *err);
+BF_MUST_CHECK int client_call(struct client *c, const struct client_request *request,
+                              struct client_answer *out, struct error *err);
 
 #endif

@@ -52,13 +52,14 @@ static int print_refusal(struct ctl *c, const struct client_answer *answer)
 
 int ctl_fetch(struct ctl *c, const char *method, const char *path, struct str body, struct buf *out)
 {
+    const struct client_request request = {method, path, body};
     struct client_answer answer = {0, BUF_INIT};
     struct error err = ERROR_INIT;
     int status = CTL_OK;
 
     if (c->client == NULL)
         c->client = client_create(c, &err);
-    if (c->client == NULL || client_call(c->client, method, path, body, &answer, &err) != 0)
+    if (c->client == NULL || client_call(c->client, &request, &answer, &err) != 0)
         status = ctl_fail(CTL_UNREACHABLE, "%s", err.text);
     else if (answer.status < 200 || answer.status > 299)
         status = print_refusal(c, &answer);

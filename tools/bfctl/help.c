@@ -11,12 +11,12 @@
 
 /* The scripts that `make install` installs, put into the program as they are. */
 #define EMBED(symbol, path)                                                                        \
-    __asm__(".section .rodata\n" #symbol ":\n.incbin \"" path "\"\n.byte 0\n.previous\n");         \
-    extern const char symbol[]
+    __asm__(".section .rodata\n" symbol ":\n.incbin \"" path "\"\n.byte 0\n.previous\n")
 
-EMBED(completion_bash, "tools/completions/bfctl.bash");
-EMBED(completion_zsh, "tools/completions/_bfctl");
-EMBED(completion_fish, "tools/completions/bfctl.fish");
+EMBED("completion_bash", "tools/completions/bfctl.bash");
+EMBED("completion_zsh", "tools/completions/_bfctl");
+EMBED("completion_fish", "tools/completions/bfctl.fish");
+extern const char completion_bash[], completion_zsh[], completion_fish[];
 
 static void print_command(const struct ctl_command *command)
 {
