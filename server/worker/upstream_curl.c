@@ -329,7 +329,7 @@ static struct curl_slist *header_list(const struct upstream_request *req)
     nodes[n++].data = no_expect;
     if (!has_accept)
         nodes[n++].data = no_accept;
-    if (!has_type && req->body_bytes > 0)
+    if (!has_type) /* curl calls any POST a form, an empty one too */
         nodes[n++].data = no_type;
     for (size_t i = 0; i < n; i++)
         nodes[i].next = i + 1 < n ? &nodes[i + 1] : NULL;
