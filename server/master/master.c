@@ -48,14 +48,15 @@ static void announce(struct master *m)
     m->phase = PHASE_RUNNING;
     log_info("ready", "pid=%ld workers=%u ms=%ju", (long)m->pid, m->settings.workers,
              (uintmax_t)(clock_real_ms() - m->started_real_ms));
-    (void)dprintf(STDOUT_FILENO, "bowfin ready %s%s pid=%ld workers=%u\n", scheme(first),
-                  first->address, (long)m->pid, m->settings.workers);
+    /* Before the ready line: who waits for that one has this one then. */
     if (m->config_path == NULL)
         (void)dprintf(STDERR_FILENO,
                       "Try: curl %s%s/v1/chat/completions -H 'content-type: application/json' "
                       "-d '{\"model\":\"mock/echo\",\"messages\":[{\"role\":\"user\","
                       "\"content\":\"Hello!\"}]}'\n",
                       scheme(first), first->address);
+    (void)dprintf(STDOUT_FILENO, "bowfin ready %s%s pid=%ld workers=%u\n", scheme(first),
+                  first->address, (long)m->pid, m->settings.workers);
     notify_send(&m->notify, "READY=1\nSTATUS=serving on %s%s", scheme(first), first->address);
 }
 

@@ -212,6 +212,8 @@ void http_free(struct http_server *s)
     close_listeners(s);
     for (uint32_t i = 0; i < s->n_listeners; i++)
         tls_free(s->listeners[i].tls);
+    /* The second GOAWAY may still be due; h2o insists that nothing is when it goes. */
+    h2o_timeout_unlink(&s->ctx.http2._graceful_shutdown_timeout);
     h2o_context_dispose(&s->ctx);
     h2o_config_dispose(&s->conf);
     free(s);

@@ -18,10 +18,10 @@ def children(gateway):
     return json.loads(gateway.bfctl("--json", "status"))["children"]
 
 
-def child(gateway, proc):
-    """The (first) one of that kind, or None while there is none."""
+def child(gateway, proc, slot=0):
+    """The one of that kind (and slot), or None while there is none."""
     try:
-        return next((one for one in children(gateway) if one["proc"] == proc), None)
+        return next((one for one in children(gateway) if (one["proc"], one["slot"]) == (proc, slot)), None)
     except AssertionError:  # admin, who would tell, is the one that is missing
         return None
 
@@ -34,7 +34,7 @@ def test_a_killed_child_is_replaced(start_gateway, proc):
     gateway.kill_child(before["pid"])
     after = wait_until(lambda: (now := child(gateway, proc)) and now["pid"] != before["pid"] and now,
                        f"another {proc}")
-    assert after["slot"] == before["slot"] and after["restarts"] == before["restarts"] + 1
+    assert after["restarts"] == before["restarts"] + 1
     assert others < {one["pid"] for one in children(gateway)}
     gateway.wait_log(rf"event=child_died child={proc}\S* pid={before['pid']} signal=9")
     wait_until(lambda: gateway.log().count(f"event=child_ready child={proc}") >= 2, "it is ready")
@@ -118,8 +118,7 @@ def test_the_second_term_is_now(start_gateway):
     gateway = start_gateway()
     hanging = threading.Thread(target=hang, args=(gateway.base,), daemon=True)
     hanging.start()
-    wait_until(lambda: '"mock/hang"' in gateway.call("GET", "/api/status").text or has_open(gateway),
-               "a request that hangs")
+    wait_until(lambda: has_open(gateway), "a request that hangs")
     gateway.signal(signal.SIGTERM)
     gateway.wait_log("event=draining")
     assert gateway.is_running()
@@ -130,7 +129,7 @@ def test_the_second_term_is_now(start_gateway):
 
 
 def has_open(gateway):
-    metrics = gateway.call("GET", "/metrics").text
+    metrics = gateway.call("GET", "/metrics").body.decode()
     return sum(float(n) for n in re.findall(r"^bowfin_requests_open\S* (\S+)$", metrics, re.M)) > 1
 
 
