@@ -134,21 +134,20 @@ void api_usage(struct exchange *ex, struct str tail)
     struct writer w = WRITER_INIT(&ex->out);
     struct usage_answer answer = {.n = 0};
     struct error err = ERROR_INIT;
-    uint32_t group;
 
     (void)tail;
     if (!key_param(ex, &filter.has_key_id, &filter.key_id) ||
         !params_time(ex, "since", 0, &filter.since_ms) ||
-        !params_time(ex, "until", 0, &filter.until_ms) || !group_param(ex, &group))
+        !params_time(ex, "until", 0, &filter.until_ms) || !group_param(ex, &filter.group))
         return;
-    if (query_usage(ex->admin->query, &filter, group, ex->arena, &answer, &err) != 0) {
+    if (query_usage(ex->admin->query, &filter, ex->arena, &answer, &err) != 0) {
         refuse_journal(ex, &err);
         return;
     }
     writer_object(&w, NULL);
     writer_array(&w, "data");
     for (size_t i = 0; i < answer.n; i++)
-        write_usage(&w, &answer.rows[i], group);
+        write_usage(&w, &answer.rows[i], filter.group);
     writer_array_end(&w);
     writer_null(&w, "next");
     writer_u64(&w, "truncated", answer.truncated);
@@ -238,7 +237,6 @@ void api_logs(struct exchange *ex, struct str tail)
     struct log_filter filter = {.provider = params_get(ex, "provider"),
                                 .model = params_get(ex, "model")};
     struct writer w = WRITER_INIT(&ex->out);
-    struct log_range range = {0, 0, 0};
     struct log_page page = {NULL, 0, 0, 0};
     struct error err = ERROR_INIT;
     uint64_t limit;
@@ -248,11 +246,12 @@ void api_logs(struct exchange *ex, struct str tail)
     if (!key_param(ex, &filter.has_key_id, &filter.key_id) ||
         !params_time(ex, "since", 0, &filter.since_ms) ||
         !params_time(ex, "until", 0, &filter.until_ms) || !status_param(ex, &filter) ||
-        !cursor_param(ex, "cursor", &range.before) || !cursor_param(ex, "after", &range.after) ||
+        !cursor_param(ex, "cursor", &filter.range.before) ||
+        !cursor_param(ex, "after", &filter.range.after) ||
         !params_u64(ex, "limit", API_PAGE_DEFAULT, LOG_PAGE_MAX, &limit))
         return;
-    range.limit = limit;
-    if (query_log(ex->admin->query, &filter, &range, ex->arena, &page, &err) != 0) {
+    filter.range.limit = limit;
+    if (query_log(ex->admin->query, &filter, ex->arena, &page, &err) != 0) {
         refuse_journal(ex, &err);
         return;
     }

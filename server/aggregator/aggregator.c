@@ -22,7 +22,7 @@
 #include "shm/control.h"
 #include "shm/live.h"
 
-#define COALESCE_MS 10       /* of 64 KiB pipes some 25,000 records a second and worker fit in */
+#define COALESCE_MS 20       /* 64 KiB, the smallest pipe, hold 20,000 records a second */
 #define PUBLISH_MS 250       /* weights, while samples come */
 #define BEAT_MS 1000         /* and when none do */
 #define READ_BYTES 65536     /* a pipe's capacity */
@@ -92,7 +92,7 @@ static void feed_samples(struct aggregator *a, uint32_t slot, size_t len)
 
 static void feed_records(struct aggregator *a, uint32_t slot, size_t len)
 {
-    journal_feed(a->journal, slot, a->buffer, len);
+    journal_feed(a->journal, slot, (struct str){(const char *)a->buffer, len});
 }
 
 static void read_pipes(struct aggregator *a)

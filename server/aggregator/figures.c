@@ -77,16 +77,17 @@ void figures_good(struct figures *f, const struct sample *s, uint64_t begun_ms, 
 void figures_fault(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms)
 {
     double seen;
+    bool is_probe;
+    bool is_too_much;
 
     f->bad += 1;
     f->run++;
     f->reason = s->outcome;
     seen = f->good + f->bad;
-    if (f->state == ROUTE_HALF_OPEN && begun_ms >= f->state_ms)
-        open_up(f, now_ms);
-    else if (!figures_are_shut(f) &&
-             (f->run >= HEALTH_OPEN_RUN ||
-              (seen >= HEALTH_OPEN_SAMPLES && f->bad / seen > HEALTH_OPEN_SHARE)))
+    is_probe = f->state == ROUTE_HALF_OPEN && begun_ms >= f->state_ms;
+    is_too_much = f->run >= HEALTH_OPEN_RUN ||
+                  (seen >= HEALTH_OPEN_SAMPLES && f->bad / seen > HEALTH_OPEN_SHARE);
+    if (is_probe || (is_too_much && !figures_are_shut(f)))
         open_up(f, now_ms);
 }
 

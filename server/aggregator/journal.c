@@ -108,13 +108,13 @@ static void set_due(struct journal *j)
         j->commit_ms = clock_mono_ms() + JOURNAL_COMMIT_MS;
 }
 
-void journal_feed(struct journal *j, uint32_t slot, const uint8_t *bytes, size_t len)
+void journal_feed(struct journal *j, uint32_t slot, struct str bytes)
 {
     struct error err = ERROR_INIT;
 
     if (j->store == NULL)
         return;
-    if (records_feed(j->records, slot, bytes, len, clock_real_ms(), &err) != 0)
+    if (records_feed(j->records, slot, bytes, clock_real_ms(), &err) != 0)
         fall(j, &err);
     else
         set_due(j);
@@ -123,16 +123,17 @@ void journal_feed(struct journal *j, uint32_t slot, const uint8_t *bytes, size_t
 bool journal_sweep(struct journal *j)
 {
     struct error err = ERROR_INIT;
-    bool more = false;
+    int more;
 
     if (j->store == NULL)
         return false;
-    if (records_sweep(j->records, false, clock_mono_ms(), clock_real_ms(), &more, &err) != 0) {
+    more = records_sweep(j->records, false, clock_mono_ms(), clock_real_ms(), &err);
+    if (more < 0) {
         fall(j, &err);
         return false;
     }
     set_due(j);
-    return more;
+    return more > 0;
 }
 
 /* What should not happen between processes of one build is told, once for each time it grows. */
@@ -210,13 +211,13 @@ uint64_t journal_due_ms(const struct journal *j)
 bool journal_finish(struct journal *j)
 {
     struct error err = ERROR_INIT;
-    bool more = true;
+    int more = 1;
 
     if (j->store == NULL)
         open_all(j);
-    while (j->store != NULL && more) {
-        if (records_sweep(j->records, true, clock_mono_ms(), clock_real_ms(), &more, &err) != 0 ||
-            records_commit(j->records, clock_real_ms(), &err) != 0)
+    while (j->store != NULL && more > 0) {
+        more = records_sweep(j->records, true, clock_mono_ms(), clock_real_ms(), &err);
+        if (more < 0 || records_commit(j->records, clock_real_ms(), &err) != 0)
             fall(j, &err);
     }
     if (j->store != NULL && usage_store_sync(j->store, &err) != 0)

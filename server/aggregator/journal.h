@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "server/aggregator/tables.h"
+#include "server/base/str.h"
 #include "shm/region.h"
 
 /* A batch is committed when its first record has waited this long: each commit costs a sync of
@@ -41,7 +42,7 @@ void journal_free(struct journal *j); /* takes NULL; what is not committed is no
 
 bool journal_is_open(const struct journal *j);
 /* What came over a slot's record pipe; only while it is open. */
-void journal_feed(struct journal *j, uint32_t slot, const uint8_t *bytes, size_t len);
+void journal_feed(struct journal *j, uint32_t slot, struct str bytes);
 /* Look into the outboxes for what is late. True: there is more, call again at once. */
 bool journal_sweep(struct journal *j);
 /* Whatever is due: commit, sync, retention, opening again. */

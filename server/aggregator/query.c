@@ -143,16 +143,16 @@ static struct usage_key usage_reduce(const struct usage_key *key, uint32_t group
     };
 }
 
-static void usage_take(const struct usage_key *key, const MDB_val *value, uint32_t group,
-                       struct sums *sums, struct usage_answer *out)
+static void usage_take(const struct usage_filter *f, const struct usage_key *key,
+                       const MDB_val *value, struct sums *sums, struct usage_answer *out)
 {
-    struct usage_key reduced = usage_reduce(key, group);
+    struct usage_key reduced = usage_reduce(key, f->group);
     struct usage_totals totals;
     struct str name = {(const char *)value->mv_data + sizeof(totals),
                        value->mv_size - sizeof(totals)};
 
     memcpy(&totals, value->mv_data, sizeof(totals));
-    if ((group & USAGE_BY_KEY) == 0)
+    if ((f->group & USAGE_BY_KEY) == 0)
         name = STR_NONE;
     if (!sums_add(sums, &reduced, name, &totals))
         out->truncated++;
@@ -179,8 +179,8 @@ static struct usage_days days_of(const struct usage_filter *f)
 }
 
 /* Sums the rows of the filter's days. An LMDB code; *examined counts. */
-static int usage_walk(MDB_cursor *c, const struct usage_filter *f, uint32_t group,
-                      struct sums *sums, struct usage_answer *out, size_t *examined)
+static int usage_walk(MDB_cursor *c, const struct usage_filter *f, struct sums *sums,
+                      struct usage_answer *out, size_t *examined)
 {
     struct usage_days days = days_of(f);
     uint64_t only = f->has_key_id ? f->key_id : 0;
@@ -205,7 +205,7 @@ static int usage_walk(MDB_cursor *c, const struct usage_filter *f, uint32_t grou
             continue;
         }
         if (usage_matches(f, &k))
-            usage_take(&k, &value, group, sums, out);
+            usage_take(f, &k, &value, sums, out);
         rc = mdb_cursor_get(c, &key, &value, MDB_NEXT);
     }
     return rc == MDB_NOTFOUND ? 0 : rc;
@@ -246,13 +246,13 @@ static void usage_fill(const struct sums *sums, struct arena *a, struct usage_an
     out->n = n;
 }
 
-int query_usage(struct query *q, const struct usage_filter *filter, uint32_t group, struct arena *a,
+int query_usage(struct query *q, const struct usage_filter *filter, struct arena *a,
                 struct usage_answer *out, struct error *err)
 {
     struct usage_answer answer = {.n = 0};
     struct sums *sums;
     MDB_cursor *c;
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     size_t examined = 0;
     int rc = begin(q, &txn, err);
 
@@ -265,7 +265,7 @@ int query_usage(struct query *q, const struct usage_filter *filter, uint32_t gro
     sums = sums_create(USAGE_ROWS_MAX);
     rc = mdb_cursor_open(txn, q->dbi[DBI_USAGE], &c);
     if (rc == 0) {
-        rc = usage_walk(c, filter, group, sums, &answer, &examined);
+        rc = usage_walk(c, filter, sums, &answer, &examined);
         mdb_cursor_close(c);
     }
     end(q, txn, examined);
@@ -319,9 +319,9 @@ static uint64_t log_key_at(uint64_t real_ms)
 }
 
 /* The keys that the filter's times and the range leave: from < key < before. */
-static struct log_range log_bounds(const struct log_filter *f, const struct log_range *range)
+static struct log_range log_bounds(const struct log_filter *f)
 {
-    struct log_range bounds = *range;
+    struct log_range bounds = f->range;
     uint64_t since = log_key_at(f->since_ms);
 
     if (bounds.before == 0)
@@ -359,13 +359,13 @@ static int log_walk(MDB_cursor *c, const struct log_filter *f, const struct log_
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-int query_log(struct query *q, const struct log_filter *filter, const struct log_range *range,
-              struct arena *a, struct log_page *out, struct error *err)
+int query_log(struct query *q, const struct log_filter *filter, struct arena *a,
+              struct log_page *out, struct error *err)
 {
-    struct log_range bounds = log_bounds(filter, range);
+    struct log_range bounds = log_bounds(filter);
     struct log_page page = {.n = 0};
     MDB_cursor *c;
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     int rc = begin(q, &txn, err);
 
     if (rc < 0)
@@ -418,7 +418,7 @@ int query_about(struct query *q, struct query_about *out, struct error *err)
     MDB_val key = {strlen(META_COUNTERS), (void *)(uintptr_t)META_COUNTERS};
     MDB_val value;
     MDB_stat log;
-    MDB_txn *txn;
+    MDB_txn *txn = NULL;
     struct stat st;
     int rc = begin(q, &txn, err);
 

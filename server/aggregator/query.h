@@ -41,6 +41,7 @@ void query_close(struct query *q); /* takes NULL */
 enum usage_group { USAGE_BY_DAY = 1, USAGE_BY_KEY = 2, USAGE_BY_PROVIDER = 4, USAGE_BY_MODEL = 8 };
 
 struct usage_filter {
+    uint32_t group;              /* by what to sum: a sum of enum usage_group; 0: one row */
     uint64_t since_ms, until_ms; /* real time; whole UTC days that they touch; until 0: no end */
     bool has_key_id;             /* else: all keys */
     uint64_t key_id;
@@ -62,13 +63,20 @@ struct usage_answer {
     bool is_partial;    /* USAGE_EXAMINED_MAX was reached: the newest days are not in it */
 };
 
-/* `group`: a sum of enum usage_group. Texts and rows are in the arena. */
-BF_MUST_CHECK int query_usage(struct query *q, const struct usage_filter *filter, uint32_t group,
-                              struct arena *a, struct usage_answer *out, struct error *err);
+/* Texts and rows are in the arena. */
+BF_MUST_CHECK int query_usage(struct query *q, const struct usage_filter *filter, struct arena *a,
+                              struct usage_answer *out, struct error *err);
 
 /* --- log --- */
 
+struct log_range {
+    uint64_t before; /* cursor: only older rows; 0: from the newest */
+    uint64_t after;  /* cursor: only newer rows (to follow the log); 0: no such bound */
+    size_t limit;    /* 1..LOG_PAGE_MAX; others are made to fit */
+};
+
 struct log_filter {
+    struct log_range range;
     uint64_t since_ms, until_ms; /* real time at which the request had ended; until 0: no end */
     bool has_key_id;
     uint64_t key_id;
@@ -89,16 +97,9 @@ struct log_page {
     size_t examined; /* rows looked at */
 };
 
-struct log_range {
-    uint64_t before; /* cursor: only older rows; 0: from the newest */
-    uint64_t after;  /* cursor: only newer rows (to follow the log); 0: no such bound */
-    size_t limit;    /* 1..LOG_PAGE_MAX; others are made to fit */
-};
-
-/* A page may have fewer rows than `limit`, even none, with next != 0: go on. */
-BF_MUST_CHECK int query_log(struct query *q, const struct log_filter *filter,
-                            const struct log_range *range, struct arena *a, struct log_page *out,
-                            struct error *err);
+/* A page may have fewer rows than its limit, even none, with next != 0: go on. */
+BF_MUST_CHECK int query_log(struct query *q, const struct log_filter *filter, struct arena *a,
+                            struct log_page *out, struct error *err);
 
 /* Cursors as text for URLs: 16 hex digits. False: it is not one. */
 #define CURSOR_TEXT_LEN 16

@@ -15,7 +15,7 @@
 struct source {
     uint64_t next;    /* number of the record that comes next */
     uint64_t late_ms; /* monotonic: since when the outbox has it; 0: it has not */
-    uint8_t *rest;    /* FRAME_MAX: begin of a frame whose end has not come yet */
+    uint8_t *rest;    /* 2 * FRAME_MAX: begin of a frame whose end has not come yet */
     size_t rest_len;
 };
 
@@ -84,12 +84,12 @@ static int take(struct records *r, uint32_t slot, const struct frame *f, uint64_
 {
     struct record record;
     bool is_sound = record_decode(f->bytes, f->len, &record) == 0;
-    struct str bytes = {(const char *)f->bytes, f->len};
+    struct usage_entry entry = {slot, f->seq, is_sound ? &record : NULL,
+                                (struct str){(const char *)f->bytes, f->len}};
 
     if (usage_store_is_full(r->store) && records_commit(r, real_ms, err) != 0)
         return -1;
-    if (usage_store_add(r->store, slot, f->seq, is_sound ? &record : NULL, bytes, real_ms, err) !=
-        0)
+    if (usage_store_add(r->store, &entry, real_ms, err) != 0)
         return -1;
     r->sources[slot].next = f->seq + 1;
     r->sources[slot].late_ms = 0;
@@ -141,57 +141,64 @@ static int on_frame(struct records *r, uint32_t slot, const struct frame *f, uin
     return fetch(r, slot, real_ms, &len, err);
 }
 
-/* Frames of `bytes`; what is left of them becomes the rest. */
-static int feed_whole(struct records *r, uint32_t slot, const uint8_t *bytes, size_t len,
-                      uint64_t real_ms, struct error *err)
+/* Frames of `in`; what is left of it becomes the rest. */
+static int feed_whole(struct records *r, uint32_t slot, struct str in, uint64_t real_ms,
+                      struct error *err)
 {
     struct source *s = &r->sources[slot];
+    const uint8_t *bytes = (const uint8_t *)in.p;
     struct frame f;
     size_t at = 0;
 
-    while (frames_next(bytes, len, &at, &f, &r->counters->garbage_bytes)) {
+    while (frames_next(bytes, in.len, &at, &f, &r->counters->garbage_bytes)) {
         if (on_frame(r, slot, &f, real_ms, err) != 0)
             return -1;
     }
-    must(len - at < FRAME_MAX);
-    memmove(s->rest, bytes + at, len - at);
-    s->rest_len = len - at;
+    must(in.len - at < FRAME_MAX);
+    memmove(s->rest, bytes + at, in.len - at);
+    s->rest_len = in.len - at;
     return 0;
 }
 
-int records_feed(struct records *r, uint32_t slot, const uint8_t *bytes, size_t len,
-                 uint64_t real_ms, struct error *err)
+/* Complete the frame that began in the last read. Takes what it used from *in. */
+static int feed_rest(struct records *r, uint32_t slot, struct str *in, uint64_t real_ms,
+                     struct error *err)
+{
+    struct source *s = &r->sources[slot];
+    size_t more = min_u64(in->len, 2 * FRAME_MAX - s->rest_len);
+    size_t had = s->rest_len;
+    struct frame f;
+    size_t at = 0;
+
+    memcpy(s->rest + had, in->p, more);
+    while (at < had && frames_next(s->rest, had + more, &at, &f, &r->counters->garbage_bytes)) {
+        if (on_frame(r, slot, &f, real_ms, err) != 0)
+            return -1;
+    }
+    if (at < had) { /* all of it still is the begin of a frame */
+        memmove(s->rest, s->rest + at, had + more - at);
+        s->rest_len = had + more - at;
+        *in = str_skip(*in, more);
+    } else {
+        s->rest_len = 0;
+        *in = str_skip(*in, at - had);
+    }
+    return 0;
+}
+
+int records_feed(struct records *r, uint32_t slot, struct str bytes, uint64_t real_ms,
+                 struct error *err)
 {
     struct source *s = &r->sources[slot];
 
     must(slot < SLOTS_MAX);
     if (s->rest == NULL)
         s->rest = xalloc(2 * FRAME_MAX);
-    /* Complete the frame that began in the last read; garbage may take several turns. */
-    while (s->rest_len > 0 && len > 0) {
-        size_t more = min_u64(len, 2 * FRAME_MAX - s->rest_len);
-        size_t had = s->rest_len;
-        size_t have = had + more;
-        struct frame f;
-        size_t at = 0;
-
-        memcpy(s->rest + had, bytes, more);
-        while (at < had && frames_next(s->rest, have, &at, &f, &r->counters->garbage_bytes)) {
-            if (on_frame(r, slot, &f, real_ms, err) != 0)
-                return -1;
-        }
-        if (at < had) { /* all of it is the begin of a frame */
-            memmove(s->rest, s->rest + at, have - at);
-            s->rest_len = have - at;
-            bytes += more;
-            len -= more;
-            continue;
-        }
-        s->rest_len = 0;
-        bytes += at - had;
-        len -= at - had;
+    while (s->rest_len > 0 && bytes.len > 0) {
+        if (feed_rest(r, slot, &bytes, real_ms, err) != 0)
+            return -1;
     }
-    return len > 0 ? feed_whole(r, slot, bytes, len, real_ms, err) : 0;
+    return bytes.len > 0 ? feed_whole(r, slot, bytes, real_ms, err) : 0;
 }
 
 static bool is_late(struct records *r, uint32_t slot, uint64_t mono_ms)
@@ -207,13 +214,12 @@ static bool is_late(struct records *r, uint32_t slot, uint64_t mono_ms)
     return mono_ms - s->late_ms >= RECORDS_LATE_MS;
 }
 
-int records_sweep(struct records *r, bool all, uint64_t mono_ms, uint64_t real_ms, bool *out_more,
+int records_sweep(struct records *r, bool all, uint64_t mono_ms, uint64_t real_ms,
                   struct error *err)
 {
     uint32_t n = live_slots(r->live);
     size_t left = RECORDS_FETCH_BYTES;
 
-    *out_more = false;
     for (uint32_t slot = 0; slot < n; slot++) {
         size_t len = 1;
 
@@ -224,10 +230,8 @@ int records_sweep(struct records *r, bool all, uint64_t mono_ms, uint64_t real_m
                 return -1;
             left -= len;
         }
-        if (len > 0) {
-            *out_more = true;
-            return 0;
-        }
+        if (len > 0)
+            return 1;
     }
     return 0;
 }

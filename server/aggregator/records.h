@@ -22,6 +22,7 @@
 #include "server/aggregator/usage_store.h"
 #include "server/base/base.h"
 #include "server/base/error.h"
+#include "server/base/str.h"
 #include "shm/region.h"
 
 /* A record that the outbox has for this long and the pipe has not brought is fetched. */
@@ -37,15 +38,15 @@ struct records *records_create(const struct region *live, struct region *weights
 void records_free(struct records *r); /* takes NULL */
 
 /* What came over the pipe of a slot. -1: the journal failed and must be opened again. */
-BF_MUST_CHECK int records_feed(struct records *r, uint32_t slot, const uint8_t *bytes, size_t len,
-                               uint64_t real_ms, struct error *err);
+BF_MUST_CHECK int records_feed(struct records *r, uint32_t slot, struct str bytes, uint64_t real_ms,
+                               struct error *err);
 
 /*
- * Fetch what is late from all outboxes; `all`: whatever is there, late or not. *out_more: there is
- * more than one go may take, call again soon.
+ * Fetch what is late from all outboxes; `all`: whatever is there, late or not. 1: there is more than
+ * one go may take, call again soon; 0: that was all; -1 as above.
  */
 BF_MUST_CHECK int records_sweep(struct records *r, bool all, uint64_t mono_ms, uint64_t real_ms,
-                                bool *out_more, struct error *err);
+                                struct error *err);
 
 /* Commit the batch and tell the workers. */
 BF_MUST_CHECK int records_commit(struct records *r, uint64_t real_ms, struct error *err);

@@ -146,28 +146,31 @@ static int append_log(struct usage_store *s, uint64_t ms, struct str bytes)
     return 0;
 }
 
-int usage_store_add(struct usage_store *s, uint32_t slot, uint64_t seq, const struct record *record,
-                    struct str bytes, uint64_t real_ms, struct error *err)
+int usage_store_add(struct usage_store *s, const struct usage_entry *entry, uint64_t real_ms,
+                    struct error *err)
 {
-    must(slot < SLOTS_MAX && seq > s->batch_seq[slot] && !usage_store_is_full(s));
+    const struct record *r = entry->record;
+
+    must(entry->slot < SLOTS_MAX && entry->seq > s->batch_seq[entry->slot]);
+    must(!usage_store_is_full(s));
     if (!s->in_batch && store_batch_begin(s, err) != 0)
         return -1;
-    if (record != NULL) {
-        uint64_t ms = ended_ms(record, real_ms);
-        struct usage_totals totals = usage_of_record(record);
+    if (r != NULL) {
+        uint64_t ms = ended_ms(r, real_ms);
+        struct usage_totals totals = usage_of_record(r);
         /* Without an attempt the model is whatever the client wrote: not worth a row. */
-        struct usage_key key = {usage_day(ms), record->key_id, record->provider,
-                                record->provider.len > 0 ? record->model : STR_NONE};
-        int rc = append_log(s, ms, bytes);
+        struct usage_key key = {usage_day(ms), r->key_id, r->provider,
+                                r->provider.len > 0 ? r->model : STR_NONE};
+        int rc = append_log(s, ms, entry->bytes);
 
         if (rc != 0)
             return store_failed(s, rc, "append to the log", err);
-        must(sums_add(s->sums, &key, record->key_name, &totals)); /* else it were full */
+        must(sums_add(s->sums, &key, r->key_name, &totals)); /* else it were full */
         s->counters->records++;
     } else {
         s->counters->bad_records++;
     }
-    s->batch_seq[slot] = seq;
+    s->batch_seq[entry->slot] = entry->seq;
     s->pending++;
     return 0;
 }

@@ -54,13 +54,15 @@ void usage_store_close(struct usage_store *s);
 /* Number of the last record of the slot that is committed; 0: none of this boot. */
 uint64_t usage_store_seq(const struct usage_store *s, uint32_t slot);
 
-/*
- * Add a record (`bytes` is its encoding) to the batch; numbers of a slot must grow. NULL for a
- * record that is not sound: then only its number is noted.
- */
-BF_MUST_CHECK int usage_store_add(struct usage_store *s, uint32_t slot, uint64_t seq,
-                                  const struct record *record, struct str bytes, uint64_t real_ms,
-                                  struct error *err);
+struct usage_entry {
+    uint32_t slot;
+    uint64_t seq;                /* grows within a slot */
+    const struct record *record; /* NULL: it is not sound, only its number is noted */
+    struct str bytes;            /* its encoding */
+};
+
+BF_MUST_CHECK int usage_store_add(struct usage_store *s, const struct usage_entry *entry,
+                                  uint64_t real_ms, struct error *err);
 uint32_t usage_store_pending(const struct usage_store *s); /* records in the open batch */
 bool usage_store_is_full(const struct usage_store *s);     /* the batch: commit it now */
 /* The batch, if any, and retention. 0: it is in the file, in the order that keeps it whole. */

@@ -1,7 +1,8 @@
 /*
  * usage_store_impl - what the files of usage_store share.
  *
- * Runs in:  aggregator, inside usage_store*.c only.   See usage_store.h.
+ * Runs in:  aggregator, inside usage_store*.c only.   Reads, writes: see usage_store.h.
+ * Does not: mean anything to other files.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -106,7 +106,8 @@ static inline int try_add(struct usage_store *s, uint32_t slot, uint64_t seq,
     size_t len = record_encode(r, bytes, sizeof(bytes));
 
     assert_int_not_equal(len, 0);
-    return usage_store_add(s, slot, seq, r, (struct str){(const char *)bytes, len}, now_ms, err);
+    return usage_store_add(s, &(struct usage_entry){slot, seq, r, {(const char *)bytes, len}},
+                           now_ms, err);
 }
 
 static inline void add(struct usage_store *s, uint32_t slot, uint64_t seq, const struct record *r)
@@ -132,7 +133,7 @@ static inline struct usage_totals sum_all(struct arena *a)
     struct usage_totals totals = {0};
     struct error err = ERROR_INIT;
 
-    ok(query_usage(q, &all, 0, a, &answer, &err));
+    ok(query_usage(q, &all, a, &answer, &err));
     if (answer.n > 0)
         totals = answer.rows[0].totals;
     query_close(q);

@@ -90,16 +90,17 @@ static void feed(uint32_t slot, const uint8_t *bytes, size_t len)
 {
     struct error err = ERROR_INIT;
 
-    ok(records_feed(records, slot, bytes, len, NOW_MS, &err));
+    ok(records_feed(records, slot, (struct str){(const char *)bytes, len}, NOW_MS, &err));
 }
 
 static bool sweep(bool all, uint64_t mono_ms)
 {
     struct error err = ERROR_INIT;
-    bool more = false;
+    int more = records_sweep(records, all, mono_ms, NOW_MS, &err);
 
-    ok(records_sweep(records, all, mono_ms, NOW_MS, &more, &err));
-    return more;
+    if (more < 0)
+        fail_msg("%s", err.text);
+    return more > 0;
 }
 
 static void commit_all(void)

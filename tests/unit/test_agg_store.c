@@ -101,7 +101,7 @@ static void test_an_unsound_record_takes_its_number(void **state)
     struct error err = ERROR_INIT;
 
     (void)state;
-    ok(usage_store_add(s, 0, 1, NULL, STR_NONE, NOW_MS, &err));
+    ok(usage_store_add(s, &(struct usage_entry){.seq = 1}, NOW_MS, &err));
     commit(s);
     assert_int_equal(usage_store_seq(s, 0), 1);
     assert_int_equal(counters.bad_records, 1);
@@ -234,7 +234,7 @@ static void test_invented_names_do_not_fill_the_disk(void **state)
     struct arena *a = arena_create(4096);
     struct query *q = query_open(dir);
     struct usage_answer answer;
-    struct usage_filter all = {0};
+    struct usage_filter all = {.group = USAGE_BY_MODEL};
     struct error err = ERROR_INIT;
     char name[32];
 
@@ -248,7 +248,7 @@ static void test_invented_names_do_not_fill_the_disk(void **state)
     }
     commit(s);
     assert_int_equal(counters.models_folded, 180);
-    ok(query_usage(q, &all, USAGE_BY_MODEL, a, &answer, &err));
+    ok(query_usage(q, &all, a, &answer, &err));
     assert_int_equal(answer.n, 21);
     assert_int_equal(sum_all(a).requests, 200);
     query_close(q);
@@ -263,7 +263,7 @@ static void test_a_model_that_was_never_called_gets_no_row(void **state)
     struct arena *a = arena_create(4096);
     struct query *q = query_open(dir);
     struct usage_answer answer;
-    struct usage_filter all = {0};
+    struct usage_filter all = {.group = USAGE_BY_MODEL};
     struct error err = ERROR_INIT;
 
     (void)state;
@@ -272,7 +272,7 @@ static void test_a_model_that_was_never_called_gets_no_row(void **state)
     r.status = 404;
     add(s, 0, 1, &r);
     commit(s);
-    ok(query_usage(q, &all, USAGE_BY_MODEL, a, &answer, &err));
+    ok(query_usage(q, &all, a, &answer, &err));
     assert_int_equal(answer.n, 1);
     assert_int_equal(answer.rows[0].model.len, 0);
     assert_int_equal(answer.rows[0].totals.failed, 1);

@@ -29,7 +29,7 @@ MAY = {
 DOORS = {
     r"h2o(/.*)?\.h|h2o\.h": [r"server/worker/(http|loop|worker)(_\w+)?\.[ch]", r"server/admin/http(_\w+)?\.[ch]"],
     r"curl/.*": [r"server/worker/(upstream|loop)(_\w+)?\.[ch]", r"tools/bfctl/client\.c"],
-    r"lmdb\.h": [r"conf/store\.c", r"server/aggregator/(store|query|env)(_\w+)?\.[ch]"],
+    r"lmdb\.h": [r"conf/store\.c", r"server/aggregator/(usage_store|query)(_\w+)?\.[ch]"],
     r"yaml\.h": [r"conf/yaml\.c"],
     r"simdjson.*": [r"server/base/json\.cc"],
     r"msgpack.*": [r"shm/record\.c"],
