@@ -3,17 +3,14 @@
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "flow"))
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1] / "flow")]
 
 import pytest  # noqa: E402
 
+from common import HERE, KEY, NARROW  # noqa: E402
 from fixtures import *  # noqa: E402,F401,F403
 from gateway import Gateway, Process, one_provider  # noqa: E402
 from wire import call  # noqa: E402
-
-KEY = "sk-bf-integration-integration-integration-1234"
-NARROW = "sk-bf-narrow-narrow-narrow-narrow-narrow-5678"
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from conftest import HERE, KEY
+from common import HERE, KEY
 
 
 def test_node_sdk(sdk_gateway):

@@ -6,7 +6,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from conftest import KEY, NARROW
+from common import KEY, NARROW
 
 BASES = ["", "/v1", "/openai", "/openai/v1"]
 HELLO = [{"role": "user", "content": "hello from python"}]
@@ -61,7 +61,7 @@ def test_stream_with_usage(client):
 
 def test_stream_helper(client):
     with client.chat.completions.stream(model="up/lorem-5", messages=HELLO) as stream:
-        deltas = [event.delta for event in stream if event.type == "content.delta"]
+        deltas = [event.delta for event in stream if event.type == "content.delta" and event.delta]
         final = stream.get_final_completion()
     assert "".join(deltas) == final.choices[0].message.content
     assert len(deltas) == 5

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from conftest import HERE
+from common import HERE
 from gateway import BOWFIN, ROOT, Gateway, clean_environment
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
