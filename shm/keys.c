@@ -160,6 +160,23 @@ bool keys_at(const struct region *published, uint32_t at, struct arena *a, struc
     return key_entry_read(key_region(published), at, NULL, a, out) == KEY_READ_OK;
 }
 
+bool keys_find_id(const struct region *published, uint64_t id, struct arena *a,
+                  struct virtual_key *out)
+{
+    const struct published_shared *p = key_region(published);
+    uint32_t high = keys_high(published);
+    struct virtual_key k;
+
+    for (uint32_t at = 0; id != 0 && at < high; at++) {
+        if (KEY_LOAD(p->entries[at].id) != id ||
+            key_entry_read(p, at, NULL, a, &k) != KEY_READ_OK || k.id != id)
+            continue;
+        *out = k;
+        return true;
+    }
+    return false;
+}
+
 uint32_t keys_high(const struct region *published)
 {
     uint32_t high = KEY_LOAD(key_region(published)->keys_high);

@@ -51,6 +51,9 @@ struct virtual_key {
  */
 BF_MUST_CHECK bool keys_find(const struct region *published, const uint8_t hash[SHA256_BYTES],
                              struct arena *a, struct virtual_key *out);
+/* By id, which has no index: some 10 ns an entry, for what people ask by hand. */
+BF_MUST_CHECK bool keys_find_id(const struct region *published, uint64_t id, struct arena *a,
+                                struct virtual_key *out);
 /* Entry number `at` (0 .. keys_high()-1) for listing; false when it is free. */
 BF_MUST_CHECK bool keys_at(const struct region *published, uint32_t at, struct arena *a,
                            struct virtual_key *out);

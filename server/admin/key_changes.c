@@ -102,7 +102,7 @@ static bool write_current(struct exchange *ex, struct writer *w, struct str id_t
     uint64_t id;
 
     if (!params_id_parse(id_text, &id) ||
-        !key_text_find(&ex->admin->regions->published, id, ex->arena, &key))
+        !keys_find_id(&ex->admin->regions->published, id, ex->arena, &key))
         return false;
     key_text_write(w, &key);
     return true;

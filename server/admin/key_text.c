@@ -37,44 +37,17 @@ void key_text_write_hash(struct writer *w, const struct virtual_key *key)
     writer_cstr(w, "hash", text);
 }
 
-/* Walk the table; texts of a key that is not wanted are forgotten at once. */
-static bool find(const struct region *published, uint64_t id, struct str name,
-                 struct virtual_key *out, struct arena *scratch)
-{
-    uint32_t high = keys_high(published);
-
-    for (uint32_t at = 0; at < high; at++) {
-        arena_reset(scratch);
-        if (keys_at(published, at, scratch, out) &&
-            (id != 0 ? out->id == id : str_eq(out->name, name)))
-            return true;
-    }
-    return false;
-}
-
-bool key_text_find(const struct region *published, uint64_t id, struct arena *a,
-                   struct virtual_key *out)
-{
-    struct arena *scratch = arena_create(KEY_BLOB_MAX);
-    struct virtual_key key;
-    bool found = id != 0 && find(published, id, STR_NONE, &key, scratch);
-
-    if (found) {
-        *out = key;
-        out->name = arena_str(a, key.name);
-        out->models = arena_str(a, key.models);
-        out->hint = arena_str(a, key.hint);
-    }
-    arena_free(scratch);
-    return found;
-}
-
 bool key_text_id_of_name(const struct region *published, struct str name, uint64_t *out_id)
 {
     struct arena *scratch = arena_create(KEY_BLOB_MAX);
+    uint32_t high = keys_high(published);
     struct virtual_key key;
-    bool found = name.len > 0 && find(published, 0, name, &key, scratch);
+    bool found = false;
 
+    for (uint32_t at = 0; name.len > 0 && !found && at < high; at++) {
+        arena_reset(scratch); /* a key that is not wanted is forgotten at once */
+        found = keys_at(published, at, scratch, &key) && str_eq(key.name, name);
+    }
     if (found)
         *out_id = key.id;
     arena_free(scratch);

@@ -21,9 +21,7 @@ void key_id_format(uint64_t id, char out[KEY_ID_TEXT]);
 /* Members of the open object. */
 void key_text_write(struct writer *w, const struct virtual_key *key);
 void key_text_write_hash(struct writer *w, const struct virtual_key *key); /* "sha256:..." */
-/* Look through the whole table: some 100 ns a key, for what people ask by hand. */
-BF_MUST_CHECK bool key_text_find(const struct region *published, uint64_t id, struct arena *a,
-                                 struct virtual_key *out);
+/* Looks through the whole table: some 150 ns a key, for what people ask by hand. */
 BF_MUST_CHECK bool key_text_id_of_name(const struct region *published, struct str name,
                                        uint64_t *out_id);
 

@@ -81,7 +81,7 @@ void api_keys_get(struct exchange *ex, struct str tail)
     uint64_t id;
 
     if (!params_id_parse(tail, &id) ||
-        !key_text_find(&ex->admin->regions->published, id, ex->arena, &key)) {
+        !keys_find_id(&ex->admin->regions->published, id, ex->arena, &key)) {
         exchange_error(ex, 404, "unknown_key", "id",
                        "there is no virtual key with this id (16 hex digits)");
         return;

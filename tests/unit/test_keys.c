@@ -171,9 +171,13 @@ static void removes(void **state)
     assert_false(find("a", &out));
     assert_false(key_table_get(table, 1, arena, &out));
     assert_false(keys_at(&region, 0, arena, &out));
+    assert_false(keys_find_id(&region, 1, arena, &out));
+    assert_false(keys_find_id(&region, 0, arena, &out)); /* the mark of a free entry */
     assert_int_equal(keys_count(&region), 0);
     assert_int_equal(key_table_put(table, &a, &err), 0);
     assert_true(find("a", &out));
+    assert_true(keys_find_id(&region, 1, arena, &out));
+    assert_true(str_eq(out.name, STR("one")));
 }
 
 static void put_numbered(uint64_t i)
