@@ -17,6 +17,9 @@ struct source {
     uint64_t late_ms; /* monotonic: since when the outbox has it; 0: it has not */
     uint8_t *rest;    /* 2 * FRAME_MAX: begin of a frame whose end has not come yet */
     size_t rest_len;
+    uint64_t
+        first_garbage; /* bytes before the first frame: a predecessor may have read its begin */
+    bool has_frame;
 };
 
 struct records {
@@ -119,12 +122,18 @@ static int fetch(struct records *r, uint32_t slot, uint64_t real_ms, size_t *out
     return 0;
 }
 
+static uint64_t *garbage_of(struct records *r, struct source *s)
+{
+    return s->has_frame ? &r->counters->garbage_bytes : &s->first_garbage;
+}
+
 static int on_frame(struct records *r, uint32_t slot, const struct frame *f, uint64_t real_ms,
                     struct error *err)
 {
     struct source *s = &r->sources[slot];
     size_t len = 1;
 
+    s->has_frame = true;
     if (f->seq < s->next) {
         r->counters->duplicates++;
         return 0;
@@ -150,7 +159,7 @@ static int feed_whole(struct records *r, uint32_t slot, struct str in, uint64_t 
     struct frame f;
     size_t at = 0;
 
-    while (frames_next(bytes, in.len, &at, &f, &r->counters->garbage_bytes)) {
+    while (frames_next(bytes, in.len, &at, &f, garbage_of(r, s))) {
         if (on_frame(r, slot, &f, real_ms, err) != 0)
             return -1;
     }
@@ -171,7 +180,7 @@ static int feed_rest(struct records *r, uint32_t slot, struct str *in, uint64_t 
     size_t at = 0;
 
     memcpy(s->rest + had, in->p, more);
-    while (at < had && frames_next(s->rest, had + more, &at, &f, &r->counters->garbage_bytes)) {
+    while (at < had && frames_next(s->rest, had + more, &at, &f, garbage_of(r, s))) {
         if (on_frame(r, slot, &f, real_ms, err) != 0)
             return -1;
     }

@@ -17,8 +17,12 @@
 #include "server/master/state.h"
 #include "server/master/workers.h"
 #include "shm/control.h"
+#include "shm/live.h"
+#include "shm/outbox.h"
+#include "shm/weights.h"
 
 #define STATUS_NOW_MS 2000 /* after a second TERM the aggregator still stores what it has */
+#define FLUSHES_MAX 3      /* aggregators started only to store what others left */
 
 /* One daemon per process; static so that its address says so in a debugger. */
 static struct master the_master;
@@ -64,7 +68,7 @@ static void announce(struct master *m)
 
 static void stop_role(struct master *m, int which, uint64_t grace_ms, uint64_t now_ms)
 {
-    if (m->stops > 1 && which != CHILD_AGGREGATOR)
+    if (m->stops > 1)
         spawn_kill(&m->children[which]);
     else
         spawn_stop(&m->children[which], grace_ms, now_ms);
@@ -109,6 +113,42 @@ static bool is_gone(const struct master *m, int which)
     return !spawn_is_running(&m->children[which]);
 }
 
+static bool all_stored(const struct master *m)
+{
+    uint32_t n = live_slots(&m->regions.live);
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (outbox_last(&live_slot(&m->regions.live, i)->outbox) >
+            weights_stored(&m->regions.weights, i))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Every settled record must be in the journal before its memory goes. An aggregator that happens to
+ * be dead, or dies now, gets a successor for it; one that is starting must be ready first, else
+ * TERM would end it before it could begin.
+ */
+static void flush(struct master *m, uint64_t now_ms)
+{
+    struct child *c = &m->children[CHILD_AGGREGATOR];
+    struct error err = ERROR_INIT;
+
+    if (c->state == CHILD_READY)
+        spawn_stop(c, m->stops > 1 ? STATUS_NOW_MS : STOP_WAIT_MS, now_ms);
+    if (spawn_is_running(c))
+        return;
+    c->wanted = false;
+    if (!all_stored(m) && m->stops <= 2 && m->flushes++ < FLUSHES_MAX &&
+        spawn_start(m, c, &err) == 0)
+        return;
+    if (!all_stored(m))
+        log_error("records_left", "text=\"usage records could not be stored: %s\"",
+                  err.text[0] != '\0' ? err.text : "see the aggregator's messages");
+    m->phase = PHASE_DONE;
+}
+
 /* The rest in order: nobody asks admin or mock any more, then nobody sends to the aggregator. */
 static void go_on_stopping(struct master *m, uint64_t now_ms)
 {
@@ -119,10 +159,9 @@ static void go_on_stopping(struct master *m, uint64_t now_ms)
     }
     if (m->phase == PHASE_CLOSING && is_gone(m, CHILD_ADMIN) && is_gone(m, CHILD_MOCK)) {
         m->phase = PHASE_FLUSHING;
-        stop_role(m, CHILD_AGGREGATOR, m->stops > 1 ? STATUS_NOW_MS : STOP_WAIT_MS, now_ms);
     }
-    if (m->phase == PHASE_FLUSHING && is_gone(m, CHILD_AGGREGATOR))
-        m->phase = PHASE_DONE;
+    if (m->phase == PHASE_FLUSHING)
+        flush(m, now_ms);
 }
 
 /* A child that cannot even start: the daemon does not pretend. */

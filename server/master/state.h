@@ -101,6 +101,7 @@ struct master {
     enum master_phase phase;
     int exit_status;
     unsigned stops;      /* TERMs so far: the second one means now */
+    unsigned flushes;    /* aggregators started while stopping */
     uint64_t stop_by_ms; /* monotonic: the phase's end */
     pid_t pid;
 
