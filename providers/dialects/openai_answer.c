@@ -19,19 +19,25 @@ static size_t skip_blanks(struct str s, size_t at)
     return at;
 }
 
+/* Index of the next quote from `at` on; s.len when there is none. */
+static size_t find_quote(struct str s, size_t at)
+{
+    const char *q = at < s.len ? memchr(s.p + at, '"', s.len - at) : NULL;
+
+    return q != NULL ? (size_t)(q - s.p) : s.len;
+}
+
 /* Index of the quote that closes the string whose text begins at `at`; s.len when there is none. */
 static size_t string_end(struct str s, size_t at)
 {
     size_t from = at;
 
     while (at < s.len) {
-        const char *q = memchr(s.p + at, '"', s.len - at);
-        size_t i;
+        size_t i = find_quote(s, at);
         size_t slashes = 0;
 
-        if (q == NULL)
-            return s.len;
-        i = (size_t)(q - s.p);
+        if (i == s.len)
+            return i;
         while (i - slashes > from && s.p[i - slashes - 1] == '\\')
             slashes++;
         if (slashes % 2 == 0)
@@ -50,13 +56,11 @@ static bool next_key(struct str s, size_t *at, struct str *key)
     size_t pos = *at;
 
     while (pos < s.len) {
-        const char *q = memchr(s.p + pos, '"', s.len - pos);
-        size_t start;
+        size_t start = find_quote(s, pos) + 1;
         size_t end;
 
-        if (q == NULL)
+        if (start > s.len)
             return false;
-        start = (size_t)(q - s.p) + 1;
         end = string_end(s, start);
         if (end >= s.len)
             return false;
@@ -183,12 +187,20 @@ static void on_type(struct walk *w, size_t at, struct openai_event *out)
         out->is_finish = true;
 }
 
+/* Most keys of a chunk are none of ours, which their lengths tell already. */
+static bool length_matters(size_t len)
+{
+    const uint32_t lengths = 1u << 4 | 1u << 5 | 1u << 7 | 1u << 9 | 1u << 13 | 1u << 17;
+
+    return len < 32 && (lengths >> len & 1) != 0;
+}
+
 static void on_key(struct walk *w, struct str key, size_t at, struct openai_event *out,
                    struct openai_usage *usage)
 {
     struct str data = w->data;
 
-    if (at >= data.len)
+    if (at >= data.len || !length_matters(key.len))
         return;
     if (str_eq(key, STR("content")) || str_eq(key, STR("reasoning_content")) ||
         str_eq(key, STR("text")) || str_eq(key, STR("arguments"))) {

@@ -15,7 +15,7 @@ static void answer(struct request *r, int status, struct str body,
     r->client_busy = true;
     r->first_byte_us = loop_now_us(r->worker->loop) - r->begun_us;
     http_start(r->ex, status, headers, n, (int64_t)body.len);
-    if (!no_body)
+    if (!no_body && !r->settled)
         r->bytes_out += body.len;
     http_send(r->ex, &body, no_body ? 0 : 1, true);
 }

@@ -46,7 +46,8 @@ static void tell(struct request *r, enum sample_outcome outcome)
     struct worker *w = r->worker;
     const struct attempt *a = &r->attempt;
     struct route_live *live = &w->slot->routes[a->row];
-    uint64_t total_us = loop_now_us(w->loop) - a->sent_us;
+    uint64_t end_us = r->upstream_done ? r->done_us : loop_now_us(w->loop);
+    uint64_t total_us = end_us - a->sent_us;
     struct sample s = {
         .version = SAMPLE_VERSION,
         .outcome = (uint8_t)outcome,

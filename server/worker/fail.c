@@ -3,6 +3,7 @@
 #include "server/worker/answer.h"
 #include "server/worker/relay.h"
 #include "server/worker/request.h"
+#include "server/worker/settle.h"
 
 #define INVALID "invalid_request_error"
 #define AUTH "authentication_error"
@@ -89,6 +90,7 @@ static void answer_whole(struct request *r, const struct fail *f, struct str det
                          struct str param)
 {
     struct http_header headers[3];
+    struct str body;
     size_t n = 0;
 
     headers[n++] = (struct http_header){STR("x-bf-error"), str_of(f->name)};
@@ -101,9 +103,18 @@ static void answer_whole(struct request *r, const struct fail *f, struct str det
         headers[n++] = (struct http_header){STR("www-authenticate"), STR("Bearer")};
     else if (f->status == 503)
         headers[n++] = (struct http_header){STR("retry-after"), STR("1")};
-    answer_json(r, f->status,
-                openai_error(r->arena, whole_text(r, f, detail), f->type, f->name, param), headers,
-                n);
+    body = openai_error(r->arena, whole_text(r, f, detail), f->type, f->name, param);
+    r->status = f->status;
+    r->bytes_out += body.len;
+    settle(r);
+    answer_json(r, f->status, body, headers, n);
+}
+
+static void break_stream(struct request *r, struct str event)
+{
+    r->bytes_out += event.len;
+    settle(r);
+    relay_break(r, event);
 }
 
 void fail_answer(struct request *r, const struct fail *f, struct str detail, struct str param)
@@ -113,7 +124,7 @@ void fail_answer(struct request *r, const struct fail *f, struct str detail, str
     if (!r->answer_begun)
         answer_whole(r, f, detail, param);
     else if (r->is_stream)
-        relay_break(r, openai_error_event(r->arena, whole_text(r, f, detail), f->type, f->name));
+        break_stream(r, openai_error_event(r->arena, whole_text(r, f, detail), f->type, f->name));
     else
         relay_abort(r);
 }

@@ -35,7 +35,7 @@ extern const struct fail FAIL_NOT_JSON, FAIL_NO_MODEL, FAIL_BAD_MODEL, FAIL_UNKN
     FAIL_TOO_SLOW;
 
 /*
- * Answer with it (or, when the answer has begun, end the stream with an error event in the
+ * Settle, and answer with it (or, when the answer has begun, end the stream with an error event in the
  * dialect). `detail` (arena or static) is put behind the text; `param` names the field at fault;
  * both may be empty.
  */

@@ -82,10 +82,8 @@ enum step_result request_fail(struct request *r, const struct fail *f, struct st
 
 static void failed(struct request *r)
 {
-    if (!r->answer_begun)
-        r->status = r->fail->status;
-    settle(r);
     fail_answer(r, r->fail, r->fail_detail, r->fail_param);
+    settle(r); /* if there was nobody to answer */
 }
 
 /* False: the request waits or has ended. */
