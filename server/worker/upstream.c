@@ -133,6 +133,7 @@ static enum upstream_result limit_passed(const struct upstream_call *call, uint6
     const struct upstream_request *req = &call->req;
     uint64_t silence_ms = req->between_bytes_ms > 0 ? req->between_bytes_ms : ALIVE_MS;
     uint64_t total_at = req->total_ms > 0 ? call->begun_ms + req->total_ms : UINT64_MAX;
+    uint64_t looks_at = 0;
     uint64_t next = UINT64_MAX;
 
     if (call->first_byte_us == 0) {
@@ -147,15 +148,16 @@ static enum upstream_result limit_passed(const struct upstream_call *call, uint6
         next = min_u64(total_at, limit > 0 ? from + limit : UINT64_MAX);
         if (!is_connected && req->first_byte_ms > 0)
             next = min_u64(next, now_ms + req->first_byte_ms);
-    } else if (!call->wants_pause && now_ms >= call->last_byte_ms + silence_ms) {
-        if (req->between_bytes_ms > 0)
+    } else if (!call->wants_pause) {
+        looks_at = call->last_byte_ms + silence_ms;
+        if (now_ms >= looks_at && req->between_bytes_ms > 0)
             return UPSTREAM_SILENCE;
-        if (now_ms >= total_at)
+        if (now_ms >= looks_at && now_ms >= total_at)
             return UPSTREAM_TOTAL;
     }
     /* Bytes move the limits without touching a timer, so it looks again at least this often. */
     if (req->between_bytes_ms > 0 || req->total_ms > 0)
-        next = min_u64(next, now_ms + silence_ms);
+        next = min_u64(next, looks_at > now_ms ? looks_at : now_ms + silence_ms);
     *next_ms = next == UINT64_MAX ? 0 : next - now_ms;
     return UPSTREAM_OK;
 }
@@ -213,7 +215,6 @@ static enum upstream_result result_of(const struct upstream_call *call, CURLcode
     case CURLE_PROXY:
     case CURLE_INTERFACE_FAILED:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return UPSTREAM_CONNECT;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
