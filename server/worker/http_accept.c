@@ -209,6 +209,7 @@ void http_free(struct http_server *s)
 {
     if (s == NULL)
         return;
+    must(s->n_clients == 0);
     close_listeners(s);
     for (uint32_t i = 0; i < s->n_listeners; i++)
         tls_free(s->listeners[i].tls);

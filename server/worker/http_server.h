@@ -25,6 +25,6 @@ void http_listen(struct http_server *s);
 /* No new connections; idle ones close, requests under way are finished. */
 void http_drain(struct http_server *s);
 bool http_is_drained(const struct http_server *s);
-void http_free(struct http_server *s); /* takes NULL; cuts what is still open */
+void http_free(struct http_server *s); /* drained, or never listened; takes NULL */
 
 #endif

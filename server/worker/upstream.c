@@ -185,6 +185,8 @@ static void on_limit(struct timer *t)
 
 /* --- what curl tells --- */
 
+static void on_start(struct timer *t);
+
 void upstream_on_body(struct upstream_call *call, struct str bytes)
 {
     bool hold = call->wants_pause && call->is_http2;
@@ -240,11 +242,36 @@ static enum upstream_result result_of(const struct upstream_call *call, CURLcode
     }
 }
 
+static bool is_reused(const struct upstream_call *call)
+{
+    long connects = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
+    return call->connected_us > 0 && connects == 0;
+}
+
+/*
+ * A kept-alive connection that the provider had closed: curl tries again by itself, but it counts
+ * over the life of an easy handle, not per transfer, and gives up at every sixth.
+ */
+static bool died_idle(const struct upstream_call *call, CURLcode code)
+{
+    return (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING) &&
+           call->first_byte_us == 0 && !call->is_second && is_reused(call);
+}
+
 void upstream_on_done(struct upstream_call *call, CURLcode code)
 {
     call_remove(call);
     if (call->state != CALL_RUNNING) /* cancelled in this very turn: its list gives it back */
         return;
+    if (died_idle(call, code)) {
+        call->is_second = true;
+        call->state = CALL_QUEUED;
+        call_link(&call->upstream->queue, call);
+        loop_timer_start(call->upstream->loop, &call->upstream->start_timer, 0, on_start);
+        return;
+    }
     call_end(call, result_of(call, code),
              call->error[0] != '\0' ? call->error : curl_easy_strerror(code));
 }
@@ -311,6 +338,7 @@ struct upstream_call *upstream_start(struct upstream *u, const struct upstream_r
     call->connected_us = call->first_byte_us = 0;
     call->connected_ms = call->last_byte_ms = 0;
     call->wants_pause = call->is_paused = call->is_http2 = call->has_head = false;
+    call->is_second = false;
     call->error[0] = '\0';
     call->status = 0;
     call->n_lines = 0;
@@ -402,9 +430,5 @@ void upstream_resume(struct upstream_call *call)
 
 void upstream_timing(const struct upstream_call *call, struct upstream_timing *out)
 {
-    long connects = 0;
-
-    (void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
-    *out = (struct upstream_timing){call->connected_us, call->first_byte_us,
-                                    call->connected_us > 0 && connects == 0};
+    *out = (struct upstream_timing){call->connected_us, call->first_byte_us, is_reused(call)};
 }

@@ -367,6 +367,10 @@ void upstream_easy_prepare(struct upstream_call *call)
         set_text(call->easy, CURLOPT_CAINFO, &call->ca, req->ca_file,
                  curl_version_info(CURLVERSION_NOW)->cainfo);
     set_flags(call);
+    if (call->fresh_set != call->is_second) {
+        call->fresh_set = call->is_second;
+        SET(call->easy, CURLOPT_FRESH_CONNECT, (long)call->is_second);
+    }
     SET(call->easy, CURLOPT_HTTPHEADER, header_list(req));
     if (has_body)
         set_body(call);

@@ -79,6 +79,8 @@ struct upstream_call {
     bool in_multi;
     bool is_http2;
     bool has_head;
+    bool is_second; /* on a fresh connection, after a kept-alive one had died */
+    int fresh_set;  /* as set in the handle */
 
     struct buf head; /* of the answer, line by line */
     uint32_t n_lines;

@@ -126,7 +126,8 @@ static void drain(struct worker *w)
     http_drain(w->http);
 }
 
-static void run(struct worker *w)
+/* True: nothing is open any more. */
+static bool run(struct worker *w)
 {
     uint64_t drain_since_ms = 0;
 
@@ -141,11 +142,11 @@ static void run(struct worker *w)
         if (!w->draining)
             continue;
         if (http_is_drained(w->http) && report_is_sent(w->report))
-            return;
+            return true;
         /* The master's patience is the same; this is for when it has died. */
         if (loop_now_ms(w->loop) - drain_since_ms >= w->view.image->drain_ms) {
             log_warn("drain_cut", "slot=%u", w->in->slot);
-            return;
+            return false;
         }
     }
 }
@@ -153,9 +154,10 @@ static void run(struct worker *w)
 static void stop(struct worker *w)
 {
     report_flush(w->report);
+    report_free(w->report);
     http_free(w->http);
     upstream_free(w->upstream);
-    report_free(w->report);
+    loop_free(w->loop);
     json_parser_free(w->json);
     while (w->n_free_arenas > 0)
         arena_free(w->free_arenas[--w->n_free_arenas]);
@@ -182,8 +184,11 @@ int worker_main(const struct inherit *in)
     loop_fd_want(control, true, false);
     child_ready(in);
     log_info("worker_ready", "slot=%u", in->slot);
-    run(&w);
-    loop_fd_release(control);
-    stop(&w);
+    if (run(&w)) {
+        loop_fd_release(control);
+        stop(&w);
+    } else {
+        report_flush(w.report);
+    }
     return 0;
 }
