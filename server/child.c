@@ -2,6 +2,7 @@
  * child - the first and last lines that all children share (inherit.h).
  */
 #include <errno.h>
+#include <netdb.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,9 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include "server/base/error.h"
 #include "server/inherit.h"
@@ -138,21 +136,17 @@ static void announce(int fd)
 {
     struct sockaddr_storage bound = {0};
     socklen_t len = sizeof(bound);
-    char host[INET6_ADDRSTRLEN] = "?";
+    char host[NI_MAXHOST] = "";
+    char port[NI_MAXSERV] = "";
 
-    if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0)
+    if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0 ||
+        getnameinfo((struct sockaddr *)&bound, len, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return;
-    if (bound.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)&bound;
-
-        (void)inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
-        (void)dprintf(STDOUT_FILENO, "mock ready http://[%s]:%u\n", host, ntohs(six->sin6_port));
-    } else {
-        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)&bound;
-
-        (void)inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
-        (void)dprintf(STDOUT_FILENO, "mock ready http://%s:%u\n", host, ntohs(four->sin_port));
-    }
+    (void)dprintf(STDOUT_FILENO,
+                  bound.ss_family == AF_INET6 ? "mock ready http://[%s]:%s\n"
+                                              : "mock ready http://%s:%s\n",
+                  host, port);
 }
 
 void child_ready(const struct inherit *in)

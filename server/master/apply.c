@@ -18,12 +18,12 @@
 
 #define VENDORS_MAX 256
 
-int apply_load(const char *path, const char *const *listen, size_t n_listen, uint32_t workers,
-               struct config **out, struct error *err)
+int apply_load(const char *path, const struct options *options, struct config **out,
+               struct error *err)
 {
     struct conf_vendor items[VENDORS_MAX];
     struct conf_vendors vendors = {items, vendor_count()};
-    struct conf_overrides overrides = {listen, n_listen, workers};
+    struct conf_overrides overrides = {options->listen, options->n_listen, options->workers};
 
     must(vendors.n <= VENDORS_MAX);
     for (size_t i = 0; i < vendors.n; i++) {
@@ -90,8 +90,7 @@ static void keep_effective(struct master *m, const struct config *conf, struct e
     m->effective.entities = entities;
 }
 
-int apply_config(struct master *m, const struct config *conf, enum apply_when when,
-                 struct changes *changes, bool *out_wrong_file, struct error *err)
+int apply_config(struct master *m, const struct config *conf, struct apply *how, struct error *err)
 {
     struct entities *entities = entities_create(conf);
     struct image image = {0};
@@ -103,15 +102,15 @@ int apply_config(struct master *m, const struct config *conf, enum apply_when wh
                                 .mock_url = m->mock_fd >= 0 ? mock_url : NULL,
                                 .keys = m->keys,
                                 .published = &m->regions.published,
-                                .load_keys = when != APPLY_RELOAD,
-                                .fresh = when == APPLY_FRESH};
+                                .load_keys = how->when != APPLY_RELOAD,
+                                .fresh = how->when == APPLY_FRESH};
     int64_t generation;
     int rc = -1;
 
-    *out_wrong_file = false;
+    how->wrong_file = false;
     (void)snprintf(mock_url, sizeof(mock_url), "http://127.0.0.1:%u/v1", m->mock_port);
     if (read_settings(m, conf, &settings, err) != 0 ||
-        save_config(&save, &image, out_wrong_file, err) != 0)
+        save_config(&save, &image, &how->wrong_file, err) != 0)
         goto out;
     generation = published_flip(&m->regions.published, &m->regions.secrets, image.bytes,
                                 image.secrets, image.secret_len, err);
@@ -119,11 +118,11 @@ int apply_config(struct master *m, const struct config *conf, enum apply_when wh
         goto out;
     m->generation = (uint64_t)generation;
     m->settings = settings;
-    entities_diff(when == APPLY_RELOAD ? m->effective.entities : NULL, entities, changes);
+    entities_diff(how->when == APPLY_RELOAD ? m->effective.entities : NULL, entities, how->changes);
     keep_effective(m, conf, entities);
     entities = NULL;
     /* keyring_check said that they fit; a key that still does not go must not hide the others. */
-    if (keyring_apply(m->keys, &m->regions.published, conf, changes, err) != 0)
+    if (keyring_apply(m->keys, &m->regions.published, conf, how->changes, err) != 0)
         log_error("keys_not_applied", "text=\"%s\"", err->text);
     rc = 0;
 out:

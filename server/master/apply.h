@@ -19,10 +19,11 @@
 #include "server/master/changes.h"
 
 struct master;
+struct options;
 
 /* config_load with this build's vendors and the command line's overrides. */
-BF_MUST_CHECK int apply_load(const char *path, const char *const *listen, size_t n_listen,
-                             uint32_t workers, struct config **out, struct error *err);
+BF_MUST_CHECK int apply_load(const char *path, const struct options *options, struct config **out,
+                             struct error *err);
 
 /* The mock's socket, when the configuration needs one and there is none yet. */
 BF_MUST_CHECK int apply_mock(struct master *m, const struct config *conf, struct error *err);
@@ -32,8 +33,13 @@ enum apply_when {
     APPLY_START, /* at the start, into regions that were kept */
     APPLY_RELOAD,
 };
-/* -1: what was in effect still is; *out_wrong_file says whose fault it is. */
-BF_MUST_CHECK int apply_config(struct master *m, const struct config *conf, enum apply_when when,
-                               struct changes *changes, bool *out_wrong_file, struct error *err);
+struct apply {
+    enum apply_when when;
+    struct changes *changes; /* filled */
+    bool wrong_file;         /* filled: it is the configuration that does not go, not the machine */
+};
+/* -1: what was in effect still is. */
+BF_MUST_CHECK int apply_config(struct master *m, const struct config *conf, struct apply *how,
+                               struct error *err);
 
 #endif

@@ -33,8 +33,7 @@ static int check(const struct options *o)
     struct error err = ERROR_INIT;
     struct config *conf = NULL;
 
-    if (apply_load(path, o->listen, o->n_listen, o->workers, &conf, &err) != 0 ||
-        listeners_check(conf, &err) != 0) {
+    if (apply_load(path, o, &conf, &err) != 0 || listeners_check(conf, &err) != 0) {
         (void)dprintf(STDOUT_FILENO, "%s\n", err.text);
         config_free(conf);
         return EXIT_CONFIG;

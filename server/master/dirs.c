@@ -102,42 +102,49 @@ int dirs_lock(const char *state_dir, struct error *err)
     return fd;
 }
 
-static int give_one(int dir, const char *name, const char *shown, uid_t uid, gid_t gid,
-                    struct error *err)
+/* To whom, and what the messages call the directory. */
+struct gift {
+    uid_t uid;
+    gid_t gid;
+    const char *shown;
+};
+
+static int give_one(const struct gift *g, int dir, const char *name, struct error *err)
 {
     struct stat st;
 
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? 0 : error_errno(err, "%s/%s", shown, name);
+        return errno == ENOENT ? 0 : error_errno(err, "%s/%s", g->shown, name);
     /* Only what root made here itself: a second name of a file elsewhere is not given away. */
     if (st.st_uid != 0 || S_ISLNK(st.st_mode) || (!S_ISDIR(st.st_mode) && st.st_nlink != 1))
         return 0;
-    if (fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
-        return error_errno(err, "cannot give %s/%s to user %ld", shown, name, (long)uid);
+    if (fchownat(dir, name, g->uid, g->gid, AT_SYMLINK_NOFOLLOW) != 0)
+        return error_errno(err, "cannot give %s/%s to user %ld", g->shown, name, (long)g->uid);
     return 0;
 }
 
-static int give_in(int fd, const char *shown, uid_t uid, gid_t gid, int levels, struct error *err)
+/* Takes fd. */
+static int give_in(const struct gift *g, int fd, int levels, struct error *err)
 {
-    DIR *dir = fdopendir(fd); /* owns fd from here */
+    DIR *dir = fdopendir(fd);
     struct dirent *entry;
     int rc = 0;
 
     if (dir == NULL) {
         fd_close(&fd);
-        return error_errno(err, "%s", shown);
+        return error_errno(err, "%s", g->shown);
     }
     while (rc == 0 && (entry = readdir(dir)) != NULL) {
+        int below;
+
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        rc = give_one(dirfd(dir), entry->d_name, shown, uid, gid, err);
-        if (rc == 0 && levels > 1) {
-            int below =
-                openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-            if (below >= 0)
-                rc = give_in(below, shown, uid, gid, levels - 1, err);
-        }
+        rc = give_one(g, dirfd(dir), entry->d_name, err);
+        if (rc != 0 || levels == 1)
+            continue;
+        below = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (below >= 0)
+            rc = give_in(g, below, levels - 1, err);
     }
     (void)closedir(dir);
     return rc;
@@ -145,6 +152,7 @@ static int give_in(int fd, const char *shown, uid_t uid, gid_t gid, int levels, 
 
 int dirs_give(const char *path, uid_t uid, gid_t gid, struct error *err)
 {
+    const struct gift g = {uid, gid, path};
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
@@ -154,7 +162,7 @@ int dirs_give(const char *path, uid_t uid, gid_t gid, struct error *err)
         fd_close(&fd);
         return -1;
     }
-    return give_in(fd, path, uid, gid, 2, err);
+    return give_in(&g, fd, 2, err);
 }
 
 int dirs_admin_token(const char *state_dir, char *out, size_t room, struct error *err)

@@ -125,22 +125,29 @@ static bool same_key(const struct virtual_key *a, const struct virtual_key *b)
            str_eq(a->hint, b->hint);
 }
 
-static int apply_one(struct key_table *t, const struct region *published, struct virtual_key *want,
-                     struct arena *a, struct changes *changes, struct error *err)
+/* Where a key goes, and what is told of it. */
+struct target {
+    struct key_table *table;
+    const struct region *published;
+    struct arena *arena;
+    struct changes *changes;
+};
+
+static int apply_one(const struct target *t, struct virtual_key *want, struct error *err)
 {
     struct virtual_key have;
     struct virtual_key other;
-    bool is_there = key_table_get(t, want->id, a, &have);
+    bool is_there = key_table_get(t->table, want->id, t->arena, &have);
 
     if (is_there && same_key(&have, want))
         return 0;
     want->created_ms = is_there ? have.created_ms : clock_real_ms();
     /* A value that moved from one name of the file to another must leave the first at once. */
-    if (keys_find(published, want->hash, a, &other) && other.id != want->id)
-        (void)key_table_remove(t, other.id);
-    if (key_table_put(t, want, err) != 0)
+    if (keys_find(t->published, want->hash, t->arena, &other) && other.id != want->id)
+        (void)key_table_remove(t->table, other.id);
+    if (key_table_put(t->table, want, err) != 0)
         return error_wrap(err, "virtual key \"%.*s\"", STR_ARGS(want->name));
-    changes_add(changes, "key", want->name, is_there ? "changed" : "added");
+    changes_add(t->changes, "key", want->name, is_there ? "changed" : "added");
     return 0;
 }
 
@@ -169,6 +176,7 @@ int keyring_apply(struct key_table *t, const struct region *published, const str
                   struct changes *changes, struct error *err)
 {
     struct arena *a = arena_create(4096);
+    const struct target target = {t, published, a, changes};
     struct buf models = BUF_INIT;
     struct id_list wanted = {0};
     int rc = 0;
@@ -178,7 +186,7 @@ int keyring_apply(struct key_table *t, const struct region *published, const str
 
         arena_reset(a);
         id_add(&wanted, want.id);
-        rc = apply_one(t, published, &want, a, changes, err);
+        rc = apply_one(&target, &want, err);
     }
     if (rc == 0) {
         if (wanted.n > 0)

@@ -110,9 +110,8 @@ static void take_pem(struct inherit_listener *out, struct pem *pem)
     *pem = (struct pem){BUF_INIT, BUF_INIT};
 }
 
-static int prepare_one(const struct conf_listener *l, const struct listeners *old,
-                       struct passed *passed, struct listeners *out, bool *out_wrong_file,
-                       struct error *err)
+static int prepare_one(const struct listeners_request *req, const struct conf_listener *l,
+                       struct listeners *out, bool *out_wrong_file, struct error *err)
 {
     struct inherit_listener *item = &out->items[out->n];
     struct pem pem;
@@ -126,10 +125,10 @@ static int prepare_one(const struct conf_listener *l, const struct listeners *ol
     if (pem_read(l, &pem, err) != 0)
         return -1;
     *out_wrong_file = false;
-    item->fd = kept_fd(old, l->address);
+    item->fd = kept_fd(req->old, l->address);
     out->is_kept[out->n] = item->fd >= 0;
     if (item->fd < 0)
-        item->fd = passed_fd(passed, l->address);
+        item->fd = passed_fd(req->passed, l->address);
     if (item->fd < 0)
         item->fd = listen_bind(l->address, err);
     if (item->fd < 0) {
@@ -163,9 +162,11 @@ static void make_digest(struct listeners *l)
     buf_fini(&all);
 }
 
-int listeners_prepare(const struct config *conf, const struct listeners *old, struct passed *passed,
-                      struct listeners *out, bool *out_wrong_file, struct error *err)
+int listeners_prepare(const struct listeners_request *req, struct listeners *out,
+                      bool *out_wrong_file, struct error *err)
 {
+    const struct config *conf = req->conf;
+
     *out_wrong_file = true;
     *out = (struct listeners){0};
     if (conf->n_listeners == 0 || conf->n_listeners > LISTENERS_MAX)
@@ -174,7 +175,7 @@ int listeners_prepare(const struct config *conf, const struct listeners *old, st
     out->specs = xcalloc(conf->n_listeners, sizeof(*out->specs));
     out->is_kept = xcalloc(conf->n_listeners, sizeof(*out->is_kept));
     for (size_t i = 0; i < conf->n_listeners; i++) {
-        if (prepare_one(&conf->listeners[i], old, passed, out, out_wrong_file, err) != 0) {
+        if (prepare_one(req, &conf->listeners[i], out, out_wrong_file, err) != 0) {
             listeners_abort(out);
             return -1;
         }

@@ -33,13 +33,18 @@ struct listeners {
     uint8_t digest[SHA256_BYTES]; /* of addresses, certificates and keys: equal means no change */
 };
 
+struct listeners_request {
+    const struct config *conf;
+    const struct listeners *old; /* NULL: none */
+    struct passed *passed;       /* NULL: none */
+};
+
 /*
  * Sockets for the configuration's listeners: taken from `old`, from systemd (`passed`), or bound
  * new. Certificates are read and checked. -1: "FILE:LINE: ..."; nothing is left open, and
  * *out_wrong_file says whether the file is to blame or the machine.
  */
-BF_MUST_CHECK int listeners_prepare(const struct config *conf, const struct listeners *old,
-                                    struct passed *passed, struct listeners *out,
+BF_MUST_CHECK int listeners_prepare(const struct listeners_request *req, struct listeners *out,
                                     bool *out_wrong_file, struct error *err);
 /* Listeners of both sets whose certificate or key has other bytes now. */
 void listeners_diff(const struct listeners *old, const struct listeners *new, struct changes *out);

@@ -82,22 +82,21 @@ void notify_forget(const struct notify *n, const char *name)
     notify_send(n, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 }
 
-void passed_parse(const char *fds, const char *pid, const char *names, int first, long self,
-                  struct passed *out)
+void passed_parse(const struct passed_env *env, long self, struct passed *out)
 {
-    struct str rest = str_of(names);
+    struct str rest = str_of(env->names);
     struct str name;
     uint64_t n;
     uint64_t meant;
 
     out->n = 0;
-    if (fds == NULL || pid == NULL || !str_parse_u64(str_of(fds), &n) ||
-        !str_parse_u64(str_of(pid), &meant) || (long)meant != self)
+    if (env->fds == NULL || env->pid == NULL || !str_parse_u64(str_of(env->fds), &n) ||
+        !str_parse_u64(str_of(env->pid), &meant) || (long)meant != self)
         return;
     for (size_t i = 0; i < min_u64(n, PASSED_MAX); i++) {
         if (!str_next(&rest, ':', &name))
             name = STR_NONE;
-        out->fds[i] = first + (int)i;
+        out->fds[i] = FIRST_PASSED_FD + (int)i;
         (void)snprintf(out->names[i], PASSED_NAME_MAX, "%.*s", STR_ARGS(name)); /* cut is fine */
         out->n++;
     }
@@ -105,8 +104,10 @@ void passed_parse(const char *fds, const char *pid, const char *names, int first
 
 void passed_open(struct passed *out)
 {
-    passed_parse(getenv("LISTEN_FDS"), getenv("LISTEN_PID"), getenv("LISTEN_FDNAMES"),
-                 FIRST_PASSED_FD, (long)getpid(), out);
+    const struct passed_env env = {getenv("LISTEN_FDS"), getenv("LISTEN_PID"),
+                                   getenv("LISTEN_FDNAMES")};
+
+    passed_parse(&env, (long)getpid(), out);
     (void)unsetenv("LISTEN_FDS");
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDNAMES");

@@ -40,12 +40,11 @@ void notify_send(const struct notify *n, const char *fmt, ...) BF_PRINTF(2, 3);
 void notify_store(const struct notify *n, int fd, const char *name);
 void notify_forget(const struct notify *n, const char *name);
 
-/*
- * LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES as texts (any may be NULL) for the process `pid`; the
- * descriptors begin at `first`. Nothing is passed when they do not make sense.
- */
-void passed_parse(const char *fds, const char *pid, const char *names, int first, long self,
-                  struct passed *out);
+struct passed_env { /* the variables' texts; any may be NULL */
+    const char *fds, *pid, *names;
+};
+/* For process `self`; nothing is passed when they do not make sense. */
+void passed_parse(const struct passed_env *env, long self, struct passed *out);
 /* From the environment, which is cleared; each made close-on-exec. */
 void passed_open(struct passed *out);
 /* The first descriptor of that name, taken; -1: none. */

@@ -99,20 +99,23 @@ int build_number(const struct build *b, const struct buf *identity, uint32_t lim
                  struct error *err)
 {
     uint8_t hash[SHA256_BYTES];
-    char hex[2 * SHA256_BYTES + 8];
+    char hex[2 * SHA256_BYTES + 1];
+    char name[sizeof("route/") + sizeof(hex)];
 
     if (identity->len <= IDENTITY_MAX)
         return b->req->number(b->req->ctx, buf_view(identity), limit, out, err);
     crypto_sha256(buf_view(identity), hash);
-    memcpy(hex, "route/", 6);
-    crypto_hex(hash, sizeof(hash), hex + 6);
-    return b->req->number(b->req->ctx, str_of(hex), limit, out, err);
+    crypto_hex(hash, sizeof(hash), hex);
+    (void)snprintf(name, sizeof(name), "route/%s", hex); /* fits */
+    return b->req->number(b->req->ctx, str_of(name), limit, out, err);
 }
 
 static void add_key(struct build *b, uint32_t provider, const struct conf_provider_key *k)
 {
-    struct pub_key *out = &b->keys[b->n_keys++];
+    struct pub_key *out;
 
+    must(b->keys != NULL);
+    out = &b->keys[b->n_keys++];
     out->provider = provider;
     out->secret_offset = (uint32_t)b->secrets.len;
     out->name = add_cstr(b, k->name);
@@ -127,9 +130,10 @@ static int add_provider(struct build *b, uint32_t index, struct error *err)
     const struct conf_provider *p = &b->conf->providers[index];
     struct pub_provider *out = &b->providers[index];
     struct buf identity = BUF_INIT;
-    struct str url;
+    struct str url = STR_NONE;
     int rc;
 
+    must(b->providers != NULL);
     if (base_url(b, p, &url, err) != 0)
         return -1;
     out->name = add_cstr(b, p->name);

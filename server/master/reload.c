@@ -157,13 +157,17 @@ static void fail(struct master *m, const char *text)
 static void begin(struct master *m, uint64_t now_ms)
 {
     struct reload *r = m->reload;
+    struct listeners_request req = {.old = &m->listeners};
     struct error err = ERROR_INIT;
     bool wrong_file;
 
     notify_send(&m->notify, "RELOADING=1\nMONOTONIC_USEC=%ju", (uintmax_t)clock_mono_ns() / 1000);
-    if (apply_load(m->config_path, m->options->listen, m->options->n_listen, m->options->workers,
-                   &r->conf, &err) != 0 ||
-        listeners_prepare(r->conf, &m->listeners, NULL, &r->listeners, &wrong_file, &err) != 0 ||
+    if (apply_load(m->config_path, m->options, &r->conf, &err) != 0) {
+        fail(m, err.text);
+        return;
+    }
+    req.conf = r->conf;
+    if (listeners_prepare(&req, &r->listeners, &wrong_file, &err) != 0 ||
         apply_mock(m, r->conf, &err) != 0) {
         fail(m, err.text);
         return;
@@ -201,10 +205,10 @@ static void swap(struct master *m, uint64_t now_ms)
 {
     struct reload *r = m->reload;
     struct settings old = m->settings;
+    struct apply how = {.when = APPLY_RELOAD, .changes = &r->changes};
     struct error err = ERROR_INIT;
-    bool wrong_file;
 
-    if (apply_config(m, r->conf, APPLY_RELOAD, &r->changes, &wrong_file, &err) != 0) {
+    if (apply_config(m, r->conf, &how, &err) != 0) {
         fail(m, err.text);
         return;
     }

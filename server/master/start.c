@@ -99,12 +99,14 @@ static int prepare(struct master *m, const struct config *conf, struct error *er
 {
     struct listeners first = {0};
     struct changes changes = {.lines = BUF_INIT};
+    struct apply how = {.changes = &changes};
+    struct listeners_request req = {.conf = conf, .passed = &m->passed};
     bool fresh;
     bool wrong_file = false;
 
     if (open_dirs(m, err) != 0 || memory_open(&m->passed, &m->regions, &fresh, err) != 0)
         return EXIT_MACHINE;
-    if (listeners_prepare(conf, NULL, &m->passed, &first, &wrong_file, err) != 0)
+    if (listeners_prepare(&req, &first, &wrong_file, err) != 0)
         return wrong_file ? EXIT_CONFIG : EXIT_MACHINE;
     listeners_commit(&m->listeners, &first);
     passed_close(&m->passed);
@@ -115,8 +117,9 @@ static int prepare(struct master *m, const struct config *conf, struct error *er
     if (m->admin_fd < 0 || m->signal_fd < 0)
         return EXIT_MACHINE;
     m->keys = key_table_open(&m->regions.published);
-    if (apply_config(m, conf, fresh ? APPLY_FRESH : APPLY_START, &changes, &wrong_file, err) != 0)
-        return wrong_file ? EXIT_CONFIG : EXIT_MACHINE;
+    how.when = fresh ? APPLY_FRESH : APPLY_START;
+    if (apply_config(m, conf, &how, err) != 0)
+        return how.wrong_file ? EXIT_CONFIG : EXIT_MACHINE;
     changes_fini(&changes);
     log_init("master", m->settings.log_level);
     memory_store(&m->regions, &m->notify);
@@ -130,8 +133,7 @@ int start_run(struct master *m, struct error *err)
 
     init(m);
     m->config_path = m->options->config_path != NULL ? m->options->config_path : paths_config();
-    if (apply_load(m->config_path, m->options->listen, m->options->n_listen, m->options->workers,
-                   &conf, err) != 0)
+    if (apply_load(m->config_path, m->options, &conf, err) != 0)
         return EXIT_CONFIG;
     status = prepare(m, conf, err);
     config_free(conf); /* it holds secrets, and children would inherit them */

@@ -11,10 +11,13 @@
 
 static struct passed passed;
 
+#define PARSE(fds, pid, names)                                                                     \
+    passed_parse(&(const struct passed_env){(fds), (pid), (names)}, 42, &passed)
+
 static void descriptors_have_their_names(void **state)
 {
     (void)state;
-    passed_parse("3", "42", "bowfin-live:web:", 3, 42, &passed);
+    PARSE("3", "42", "bowfin-live:web:");
     assert_int_equal(passed.n, 3);
     assert_string_equal(passed.names[0], "bowfin-live");
     assert_string_equal(passed.names[1], "web");
@@ -28,22 +31,22 @@ static void descriptors_have_their_names(void **state)
 static void what_is_meant_for_another_process_is_not_taken(void **state)
 {
     (void)state;
-    passed_parse("2", "41", "a:b", 3, 42, &passed);
+    PARSE("2", "41", "a:b");
     assert_int_equal(passed.n, 0);
-    passed_parse(NULL, "42", "a", 3, 42, &passed);
+    PARSE(NULL, "42", "a");
     assert_int_equal(passed.n, 0);
-    passed_parse("2", NULL, "a", 3, 42, &passed);
+    PARSE("2", NULL, "a");
     assert_int_equal(passed.n, 0);
-    passed_parse("-1", "42", "a", 3, 42, &passed);
+    PARSE("-1", "42", "a");
     assert_int_equal(passed.n, 0);
-    passed_parse("two", "42", "a", 3, 42, &passed);
+    PARSE("two", "42", "a");
     assert_int_equal(passed.n, 0);
 }
 
 static void their_number_is_bounded(void **state)
 {
     (void)state;
-    passed_parse("99999999", "42", NULL, 3, 42, &passed);
+    PARSE("99999999", "42", NULL);
     assert_int_equal(passed.n, PASSED_MAX);
     assert_string_equal(passed.names[PASSED_MAX - 1], "");
 }
