@@ -215,6 +215,11 @@ static struct str json_string(struct arena *a, struct str s)
     return out;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* Where and what to write so that the upstream tells usage at the stream's end. */
 static struct edit usage_edit(const struct openai_request *req)
 {
@@ -227,7 +232,7 @@ static struct edit usage_edit(const struct openai_request *req)
         bool is_empty = true;
 
         for (size_t i = 1; i + 1 < options.len && is_empty; i++)
-            is_empty = memchr(" \t\r\n", options.p[i], 4) != NULL;
+            is_empty = is_blank(options.p[i]);
         return (struct edit){{options.p + 1, 0},
                              is_empty ? STR("\"include_usage\":true")
                                       : STR("\"include_usage\":true,")};
