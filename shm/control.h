@@ -4,7 +4,7 @@
  * Runs in:  every process of the daemon.   A SOCK_SEQPACKET socketpair per child; one datagram, one
  * message. Child -> master: READY once. Admin -> master: CALL with a JSON text; master -> admin:
  * REPLY with the same seq. Master -> aggregator: PIPES with the read ends of a slot's two pipes
- * beside it. Master -> worker: nothing (signals, and the published generation). EOF tells each side
+ * (samples, records) beside it. Master -> worker: nothing (signals, and the published generation). EOF tells each side
  * that the other has died. A message that is not sound is counted and dropped, never asserted on.
  * Does not: carry money, prompts, or anything of the request path.
  *

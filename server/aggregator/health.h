@@ -26,7 +26,7 @@
 #include "shm/weights.h"
 
 /* Half a minute: a fault is forgotten within minutes, one slow answer does not swing a weight. */
-#define HEALTH_HALF_LIFE_MS 30000
+#define HEALTH_HALF_LIFE_MS 30000ull
 /* Of this many good ones every route is thought to begin with, so that one fault out of one
  * attempt is not a share of 100 %, and an idle route heals. */
 #define HEALTH_PRIOR 4.0
@@ -39,19 +39,19 @@
 #define HEALTH_DEGRADED_SHARE 0.10
 #define HEALTH_HEALTHY_SHARE 0.05
 /* Back-off of the breaker: doubled each time that a probe fails. */
-#define HEALTH_OPEN_MS 5000
-#define HEALTH_OPEN_MAX_MS 60000
+#define HEALTH_OPEN_MS 5000ull
+#define HEALTH_OPEN_MAX_MS 60000ull
 /* A probe's weight: one in twenty requests finds out whether it is back, three must be well. */
 #define HEALTH_PROBE_WEIGHT (WEIGHT_FULL / 20)
 #define HEALTH_PROBES 3
 /* A refused key is rarely put right within a minute. */
-#define HEALTH_KEY_MS 60000
-#define HEALTH_KEY_MAX_MS 600000
+#define HEALTH_KEY_MS 60000ull
+#define HEALTH_KEY_MAX_MS 600000ull
 /* 429 without Retry-After: pause, doubled with each one that follows. With it: at most an hour,
  * so that a wrong header does not switch a route off for a day. */
-#define HEALTH_PAUSE_MS 1000
-#define HEALTH_PAUSE_MAX_MS 30000
-#define HEALTH_RETRY_MAX_MS 3600000
+#define HEALTH_PAUSE_MS 1000ull
+#define HEALTH_PAUSE_MAX_MS 30000ull
+#define HEALTH_RETRY_MAX_MS 3600000ull
 /* Half as slow again as the best sibling is noise; beyond, weight falls with the ratio, to a
  * fifth at least: slow is not broken. */
 #define HEALTH_SLOW_RATIO 1.5

@@ -14,6 +14,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void check_frame(const struct frame *f)
+{
+    struct record r;
+
+    must(f->len > 0 && f->len <= OUTBOX_RECORD_MAX && f->seq != 0);
+    if (record_decode(f->bytes, f->len, &r) == 0)
+        must(r.model.len <= RECORD_TEXT_MAX && r.key_name.len <= RECORD_TEXT_MAX);
+}
+
 /* Every byte belongs to a frame, to garbage or to the rest: none is lost, none comes twice. */
 static void check_all(const uint8_t *data, size_t size)
 {
@@ -23,13 +32,9 @@ static void check_all(const uint8_t *data, size_t size)
     struct frame f;
 
     while (frames_next(data, size, &at, &f, &garbage)) {
-        struct record r;
-
-        must(f.len > 0 && f.len <= OUTBOX_RECORD_MAX && f.seq != 0);
         must(f.bytes >= data + sizeof(struct outbox_head) && f.bytes + f.len == data + at);
         framed += sizeof(struct outbox_head) + f.len;
-        if (record_decode(f.bytes, f.len, &r) == 0)
-            must(r.model.len <= RECORD_TEXT_MAX && r.key_name.len <= RECORD_TEXT_MAX);
+        check_frame(&f);
     }
     must(at <= size && size - at < FRAME_MAX);
     must(garbage + framed == at);

@@ -278,39 +278,48 @@ static void test_usage_is_grouped(void **state)
     usage_store_close(s);
 }
 
+static uint64_t requests_of(const struct usage_filter *filter)
+{
+    struct usage_answer answer = usage_of(filter, 0);
+
+    return answer.n > 0 ? answer.rows[0].totals.requests : 0;
+}
+
+static void fill_day(struct usage_store *s, uint64_t now_ms, uint64_t first_seq)
+{
+    struct error err = ERROR_INIT;
+
+    for (uint32_t i = 0; i < 30; i++) {
+        struct record r = record_of(i);
+
+        r.begun_ms = now_ms - 100;
+        ok(try_add(s, 0, first_seq + i, &r, now_ms, &err));
+    }
+}
+
+/* Thirty records on each of five days. */
+static void fill_days(struct usage_store *s)
+{
+    for (uint64_t day = 0; day < 5; day++)
+        fill_day(s, NOW_MS + day * MS_PER_DAY, 1 + day * 30);
+    commit(s);
+}
+
 static void test_usage_is_filtered(void **state)
 {
     struct usage_store *s = open_store();
-    struct error err = ERROR_INIT;
-    uint64_t seq = 0;
 
     (void)state;
-    for (uint64_t day = 0; day < 5; day++) {
-        for (uint32_t i = 0; i < 30; i++) {
-            struct record r = record_of(i);
-            uint64_t now_ms = NOW_MS + day * MS_PER_DAY;
-
-            r.begun_ms = now_ms - 100;
-            ok(try_add(s, 0, ++seq, &r, now_ms, &err));
-        }
-    }
-    commit(s);
-    assert_int_equal(usage_of(&(struct usage_filter){0}, 0).rows[0].totals.requests, 150);
+    fill_days(s);
+    assert_int_equal(requests_of(&(struct usage_filter){0}), 150);
     assert_int_equal(usage_of(&(struct usage_filter){0}, USAGE_BY_DAY).n, 5);
-    assert_int_equal(usage_of(&(struct usage_filter){.has_key_id = true, .key_id = 2}, 0)
-                         .rows[0]
-                         .totals.requests,
-                     50);
+    assert_int_equal(requests_of(&(struct usage_filter){.has_key_id = true, .key_id = 2}), 50);
     assert_int_equal(usage_of(&(struct usage_filter){.has_key_id = true, .key_id = 4}, 0).n, 0);
-    assert_int_equal(
-        usage_of(&(struct usage_filter){.model = STR("echo")}, 0).rows[0].totals.requests, 75);
+    assert_int_equal(requests_of(&(struct usage_filter){.model = STR("echo")}), 75);
     assert_int_equal(usage_of(&(struct usage_filter){.provider = STR("x")}, 0).n, 0);
     /* the second and the third day */
-    assert_int_equal(usage_of(&(struct usage_filter){.since_ms = NOW_MS + MS_PER_DAY,
-                                                     .until_ms = NOW_MS + 2 * MS_PER_DAY + 1},
-                              0)
-                         .rows[0]
-                         .totals.requests,
+    assert_int_equal(requests_of(&(struct usage_filter){.since_ms = NOW_MS + MS_PER_DAY,
+                                                        .until_ms = NOW_MS + 2 * MS_PER_DAY + 1}),
                      60);
     assert_int_equal(usage_of(&(struct usage_filter){.since_ms = UINT64_MAX}, 0).n, 0);
     usage_store_close(s);
