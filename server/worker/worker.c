@@ -81,13 +81,16 @@ static void beat(struct worker *w)
 /* The master never writes here: readable means that it has died. */
 static void on_control(void *ctx, int fd, bool readable, bool writable)
 {
+    struct loop_fd **control = ctx;
     char bytes[64];
 
-    (void)ctx;
     (void)readable;
     (void)writable;
-    if (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) == 0)
-        term_asked = 1;
+    if (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) != 0)
+        return;
+    /* the end stays readable for ever: looked at once, or the loop would spin while it drains */
+    loop_fd_want(*control, false, false);
+    term_asked = 1;
 }
 
 static int start(struct worker *w, const struct inherit *in)
@@ -180,7 +183,7 @@ int worker_main(const struct inherit *in)
     }
     if (start(&w, in) != 0)
         return 3;
-    control = loop_fd_open(w.loop, in->control, on_control, NULL);
+    control = loop_fd_open(w.loop, in->control, on_control, &control);
     loop_fd_want(control, true, false);
     child_ready(in);
     log_info("worker_ready", "slot=%u", in->slot);
