@@ -68,6 +68,9 @@ TORTURE_BIN := $(TORTURE_SRC:tests/torture/%.c=$(BUILD)/tests/torture/%)
 FUZZ_REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 REPLAY_BIN  := $(if $(REPLAY_SRC),$(BUILD)/tests/replay/replay)
 T ?= 20
+# `make V=1` shows the commands.
+Q := $(if $(V),,@)
+say = @printf '  %-4s %s\n' $(1) $@
 
 .PHONY: all run check unit replay torture fuzz fuzz-corpus flow integration lint bench install \
         deps deps-test clean help
@@ -78,7 +81,8 @@ all: $(BIN)/bowfin $(BIN)/bfctl
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) -std=c17 $(DEFS) $(WARN) $(WARN_C) $(OPT) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) -std=c17 $(DEFS) $(WARN) $(WARN_C) $(OPT) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # Files that are put into their objects as they are.
 $(BUILD)/server/admin/page.o: server/admin/web/index.html
@@ -86,37 +90,46 @@ $(BUILD)/tools/bfctl/help.o: $(wildcard tools/completions/*)
 
 $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -fno-exceptions -fno-rtti $(DEFS) $(WARN) $(OPT) $(CXXFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CXX)
+	$(Q)$(CXX) -std=c++17 -fno-exceptions -fno-rtti $(DEFS) $(WARN) $(OPT) $(CXXFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/libbowfin.a: $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/libserver.a: $(SERVER_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)
+	$(Q)ar rcs $@ $^
 
 ARCHIVES = $(BUILD)/libserver.a $(BUILD)/libbowfin.a
 
 $(BIN)/bowfin: $(BUILD)/server/main.o $(ARCHIVES)
-	$(LINK) $^ $(LIBS) -o $@
+	$(call say,LD)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
 
 $(BIN)/bfctl: $(call obj,$(BFCTL_SRC)) $(BUILD)/libbowfin.a
-	$(LINK) $^ $(LIBS) -o $@
+	$(call say,LD)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
 
 $(UNIT_BIN): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
-	$(LINK) $^ -lcmocka $(LIBS) -o $@
+	$(call say,LD)
+	$(Q)$(LINK) $^ -lcmocka $(LIBS) -o $@
 
 $(TORTURE_BIN): $(BUILD)/tests/torture/%: $(BUILD)/tests/torture/%.o $(ARCHIVES)
-	$(LINK) $^ -lcmocka $(LIBS) -o $@
+	$(call say,LD)
+	$(Q)$(LINK) $^ -lcmocka $(LIBS) -o $@
 
 # The real steps; tests/replay has fakes of http.c, upstream.c, loop.c, worker.c and clock.c that win over the archive's.
 $(REPLAY_BIN): $(call obj,$(REPLAY_SRC)) $(ARCHIVES)
-	$(LINK) $^ $(LIBS) -o $@
+	$(call say,LD)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
 
 # Each fuzz target also as a plain program that replays its corpus.
 $(FUZZ_REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay_main.o $(ARCHIVES)
-	$(LINK) $^ $(LIBS) -o $@
+	$(call say,LD)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
 
 include tests/tests.mk
 
