@@ -9,6 +9,7 @@
 #include "server/worker/send.h"
 #include "server/worker/worker.h"
 
+#define RELAY_MIN 4096     /* less would pause the provider at every read */
 #define POOL_MAX 256       /* sets of buffers kept: a burst's worth */
 #define POOL_CAP_MAX 16384 /* what one kept buffer may hold on to */
 
@@ -64,7 +65,10 @@ void relay_release(struct request *r)
 
 static uint64_t relay_max(const struct request *r)
 {
-    return max_u64(r->worker->view.image->relay_max_bytes, 4096);
+    const struct pub_image *image = r->worker->view.image;
+
+    /* the admin process can be reached before anything was published */
+    return image != NULL ? max_u64(image->relay_max_bytes, RELAY_MIN) : RELAY_HOLD_MAX;
 }
 
 /* Hand over what waits. `final` ends the answer. */
