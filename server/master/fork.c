@@ -108,5 +108,6 @@ void fork_run(struct master *m, const struct child *c, int control)
     }
     crypto_wipe(m->settings.admin_token, sizeof(m->settings.admin_token));
     close_others(&k);
+    /* Not exit: what libraries left to atexit would be torn down under their own threads. */
     _exit(run(&in, role));
 }

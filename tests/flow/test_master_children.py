@@ -75,8 +75,8 @@ def test_a_child_that_keeps_dying_is_throttled(start_gateway):
 def test_last_words_are_logged(start_gateway):
     gateway = start_gateway(workers=1)
     worker = child(gateway, "worker")
-    gateway.kill_child(worker["pid"], signal.SIGBUS)
-    gateway.wait_log(rf"event=child_died child=worker/0 pid={worker['pid']} signal=7 crash=\"signal 07")
+    gateway.kill_child(worker["pid"], signal.SIGILL)
+    gateway.wait_log(rf"event=child_died child=worker/0 pid={worker['pid']} signal=4 crash=\"signal 04")
     wait_until(lambda: (now := child(gateway, "worker")) and now["pid"] != worker["pid"], "another")
     # Once told, not told again.
     gateway.kill_child(child(gateway, "worker")["pid"])
