@@ -272,6 +272,8 @@ static int open_signals(void)
 {
     sigset_t set;
 
+    /* A limit of file sizes is a full disk for us: an error that we wait out. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)

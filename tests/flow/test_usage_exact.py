@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -118,6 +119,24 @@ def test_killed_again_and_again(start_gateway, tmp_path):
         kills += 1
     n = burst.finish()
     assert kills >= 3
+    wait_exact(gateway, n)
+
+
+def test_a_full_disk_is_waited_out(start_gateway, tmp_path):
+    gateway = start_gateway()
+    n = Burst(gateway, 1000, tmp_path).finish()
+    wait_until(lambda: usage(gateway)["requests"] == n, "the first requests")
+    pid = aggregator(gateway)
+    size = (gateway.state / "usage" / "data.mdb").stat().st_size
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    n += Burst(gateway, 5000, tmp_path).finish()
+    gateway.wait_log(r"error proc=aggregator event=journal_failed text=.*usage")
+    assert usage(gateway)["requests"] < n
+    n += Burst(gateway, 1000, tmp_path).finish()
+    assert aggregator(gateway) == pid  # it did not die of it, nor hammer the log
+    assert gateway.log().count("event=journal_failed") == 1
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+    gateway.wait_log(r"info proc=aggregator event=journal_resumed")
     wait_exact(gateway, n)
 
 
