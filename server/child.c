@@ -155,7 +155,7 @@ void child_ready(const struct inherit *in)
         announce(in->mock_fd);
         return;
     }
-    if (control_send(in->control, CONTROL_READY, (uint16_t)in->slot, 0, STR_NONE, NULL, 0) != 0) {
+    if (control_send(in->control, CONTROL_READY, (uint16_t)in->slot, 0, STR_NONE) != 0) {
         log_error("child_ready", "errno=%d", errno);
         _exit(1);
     }

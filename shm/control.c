@@ -8,8 +8,7 @@
 
 static_assert(FD_PASS_MAX == ARRAY_LEN(((struct control_message *)0)->fds), "all are received");
 
-int control_send(int socket, enum control_type type, uint16_t slot, uint64_t seq, struct str text,
-                 const int *fds, size_t n_fds)
+int control_send(int socket, enum control_type type, uint16_t slot, uint64_t seq, struct str text)
 {
     struct control_head head = {.type = (uint8_t)type,
                                 .version = CONTROL_VERSION,
@@ -19,7 +18,14 @@ int control_send(int socket, enum control_type type, uint16_t slot, uint64_t seq
     struct str parts[2] = {{(const char *)&head, sizeof(head)}, text};
 
     must(text.len <= CONTROL_TEXT_MAX);
-    return fd_send_parts(socket, parts, ARRAY_LEN(parts), fds, n_fds);
+    return fd_send_parts(socket, parts, ARRAY_LEN(parts), NULL, 0);
+}
+
+int control_pass(int socket, enum control_type type, uint16_t slot, const int *fds, size_t n_fds)
+{
+    struct control_head head = {.type = (uint8_t)type, .version = CONTROL_VERSION, .slot = slot};
+
+    return fd_send(socket, &head, sizeof(head), fds, n_fds);
 }
 
 static bool is_sound(const struct control_head *head, size_t bytes)

@@ -43,7 +43,10 @@ struct control_message {
 
 /* 0, or -1 with errno (EAGAIN on a full non-blocking socket). */
 BF_MUST_CHECK int control_send(int socket, enum control_type type, uint16_t slot, uint64_t seq,
-                               struct str text, const int *fds, size_t n_fds);
+                               struct str text);
+/* The same without a text, with descriptors beside it. */
+BF_MUST_CHECK int control_pass(int socket, enum control_type type, uint16_t slot, const int *fds,
+                               size_t n_fds);
 /*
  * One message: 1; 0 at the peer's end; -1 with errno (EAGAIN: none now; EBADMSG: one that is not
  * sound was dropped). `buffer` must hold CONTROL_TEXT_MAX + sizeof(struct control_head).

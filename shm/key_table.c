@@ -64,7 +64,7 @@ static struct str name_of(const struct key_table *t, uint32_t entry, uint64_t *b
     struct key_texts texts = texts_of(e);
     const _Atomic uint64_t *from = key_words(t->p, e, &texts);
 
-    for (uint32_t i = 0; i < (texts.name_len + 7) / 8; i++)
+    for (uint32_t i = 0; i * 8 < texts.name_len; i++)
         buffer[i] = KEY_LOAD(from[i]);
     return (struct str){(const char *)buffer, texts.name_len};
 }

@@ -187,10 +187,17 @@ uint64_t outbox_last(const struct outbox *o)
     return next > 0 ? next - 1 : 0;
 }
 
-/* The records of one chunk from number `from` on, as many as fit. */
-static size_t copy_chunk(const struct outbox *o, const struct outbox_chunk *c, uint64_t from,
-                         uint8_t *out, size_t room, uint64_t *next)
+/* What a reader wants and where it goes. */
+struct reading {
+    uint64_t next;
+    uint8_t *out;
+    size_t room;
+};
+
+/* The records of one chunk from number `next` on, as many as fit; how many bytes. */
+static size_t copy_chunk(const struct outbox *o, const struct outbox_chunk *c, struct reading *r)
 {
+    const uint64_t from = r->next;
     uint32_t at = LOAD(c->at);
     uint32_t used = ACQUIRE(c->used);
     uint32_t offset = 0;
@@ -202,12 +209,12 @@ static size_t copy_chunk(const struct outbox *o, const struct outbox_chunk *c, u
     while (offset < used) {
         uint32_t size = record_at(o->bytes[at], offset, used, &head);
 
-        if (size == 0 || size > room - copied)
+        if (size == 0 || size > r->room - copied)
             break;
         if (head.seq >= from) {
-            memcpy(out + copied, o->bytes[at] + offset, size);
+            memcpy(r->out + copied, o->bytes[at] + offset, size);
             copied += size;
-            *next = head.seq + 1;
+            r->next = head.seq + 1;
         }
         offset += size;
     }
@@ -219,6 +226,7 @@ size_t outbox_read(const struct outbox *o, uint64_t from, void *out, size_t room
     uint64_t head = ACQUIRE(o->head);
     uint64_t tail = ACQUIRE(o->tail);
     uint64_t position = head;
+    struct reading r = {from, out, room};
     size_t copied = 0;
 
     *next = from;
@@ -231,6 +239,7 @@ size_t outbox_read(const struct outbox *o, uint64_t from, void *out, size_t room
             break;
     }
     for (; position < head && copied == 0; position++)
-        copied = copy_chunk(o, chunk_at_const(o, position), from, out, room, next);
+        copied = copy_chunk(o, chunk_at_const(o, position), &r);
+    *next = r.next;
     return copied;
 }

@@ -299,21 +299,20 @@ const struct pub_route *pub_find_routes(const struct pub_view *v, const struct p
 
 /* --- writing --- */
 
-static void copy_secrets(struct region *secrets, uint64_t half, const void *bytes, size_t len)
+static void copy_secrets(struct region *secrets, uint64_t half, struct str bytes)
 {
     struct secrets_shared *s = secrets_shared(secrets);
 
-    if (len > 0)
-        memcpy(s->halves[half], bytes, len);
+    if (bytes.len > 0)
+        memcpy(s->halves[half], bytes.p, bytes.len);
     /* What an older and longer set left behind is gone from memory, too. */
-    if (s->used[half] > len)
-        memset(s->halves[half] + len, 0, s->used[half] - len);
-    s->used[half] = len;
+    if (s->used[half] > bytes.len)
+        memset(s->halves[half] + bytes.len, 0, s->used[half] - bytes.len);
+    s->used[half] = bytes.len;
 }
 
 int64_t published_flip(struct region *published, struct region *secrets,
-                       const struct pub_image *image, const void *secret_bytes, size_t secret_len,
-                       struct error *err)
+                       const struct pub_image *image, struct str secret_bytes, struct error *err)
 {
     struct published_shared *p = shared(published);
     uint64_t next = published_generation(published) + 1;
@@ -321,13 +320,13 @@ int64_t published_flip(struct region *published, struct region *secrets,
     if (image->bytes > PUBLISHED_HALF_BYTES)
         return error_set(err, "the configuration takes %" PRIu32 " bytes, %u is the most",
                          image->bytes, PUBLISHED_HALF_BYTES);
-    if (secret_len > SECRETS_HALF_BYTES)
-        return error_set(err, "the provider keys take %zu bytes, %u is the most", secret_len,
+    if (secret_bytes.len > SECRETS_HALF_BYTES)
+        return error_set(err, "the provider keys take %zu bytes, %u is the most", secret_bytes.len,
                          SECRETS_HALF_BYTES);
-    if (!image_is_sound(image, secret_len))
+    if (!image_is_sound(image, secret_bytes.len))
         return error_set(err, "the configuration's image is not sound");
     memcpy(p->halves[next & 1], image, image->bytes);
-    copy_secrets(secrets, next & 1, secret_bytes, secret_len);
+    copy_secrets(secrets, next & 1, secret_bytes);
     atomic_store_explicit(&p->generation, next, memory_order_release);
     return (int64_t)next;
 }

@@ -152,7 +152,7 @@ const struct pub_route *pub_find_routes(const struct pub_view *v, const struct p
  * image is too large or unsound, nothing changed.
  */
 BF_MUST_CHECK int64_t published_flip(struct region *published, struct region *secrets,
-                                     const struct pub_image *image, const void *secret_bytes,
-                                     size_t secret_len, struct error *err);
+                                     const struct pub_image *image, struct str secret_bytes,
+                                     struct error *err);
 
 #endif

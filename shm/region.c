@@ -55,8 +55,9 @@ static int map(struct region *r, bool writable, struct error *err)
     r->base = mmap(NULL, r->bytes, protection, MAP_SHARED | MAP_NORESERVE, r->fd, 0);
     if (r->base == MAP_FAILED) {
         r->base = NULL;
-        return error_errno(err, "map region %s (%zu bytes of address space)", kind_names[r->kind],
-                           r->bytes);
+        error_errno(err, "map region %s (%zu bytes of address space)", kind_names[r->kind],
+                    r->bytes);
+        return -1;
     }
     /* Key hashes, secrets and sparse gigabytes have no business in a core dump. */
     if (madvise(r->base, r->bytes, MADV_DONTDUMP) != 0)

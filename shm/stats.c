@@ -73,7 +73,7 @@ static uint32_t bucket_of(uint64_t us)
     if (us < SUB)
         return (uint32_t)us;
     log2 = 63 - (uint32_t)__builtin_clzll(us);
-    bucket = (log2 - SUB_LOG2 + 1) * SUB + ((us >> (log2 - SUB_LOG2)) & (SUB - 1));
+    bucket = (uint64_t)(log2 - SUB_LOG2 + 1) * SUB + ((us >> (log2 - SUB_LOG2)) & (SUB - 1));
     return bucket < HISTOGRAM_BUCKETS ? (uint32_t)bucket : HISTOGRAM_BUCKETS - 1;
 }
 

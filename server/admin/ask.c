@@ -76,7 +76,7 @@ int ask_start(struct ask *a, struct str text, uint64_t timeout_ms, ask_fn *fn, v
 
     if (call == NULL || text.len > CONTROL_TEXT_MAX)
         return -1;
-    if (control_send(a->control, CONTROL_CALL, 0, seq, text, NULL, 0) != 0) {
+    if (control_send(a->control, CONTROL_CALL, 0, seq, text) != 0) {
         log_warn("ask_failed", "errno=%d pending=%u", errno, a->n_pending);
         return -1;
     }

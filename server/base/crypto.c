@@ -60,15 +60,17 @@ void crypto_hex(const uint8_t *in, size_t len, char *out)
     *out = '\0';
 }
 
-static int hex_value(char c)
+#define NO_DIGIT 16u
+
+static unsigned hex_value(char c)
 {
     if (c >= '0' && c <= '9')
-        return c - '0';
+        return (unsigned)(c - '0');
     if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
+        return (unsigned)(c - 'a') + 10;
     if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+        return (unsigned)(c - 'A') + 10;
+    return NO_DIGIT;
 }
 
 int crypto_unhex(struct str hex, uint8_t *out, size_t len)
@@ -76,7 +78,7 @@ int crypto_unhex(struct str hex, uint8_t *out, size_t len)
     if (hex.len != 2 * len)
         return -1;
     for (size_t i = 0; i < hex.len; i++) {
-        if (hex_value(hex.p[i]) < 0)
+        if (hex_value(hex.p[i]) == NO_DIGIT)
             return -1;
     }
     for (size_t i = 0; i < len; i++)

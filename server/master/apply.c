@@ -113,7 +113,7 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
         save_config(&save, &image, &how->wrong_file, err) != 0)
         goto out;
     generation = published_flip(&m->regions.published, &m->regions.secrets, image.bytes,
-                                image.secrets, image.secret_len, err);
+                                (struct str){(const char *)image.secrets, image.secret_len}, err);
     if (generation < 0)
         goto out;
     m->generation = (uint64_t)generation;

@@ -195,7 +195,7 @@ static void on_call(struct child *c, struct master *m, const struct control_mess
         return;
     }
     if (calls_answer(m, message->head.seq, message->text, &out) &&
-        control_send(c->control, CONTROL_REPLY, 0, message->head.seq, buf_view(&out), NULL, 0) != 0)
+        control_send(c->control, CONTROL_REPLY, 0, message->head.seq, buf_view(&out)) != 0)
         log_warn("reply_lost", "errno=%d", errno);
     if (out.data != NULL)
         crypto_wipe(out.data, out.cap); /* it may have a new key in it */

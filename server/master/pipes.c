@@ -44,7 +44,7 @@ void pipes_tell(struct master *m)
 
         if (!p->open || p->told)
             continue;
-        if (control_send(c->control, CONTROL_PIPES, (uint16_t)i, 0, STR_NONE, ends, 2) != 0)
+        if (control_pass(c->control, CONTROL_PIPES, (uint16_t)i, ends, 2) != 0)
             return; /* a full socket: on the next turn */
         p->told = true;
     }

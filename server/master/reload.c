@@ -108,7 +108,7 @@ static void answer(struct master *m, const char *error)
 
         /* An admin process that has died meanwhile has no client waiting. */
         if (control >= 0 &&
-            control_send(control, CONTROL_REPLY, 0, r->now.seqs[i], buf_view(&text), NULL, 0) != 0)
+            control_send(control, CONTROL_REPLY, 0, r->now.seqs[i], buf_view(&text)) != 0)
             log_warn("reply_lost", "seq=%ju", (uintmax_t)r->now.seqs[i]);
     }
     buf_fini(&text);

@@ -200,8 +200,8 @@ static int publish(const struct config *conf, struct error *err)
 
     if (publish_build(&req, &image, err) != 0)
         return -1;
-    if (published_flip(&r->published, &r->secrets, image.bytes, image.secrets, image.secret_len,
-                       err) < 0 ||
+    if (published_flip(&r->published, &r->secrets, image.bytes,
+                       (struct str){(const char *)image.secrets, image.secret_len}, err) < 0 ||
         !published_view(&r->published, &r->secrets, &worker.view))
         rc = -1;
     image_fini(&image);

@@ -94,7 +94,7 @@ static inline void fixture_publish(struct fixture *f, uint32_t flags)
     i.target.n_routes = 1;
     i.head.text_bytes = sizeof(i.text);
     int64_t generation =
-        published_flip(&f->regions.published, &f->regions.secrets, &i.head, "secret", 6, &err);
+        published_flip(&f->regions.published, &f->regions.secrets, &i.head, STR("secret"), &err);
     if (generation <= 0)
         fail_msg("published_flip: %s", err.text);
 }
@@ -218,7 +218,7 @@ static inline void fixture_asked(struct fixture *f, char *text, size_t room, uin
 
 static inline void fixture_reply(struct fixture *f, uint64_t seq, const char *text)
 {
-    assert_int_equal(control_send(f->control[1], CONTROL_REPLY, 0, seq, str_of(text), NULL, 0), 0);
+    assert_int_equal(control_send(f->control[1], CONTROL_REPLY, 0, seq, str_of(text)), 0);
     assert_true(ask_on_readable(f->admin.ask));
 }
 

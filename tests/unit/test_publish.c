@@ -47,8 +47,8 @@ static void see(struct world *w, const char *text)
     assert_int_equal(region_create(REGION_SECRETS, 1, &w->secrets, &err), 0);
     if (publish_build(&req, &image, &err) != 0)
         fail_msg("%s", err.text);
-    if (published_flip(&w->published, &w->secrets, image.bytes, image.secrets, image.secret_len,
-                       &err) != 1)
+    if (published_flip(&w->published, &w->secrets, image.bytes,
+                       (struct str){(const char *)image.secrets, image.secret_len}, &err) != 1)
         fail_msg("%s", err.text);
     assert_true(published_view(&w->published, &w->secrets, &w->view));
     image_fini(&image);

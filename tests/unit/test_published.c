@@ -105,7 +105,7 @@ static int64_t flip(const struct example *e, const char *secret_bytes)
 {
     struct error err = ERROR_INIT;
 
-    return published_flip(&published, &secrets, &e->head, secret_bytes, strlen(secret_bytes), &err);
+    return published_flip(&published, &secrets, &e->head, str_of(secret_bytes), &err);
 }
 
 static void nothing_is_there_at_first(void **state)
