@@ -47,6 +47,7 @@ static void call_unlink(struct upstream_call *call)
 static void call_destroy(struct upstream_call *call)
 {
     curl_easy_cleanup(call->easy);
+    curl_url_cleanup(call->parsed);
     buf_fini(&call->head);
     buf_fini(&call->held);
     buf_fini(&call->url);

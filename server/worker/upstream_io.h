@@ -92,6 +92,7 @@ struct upstream_call {
 
     size_t sent_part, sent_at;       /* how far curl has read the body's parts */
     struct buf url, proxy, ca, path; /* as set in the handle */
+    CURLU *parsed;                   /* url */
     int flags_set;                   /* insecure, http1_only, h2c */
 };
 
