@@ -68,7 +68,8 @@ int mock_main(const struct inherit *in);
 enum role { ROLE_MASTER, ROLE_WORKER, ROLE_AGGREGATOR, ROLE_ADMIN, ROLE_MOCK };
 void child_begin(const struct inherit *in, enum role role, const char *proc);
 void child_ready(const struct inherit *in); /* tells the master; once */
-/* must_be_role: in every writer of a region. */
 enum role process_role(void);
+/* In whatever writes a region: the wrong process must not even try. */
+#define must_be_role(role) must(process_role() == (role))
 
 #endif

@@ -7,6 +7,7 @@
 #include "server/base/alloc.h"
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
+#include "server/inherit.h"
 #include "server/master/keyring.h"
 
 /* LMDB orders big-endian numbers as numbers. */
@@ -139,6 +140,7 @@ static int save(const char *state_dir, uint64_t id, struct str value, struct err
     char key[8];
     int rc = -1;
 
+    must_be_role(ROLE_MASTER);
     if (store_open(state_dir, &s, err) != 0)
         return -1;
     if (store_begin(s, err) == 0) {

@@ -107,6 +107,7 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
     int64_t generation;
     int rc = -1;
 
+    must_be_role(ROLE_MASTER);
     how->wrong_file = false;
     (void)snprintf(mock_url, sizeof(mock_url), "http://127.0.0.1:%u/v1", m->mock_port);
     if (read_settings(m, conf, &settings, err) != 0 ||

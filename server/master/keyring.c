@@ -7,6 +7,7 @@
 #include "conf/store.h"
 #include "server/base/alloc.h"
 #include "server/base/clock.h"
+#include "server/inherit.h"
 #include "server/master/changes.h"
 
 uint64_t keyring_file_id(struct str name)
@@ -181,6 +182,7 @@ int keyring_apply(struct key_table *t, const struct region *published, const str
     struct id_list wanted = {0};
     int rc = 0;
 
+    must_be_role(ROLE_MASTER);
     for (size_t i = 0; rc == 0 && i < conf->n_keys; i++) {
         struct virtual_key want = wanted_key(&conf->keys[i], &models);
 

@@ -79,7 +79,8 @@ static void begin_drain(struct master *m, uint64_t now_ms)
 {
     m->phase = PHASE_DRAINING;
     log_info("draining", "workers=%u ms=%ju", workers_running(m), (uintmax_t)m->settings.drain_ms);
-    notify_send(&m->notify, "STOPPING=1\nSTATUS=finishing open requests");
+    notify_send(&m->notify, "STOPPING=1\nSTATUS=finishing open requests\nEXTEND_TIMEOUT_USEC=%ju",
+                (uintmax_t)(m->settings.drain_ms + 2 * STOP_WAIT_MS) * 1000);
     /* Nobody will accept: whoever connects from now on must be refused, not kept waiting. */
     listeners_close(&m->listeners);
     for (uint32_t i = 0; i < SLOTS_MAX; i++)

@@ -240,8 +240,13 @@ static void adopted(struct master *m, uint64_t now_ms)
 {
     struct reload *r = m->reload;
 
+    struct error err = ERROR_INIT;
+
     if (r->replaces)
         workers_retire(m, now_ms);
+    /* An old one that died meanwhile was started again as a new one: there may be one too many. */
+    if (workers_adjust(m, now_ms, &err) != 0)
+        log_warn("workers_not_adjusted", "text=\"%s\"", err.text);
     finish(m, NULL);
     if (r->restarts_admin) /* after the answer, which went through it */
         restart(&m->children[CHILD_ADMIN], now_ms);

@@ -100,9 +100,8 @@ struct master {
     const char *config_path; /* NULL: zero-config */
     enum master_phase phase;
     int exit_status;
-    unsigned stops;      /* TERMs so far: the second one means now */
-    unsigned flushes;    /* aggregators started while stopping */
-    uint64_t stop_by_ms; /* monotonic: the phase's end */
+    unsigned stops;   /* TERMs so far: the second one means now */
+    unsigned flushes; /* aggregators started while stopping */
     pid_t pid;
 
     struct regions regions;

@@ -182,6 +182,31 @@ def test_an_unprivileged_user_needs_nothing(tmp_path):
         assert process.wait(DEADLINE) == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_root_is_dropped_to_the_user(start_gateway):
+    gateway = start_gateway("user: nobody\nrequire_key: false\nproviders: { mock: {} }\n")
+    nobody = pwd.getpwnam("nobody")
+    for pid in [gateway.pid, *gateway.tree()]:
+        with open(f"/proc/{pid}/status", encoding="ascii") as text:
+            status = text.read()
+        assert re.search(r"^Uid:" + f"\\s+{nobody.pw_uid}" * 4 + "$", status, re.M), status
+        assert re.search(r"^Groups:\s*$", status, re.M), status
+        assert re.search(r"^NoNewPrivs:\s+1$", status, re.M), status
+        assert re.search(r"^CapEff:\s+0+$", status, re.M), status
+    for path in (gateway.state, gateway.state / "admin.token", gateway.run / "admin.sock"):
+        if path.exists():
+            assert path.stat().st_uid == nobody.pw_uid
+    assert gateway.bfctl("reload")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_user_that_is_not_there_is_told(tmp_path):
+    config = tmp_path / "user.yaml"
+    config.write_text("user: nobody-of-that-name\n" + GOOD)
+    done = bowfin("-c", config, "--state", tmp_path / "s", "--run", tmp_path / "r")
+    assert done.returncode == 3 and "nobody-of-that-name" in done.stderr
+
+
 def test_children_do_not_outlive_a_killed_master(start_gateway):
     gateway = start_gateway()
     children = gateway.tree()
