@@ -195,7 +195,7 @@ void http_abort(struct http_exchange *ex)
 
 /* --- heads --- */
 
-static const char *reason_of(int status)
+const char *reason_of(int status)
 {
     static const struct {
         int status;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "server/base/alloc.h"
 #include "server/base/log.h"
@@ -17,6 +18,7 @@
 #include "shm/live.h"
 
 static void on_read(h2o_socket_t *sock, const char *err);
+static void take_input(struct client *c);
 static void on_timer(struct timer *t);
 
 void server_hold(struct http_server *s, int64_t bytes)
@@ -407,15 +409,51 @@ static void on_continued(h2o_socket_t *sock, const char *err)
         http1_input(c);
 }
 
+/*
+ * What a clear-text client sends is read here and not by h2o, which begins with 4 KiB and doubles,
+ * copying each time: what does not fit comes into the scratch room with the same system call.
+ * False: the client has gone.
+ */
+static bool fill(struct client *c)
+{
+    struct http_server *s = c->server;
+    h2o_iovec_t room = h2o_buffer_reserve(&c->sock->input, 1);
+    struct iovec parts[2] = {{room.base, room.len}, {s->scratch, sizeof(s->scratch)}};
+    ssize_t n = readv(h2o_socket_get_fd(c->sock), parts, 2);
+
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (n == 0)
+        return false;
+    size_t direct = min_u64((size_t)n, room.len);
+    size_t more = (size_t)n - direct;
+
+    c->sock->input->size += direct;
+    if (more > 0) {
+        room = h2o_buffer_reserve(&c->sock->input, more);
+        memcpy(room.base, s->scratch, more);
+        c->sock->input->size += more;
+    }
+    return true;
+}
+
 static void on_read(h2o_socket_t *sock, const char *err)
 {
-    static const char preface[] = "PRI ";
     struct client *c = client_of(sock);
+
+    if (err != NULL || (!c->is_tls && !fill(c)))
+        client_close(c);
+    else
+        take_input(c);
+}
+
+static void take_input(struct client *c)
+{
+    static const char preface[] = "PRI ";
+    h2o_socket_t *sock = c->sock;
     size_t n = min_u64(sock->input->size, sizeof(preface) - 1);
 
-    if (err != NULL) {
-        client_close(c);
-    } else if (c->phase == CLIENT_LINGER || c->phase == CLIENT_CUT) {
+    if (c->phase == CLIENT_LINGER || c->phase == CLIENT_CUT) {
         h2o_buffer_consume(&sock->input, sock->input->size);
     } else if (n == 0) {
         return; /* a part of a TLS record */
@@ -431,9 +469,10 @@ static void on_read(h2o_socket_t *sock, const char *err)
 void client_begin(struct client *c)
 {
     c->phase = CLIENT_IDLE;
+    h2o_socket_dont_read(c->sock, !c->is_tls);
     h2o_socket_read_start(c->sock, on_read);
     if (c->sock->input->size > 0)
-        on_read(c->sock, NULL);
+        take_input(c);
 }
 
 /* --- while h2o has the request --- */
@@ -491,7 +530,7 @@ static void next_request(struct client *c)
     free(c->stash);
     c->stash = NULL;
     c->stash_len = 0;
-    on_read(c->sock, NULL);
+    take_input(c);
 }
 
 static void on_answered(h2o_socket_t *sock, const char *err)
@@ -499,7 +538,7 @@ static void on_answered(h2o_socket_t *sock, const char *err)
     struct client *c = client_of(sock);
     bool is_last = err != NULL || c->ends_here;
 
-    h2o_socket_dont_read(sock, 0);
+    h2o_socket_dont_read(sock, !c->is_tls);
     c->entered++;
     c->h2o_written(sock, err);
     if (!left(c))

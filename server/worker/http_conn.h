@@ -72,6 +72,7 @@ struct http_server {
     uint32_t n_clients;
     uint64_t held; /* bytes of request bodies, whole or coming */
     bool is_draining;
+    char scratch[262144]; /* see fill(); not touched by usual requests */
 };
 
 enum client_phase {
@@ -135,5 +136,6 @@ void refuse_register(h2o_pathconf_t *path); /* h2o's own errors get our shape */
 /* http.c */
 void exchange_register(h2o_pathconf_t *path, struct http_server *s);
 bool exchange_is_ours(const h2o_generator_t *generator);
+const char *reason_of(int status);
 
 #endif

@@ -50,6 +50,7 @@ void frames_begin(struct client *c)
     c->is_http2 = true;
     c->phase = CLIENT_FRAMES;
     h2o_socket_read_stop(c->sock);
+    h2o_socket_dont_read(c->sock, 0);
     h2o_buffer_init(&c->sock->input, &h2o_socket_buffer_prototype);
     h2o_http2_accept(&c->server->accept_ctx, c->sock, now);
     c->sock->input = input;

@@ -63,7 +63,7 @@ void client_refuse(struct client *c, const struct fail *f, const char *detail)
     buf_printf(&answer,
                "HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n"
                "connection: close\r\nx-bf-request-id: %s\r\nx-bf-error: %s\r\n\r\n",
-               f->status, f->status >= 500 ? "Unavailable" : "Refused", body.len, id, f->name);
+               f->status, reason_of(f->status), body.len, id, f->name);
     buf_str(&answer, buf_view(&body));
     buf_fini(&body);
     c->phase = CLIENT_LINGER;

@@ -366,6 +366,12 @@ static void set_body(struct upstream_call *call)
 {
     const struct upstream_request *req = &call->req;
 
+    long room = req->body_bytes <= UPSTREAM_INLINE_MAX ? UPSTREAM_INLINE_MAX : UPSTREAM_SEND_MAX;
+
+    if (room != call->room_set) { /* curl waits for the socket after each room full */
+        call->room_set = room;
+        SET(call->easy, CURLOPT_UPLOAD_BUFFERSIZE, room);
+    }
     SET(call->easy, CURLOPT_POST, 1L);
     SET(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_bytes);
     if (req->body_bytes > UPSTREAM_INLINE_MAX && req->n_body > 1) {

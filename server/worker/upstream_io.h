@@ -28,6 +28,7 @@
 #define UPSTREAM_HEADERS_MAX 256  /* lines in it */
 #define UPSTREAM_IDLE_MAX 1024    /* kept-alive connections; pinned, or curl follows its handles */
 #define UPSTREAM_POOL_MAX 256     /* easy handles kept for reuse */
+#define UPSTREAM_SEND_MAX 262144  /* ... so much at once */
 #define UPSTREAM_INLINE_MAX 65536 /* larger bodies are read by curl part by part */
 /*
  * Held per HTTP/2 call when its client is slow. A paused stream stops its whole connection in curl
@@ -93,6 +94,7 @@ struct upstream_call {
     size_t sent_part, sent_at;       /* how far curl has read the body's parts */
     struct buf url, proxy, ca, path; /* as set in the handle */
     CURLU *parsed;                   /* url */
+    long room_set;                   /* upload buffer */
     int flags_set;                   /* insecure, http1_only, h2c */
 };
 

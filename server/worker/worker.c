@@ -1,6 +1,7 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -17,6 +18,7 @@
 #include "server/worker/worker.h"
 
 #define ARENA_BYTES 8192 /* a usual request's; an idle worker keeps 64 of them at most */
+#define CROWD 100        /* requests at once, after which memory is given back */
 #define BEAT_MS 250      /* also how long a reload waits for an idle worker to see it */
 
 /* Set by the handler, looked at once per turn: at most BEAT_MS later. */
@@ -78,6 +80,21 @@ static void beat(struct worker *w)
     atomic_store_explicit(&w->slot->beat_ms, now_ms, memory_order_relaxed);
 }
 
+/*
+ * After a crowd has gone its memory goes back to the system; free() alone keeps what lies below a
+ * block still in use. Not while there is work: it takes milliseconds.
+ */
+static void give_memory_back(struct worker *w, uint64_t *most_open)
+{
+    uint64_t open = atomic_load_explicit(&w->slot->stats[STAT_REQUESTS_OPEN], memory_order_relaxed);
+
+    *most_open = max_u64(*most_open, open);
+    if (*most_open < CROWD || open > 0)
+        return;
+    *most_open = 0;
+    (void)malloc_trim(0);
+}
+
 /* The master never writes here: readable means that it has died. */
 static void on_control(void *ctx, int fd, bool readable, bool writable)
 {
@@ -133,11 +150,13 @@ static void drain(struct worker *w)
 static bool run(struct worker *w)
 {
     uint64_t drain_since_ms = 0;
+    uint64_t most_open = 0;
 
     for (;;) {
         (void)loop_turn(w->loop, BEAT_MS); /* false: a signal came */
         worker_adopt(w);
         beat(w);
+        give_memory_back(w, &most_open);
         if (term_asked && !w->draining) {
             drain_since_ms = loop_now_ms(w->loop);
             drain(w);
