@@ -6,7 +6,7 @@ bad=$(git log --no-merges --format='%h %s' "$range" | awk '
 {
     hash = $1
     subject = substr($0, length($1) + 2)
-    if (length(subject) > 72 || subject !~ /^[a-z0-9_.\/,-]+( [a-z0-9_.\/,-]+)*: [a-z0-9]/ || subject ~ /\.$/)
+    if (length(subject) > 72 || subject !~ /^[a-z0-9_.\/,-]+( [a-z0-9_.\/,-]+)*: ([a-z0-9]|[A-Z][A-Z])/ || subject ~ /\.$/)
         print hash " " subject
 }')
 if [ -n "$bad" ]; then

@@ -30,10 +30,10 @@ headers() {
         '${CC:-gcc} -std=c17 -D_GNU_SOURCE -DH2O_USE_LIBUV=0 -I. -Wall -Wextra -fsyntax-only -x c "$0"'
 }
 
-# clang-tidy is slow, so a file is looked at again only when it or a header has changed.
+# clang-tidy is slow, so a file is looked at again only when something that it is made of has changed.
 tidy() {
-    headers_sum=$(git ls-files '*.h' .clang-tidy | xargs cat | sha256sum | cut -c1-16)
-    export headers_sum cache
+    config_sum=$(sha256sum .clang-tidy | cut -c1-16)
+    export config_sum cache
     git ls-files 'server/*.c' 'shm/*.c' 'conf/*.c' 'providers/*.c' 'tools/*.c' |
         xargs -r -P "$jobs" -n 1 sh tools/lint/tidy.sh
 }
