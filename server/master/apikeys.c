@@ -107,7 +107,8 @@ static enum keyring_result check_wish(const struct key_wish *w, struct error *er
             return KEYRING_INVALID;
         }
     }
-    while (w->has_models && str_next(&rest, '\0', &model)) {
+    /* None at all means every model; str_next would see one empty pattern. */
+    while (w->has_models && w->models.len > 0 && str_next(&rest, '\0', &model)) {
         if (model.len == 0 || model.len > KEY_MODEL_BYTES_MAX || ++n > KEY_MODELS_MAX) {
             error_set(err, "models: at most %d patterns of 1 to %u bytes", KEY_MODELS_MAX,
                       KEY_MODEL_BYTES_MAX);

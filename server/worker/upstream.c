@@ -238,7 +238,7 @@ static enum upstream_result result_of(const struct upstream_call *call, CURLcode
     case CURLE_HTTP2_STREAM:
     case CURLE_SEND_FAIL_REWIND:
         return UPSTREAM_CUT;
-    default: /* not HTTP, a head past its bound, and the like */
+    default: /* not HTTP (curl takes it for HTTP/0.9), a head past its bound, and the like */
         return UPSTREAM_NONSENSE;
     }
 }

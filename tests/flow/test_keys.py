@@ -1,6 +1,7 @@
 """Virtual keys: where they come from, how they are sent, what they allow, and how soon."""
 
 import hashlib
+import signal
 
 import pytest
 
@@ -106,10 +107,12 @@ def test_an_api_key_survives_reload_and_restart(start_gateway, mock):
     yaml = one_provider(mock.base_v1).replace("require_key: false", "require_key: true")
     gateway = start_gateway(yaml)
     key = gateway.api("POST", "/api/keys", {"name": "kept", "models": []}, expect=201)["key"]
-    last = gateway.reload(gateway.config.read_text() + "virtual_keys: [ { name: new, value: sk-bf-new-one } ]\n")
+    last = gateway.reload(gateway.config.read_text() + "virtual_keys: [ { name: new, value: sk-bf-new-one-new-one } ]\n")
     assert last["ok"], last
     assert ask(gateway, key).status == 200
-    assert ask(gateway, "sk-bf-new-one").status == 200
+    assert ask(gateway, "sk-bf-new-one-new-one").status == 200
+    gateway.signal(signal.SIGTERM)
+    assert gateway.wait_exit() == 0
     again = start_gateway(yaml, args=["--state", gateway.state])
     assert ask(again, key).status == 200
 

@@ -162,7 +162,8 @@ def test_attempts_are_bounded(start_gateway, mock):
 
 
 @pytest.mark.parametrize("answer", [
-    b"this is not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"a" * 400000 + b"\r\n\r\n", b"\0\1\2\3" * 1000])
+    b"this is not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"a" * 400000 + b"\r\n\r\n", b"\0\1\2\3" * 1000],
+    ids=["text", "large head", "binary"])
 def test_nonsense_is_502(start_gateway, upstream, answer):
     def script(conn):
         conn.read_request()

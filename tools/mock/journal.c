@@ -58,8 +58,10 @@ static void add_header(struct buf *out, const struct http1_header *h)
     buf_str(out, h->name);
     buf_char(out, ':');
     if (is_credential(h->name)) {
-        if (str_starts(value, STR("Bearer ")))
+        if (str_starts(value, STR("Bearer "))) {
             buf_cstr(out, "Bearer ");
+            value = str_skip(value, STR("Bearer ").len);
+        }
         buf_cstr(out, "***");
         value = value.len >= 12 ? str_skip(value, value.len - 4) : STR_NONE;
     }
