@@ -69,6 +69,8 @@ static void send_records(struct report *r)
         }
         r->next_seq = next;
     }
+    /* Numbers that a dying predecessor left without a record are not waited for. */
+    r->next_seq = max_u64(r->next_seq, outbox_last(&w->slot->outbox) + 1);
 }
 
 struct report *report_create(struct worker *w)
@@ -78,6 +80,8 @@ struct report *report_create(struct worker *w)
     r->worker = w;
     /* What a predecessor in this slot left is sent again: whoever has it drops it. */
     r->next_seq = stored_of(w) + 1;
+    if (!report_is_sent(r))
+        flush_later(r, BATCH_MS);
     return r;
 }
 
