@@ -9,17 +9,23 @@ upstream       upstream(script) -> ScriptedUpstream: a provider that misbehaves 
 
 import pytest
 
-from gateway import Gateway, Mock, one_provider
+from gateway import Gateway, Mock, Process, one_provider
 from wire import ScriptedUpstream
 
 __all__ = ["pytest_runtest_makereport", "start_gateway", "gateway", "mock_process", "mock", "mocked_gateway",
            "upstream"]
 
 
+@pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     # Teardown wants to know whether the test failed: then a leftover process is killed, not judged.
     if call.when == "call":
         item.test_failed = call.excinfo is not None
+    report = (yield).get_result()
+    if report.failed:
+        for one in getattr(item, "funcargs", {}).values():
+            if isinstance(one, Process) and one.log_path.exists():
+                report.sections.append((f"log of {one.argv[0]} pid {one.pid}", one.log()[-8000:]))
 
 
 def _finish(gateways, failed):
