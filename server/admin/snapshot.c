@@ -9,15 +9,14 @@
 
 void snapshot_take(const struct region *live, uint64_t mono_ms, struct snapshot *out)
 {
+    const uint32_t n = live_slots(live);
+
     out->n = 0;
     memset(out->totals, 0, sizeof(out->totals));
-    for (uint32_t i = 0; i < SLOTS_MAX; i++) {
+    /* A dead slot keeps its counters: they never go back. */
+    for (uint32_t i = 0; i < n; i++) {
         const struct slot *slot = live_slot(live, i);
         uint32_t state = slot->state;
-
-        /* A free slot that has served keeps its counters: they never go back. */
-        if (state == SLOT_FREE && slot->started_ms == 0)
-            continue;
         struct snapshot_worker *w = &out->workers[out->n++];
         uint64_t beat_ms = slot->beat_ms;
         w->slot = i;

@@ -44,9 +44,9 @@ const struct fail FAIL_BAD_PATH = {
     false};
 const struct fail FAIL_BAD_METHOD = {"bad_method", 405, INVALID,
                                      "this path does not take this method; it takes", false};
-const struct fail FAIL_BODY_TOO_LARGE = {"body_too_large", 413, INVALID,
-                                         "the request body is larger than limits.body_max allows here",
-                                         false};
+const struct fail FAIL_BODY_TOO_LARGE = {
+    "body_too_large", 413, INVALID, "the request body is larger than limits.body_max allows here",
+    false};
 const struct fail FAIL_BAD_MULTIPART = {
     "bad_multipart", 400, INVALID,
     "the body must be multipart/form-data as its boundary says, with one \"model\" field at most",
@@ -73,8 +73,9 @@ const struct fail FAIL_OVERLOADED = {
     "overloaded", 503, SERVER, "the gateway holds as much as it may; try again in a second", true};
 const struct fail FAIL_BAD_HTTP = {"bad_http", 400, INVALID, "the request is not well-formed HTTP",
                                    false};
-const struct fail FAIL_HEAD_TOO_LARGE = {"head_too_large", 431, INVALID,
-                                         "the request has more headers than are taken: 100, 64 KiB in all", false};
+const struct fail FAIL_HEAD_TOO_LARGE = {
+    "head_too_large", 431, INVALID,
+    "the request has more headers than are taken: 100, 64 KiB in all", false};
 const struct fail FAIL_TOO_SLOW = {"too_slow", 408, INVALID,
                                    "the request took longer to arrive than limits allow", false};
 const struct fail FAIL_FORBIDDEN = {"forbidden", 403, PERMISSION, "this is not allowed", false};

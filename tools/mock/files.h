@@ -3,6 +3,7 @@
  *
  * Runs in:  mock.   Reads, writes: nothing shared.
  * At most FILES_MAX files of FILES_BYTES_MAX bytes together; the next upload past that is refused.
+ * Does not: keep them over a restart.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

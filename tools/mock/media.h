@@ -3,6 +3,7 @@
  *
  * Runs in:  mock.   Reads, writes: nothing shared.
  * Wire: OpenAI API reference, the sections of the same names.
+ * Does not: compute anything.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -12,6 +12,7 @@
  *   json                  obeys the JSON schema of the response format
  *   flaky-PERCENT         fails that share of the requests, evenly spread, and echoes the others
  * The credential may say it too: a bearer token "error-STATUS" fails every request with it.
+ * Does not: answer; the handlers do.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -3,6 +3,7 @@
  *
  * Runs in:  mock.   Reads, writes: nothing shared.
  * The API stands under /v1 (and without it); GET and DELETE /requests are the journal.
+ * Does not: read from sockets.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

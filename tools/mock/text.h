@@ -4,6 +4,7 @@
  * Runs in:  mock, tests.   Reads, writes: nothing shared.
  * A token is a run of blanks with at most TEXT_TOKEN_BYTES of what follows up to the next blank, cut
  * at a character's border: simple, and the same on every machine.
+ * Does not: know any tokenizer.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
