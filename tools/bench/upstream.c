@@ -115,7 +115,7 @@ static size_t serve(int fd)
     total = (size_t)(head - c->in) + 4 + body;
     if (c->len < total || body > BODY_MAX)
         return 0;
-    found = memmem(c->in, total, "stream-", 7);
+    found = memmem(head, total - (size_t)(head - c->in), "stream-", 7);
     if (found != NULL)
         start_stream(fd, found + 7);
     else
