@@ -89,12 +89,12 @@ static void test_counters_are_summed(void **state)
     struct scrape *s = *state;
 
     stat_add(fixture_worker(&s->f, 0), STAT_REQUESTS, 5);
-    stat_add(fixture_worker(&s->f, 9), STAT_REQUESTS, 7);
-    live_wipe(live_slot(&s->f.regions.live, 9)); /* the dead keep their counters */
+    stat_add(fixture_worker(&s->f, 1), STAT_REQUESTS, 7);
+    live_wipe(live_slot(&s->f.regions.live, 1)); /* the dead keep their counters */
     scrape(s);
     expect_line(s, "bowfin_requests_total 12");
-    expect_line(s, "bowfin_worker_requests_total{worker=\"9\"} 7");
-    expect_line(s, "bowfin_worker_up{worker=\"9\"} 0");
+    expect_line(s, "bowfin_worker_requests_total{worker=\"1\"} 7");
+    expect_line(s, "bowfin_worker_up{worker=\"1\"} 0");
 }
 
 static void test_histogram(void **state)
