@@ -32,6 +32,7 @@ $(VENV)/.stamp: tests/requirements.txt
 	@touch $@
 
 flow: all $(VENV)/.stamp
+	@sh tests/flow/h2spec/install.sh build/tools/h2spec
 	$(BOWFIN_TEST_ENV) $(PYTEST) tests/flow
 
 integration: all $(VENV)/.stamp

@@ -71,6 +71,6 @@ def test_yaml_examples(tmp_path):
         file.write_text(block, encoding="utf-8")
         names = set(re.findall(r"env\.([A-Z0-9_]+)", block))
         done = subprocess.run([BOWFIN, "-t", "-c", str(file)], capture_output=True, text=True, check=False,
-                              env=clean_environment({name: f"sk-bf-{name}" for name in names}))
+                              env=clean_environment({name: f"sk-bf-readme-{name}" for name in names}))
         assert done.returncode == 0, done.stdout + done.stderr
         assert "ok" in done.stdout
