@@ -64,9 +64,11 @@ static void on_closed(void *ctx)
         c->next->prev = c->prev;
     s->n_clients--;
     stat_add(s->worker->slot, STAT_CONNECTIONS_OPEN, (uint64_t)-1);
-    free(c->stash);
+    if (c->stash != NULL)
+        h2o_buffer_dispose(&c->stash);
+    free(c->refusal);
     free(c->frames);
-    c->stash = NULL;
+    c->refusal = NULL;
     c->frames = NULL;
     if (c->entered == 0)
         free(c);
@@ -253,17 +255,48 @@ static struct str input_of(const struct client *c)
     return (struct str){c->sock->input->bytes, c->sock->input->size};
 }
 
-static void hand_over(struct client *c, size_t request_len)
+static h2o_buffer_t *buffer_of(const char *bytes, size_t len)
+{
+    h2o_buffer_t *b;
+
+    h2o_buffer_init(&b, &h2o_socket_buffer_prototype);
+    memcpy(h2o_buffer_reserve(&b, len).base, bytes, len);
+    b->size = len;
+    return b;
+}
+
+/*
+ * h2o must not see an unchecked byte, so it gets the request alone. The shorter part is copied: a
+ * client may have sent a hundred thousand requests at once, and they are not moved for each.
+ */
+static void split_input(struct client *c, size_t request_len)
 {
     h2o_buffer_t *input = c->sock->input;
+    size_t more = input->size - request_len;
 
-    if (input->size > request_len) { /* h2o must not see an unchecked byte */
-        c->stash_len = input->size - request_len;
-        c->stash = xalloc(c->stash_len);
-        memcpy(c->stash, input->bytes + request_len, c->stash_len);
+    if (more == 0)
+        return;
+    if (more < request_len) {
+        c->stash = buffer_of(input->bytes + request_len, more);
         input->size = request_len;
+    } else {
+        c->stash = input;
+        c->sock->input = buffer_of(input->bytes, request_len);
+        h2o_buffer_consume(&c->stash, request_len);
     }
-    client_hold(c, 0); /* the exchange counts from here */
+}
+
+static void hand_over(struct client *c, size_t request_len)
+{
+    struct http_server *s = c->server;
+    size_t more = c->sock->input->size - request_len;
+
+    if (more > 0 && s->held - c->held + more > s->limits.buffered_max_bytes) {
+        client_refuse(c, &FAIL_OVERLOADED, "too many requests behind one another");
+        return;
+    }
+    split_input(c, request_len);
+    client_hold(c, more); /* the exchange counts the request itself from here */
     c->phase = CLIENT_BUSY;
     client_deadline(c, SEND_CHECK_MS, false);
     (void)client_enter(c, NULL);
@@ -521,15 +554,12 @@ static void next_request(struct client *c)
         client_close(c);
         return;
     }
-    if (c->stash_len == 0)
+    if (c->stash == NULL)
         return;
-    h2o_iovec_t room = h2o_buffer_reserve(&c->sock->input, c->stash_len);
-
-    memcpy(room.base, c->stash, c->stash_len);
-    c->sock->input->size += c->stash_len;
-    free(c->stash);
+    must(c->sock->input->size == 0); /* h2o has taken its request, and nobody read meanwhile */
+    h2o_buffer_dispose(&c->sock->input);
+    c->sock->input = c->stash;
     c->stash = NULL;
-    c->stash_len = 0;
     take_input(c);
 }
 

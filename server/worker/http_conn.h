@@ -101,10 +101,10 @@ struct client {
     bool is_tls, is_http2, is_loopback, is_continuing, ends_here;
     struct guard_head head;
     struct guard_chunks chunks;
-    size_t checked; /* bytes of a chunked body that were looked at */
-    uint64_t held;  /* counted in server->held for a body that is coming */
-    char *stash;    /* what came behind the request that is being handled */
-    size_t stash_len;
+    size_t checked;              /* bytes of a chunked body that were looked at */
+    uint64_t held;               /* counted in server->held for a body that is coming */
+    h2o_buffer_t *stash;         /* what came behind the request that is being handled; or NULL */
+    char *refusal;               /* until it is written */
     struct guard_frames *frames; /* HTTP/2 */
     uint64_t acked_bytes, acked_ms;
     uint32_t peer_len;

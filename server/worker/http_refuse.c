@@ -67,9 +67,8 @@ void client_refuse(struct client *c, const struct fail *f, const char *detail)
     buf_str(&answer, buf_view(&body));
     buf_fini(&body);
     c->phase = CLIENT_LINGER;
-    free(c->stash); /* holds the answer until it is written */
-    c->stash = answer.data;
-    c->stash_len = 0;
+    free(c->refusal);
+    c->refusal = answer.data;
     client_deadline(c, LINGER_MS, true);
     h2o_iovec_t out = h2o_iovec_init(answer.data, answer.len);
     h2o_socket_write(c->sock, &out, 1, on_refused);
