@@ -110,6 +110,18 @@ static void on_control(void *ctx, int fd, bool readable, bool writable)
     term_asked = 1;
 }
 
+/*
+ * h2o prints a line for each HTTP/2 frame whose type it does not know. A client must not fill the
+ * log, so what libraries print goes nowhere; our own log writes to the descriptor.
+ */
+static void silence_libraries(void)
+{
+    FILE *nowhere = fopen("/dev/null", "we");
+
+    if (nowhere != NULL)
+        stderr = nowhere;
+}
+
 static int start(struct worker *w, const struct inherit *in)
 {
     struct error err = ERROR_INIT;
@@ -195,6 +207,7 @@ int worker_main(const struct inherit *in)
 
     (void)snprintf(proc, sizeof(proc), "worker/%u", in->slot);
     child_begin(in, ROLE_WORKER, proc);
+    silence_libraries();
     (void)sigaction(SIGTERM, &term, NULL); /* fails for bad numbers only */
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
