@@ -62,6 +62,21 @@ static size_t run_of(struct str s, uint8_t class)
     return n;
 }
 
+bool guard_is_token(struct str s)
+{
+    return s.len > 0 && run_of(s, TOKEN) == s.len;
+}
+
+bool guard_is_target(struct str s)
+{
+    return s.len > 0 && run_of(s, TEXT) == s.len && str_index(s, ' ') < 0 && str_index(s, '\t') < 0;
+}
+
+bool guard_is_host(struct str s)
+{
+    return run_of(s, HOST) == s.len;
+}
+
 /* --- HTTP/1 heads --- */
 
 static enum guard_result bad(const char **why, const char *text)
@@ -101,7 +116,7 @@ static enum guard_result special_header(struct guard_head *h, struct str name, s
     if (str_eq_nocase(name, STR("host"))) {
         if (h->has_host)
             return bad(why, "there is more than one Host header");
-        if (run_of(value, HOST) != value.len)
+        if (!guard_is_host(value))
             return bad(why, "the Host header is not a host name");
         h->has_host = true;
     } else if (str_eq_nocase(name, STR("content-length"))) {

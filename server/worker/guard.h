@@ -28,6 +28,11 @@
 #define GUARD_CONTROLS_MAX 1000 /* a second: SETTINGS, PING, PRIORITY, empty DATA, unknown types */
 #define GUARD_CONTINUATIONS_MAX 8 /* in a row; with HEADERS 9 * 16 KiB of packed headers */
 
+/* The grammar of single pieces; HTTP/2 brings them without a request line to be checked with. */
+bool guard_is_token(struct str s);  /* a method, a header's name */
+bool guard_is_target(struct str s); /* what stands between method and version */
+bool guard_is_host(struct str s);   /* Host, :authority; may be empty */
+
 enum guard_result { GUARD_OK, GUARD_MORE, GUARD_BAD, GUARD_TOO_LARGE };
 
 enum guard_body { GUARD_BODY_NONE, GUARD_BODY_LENGTH, GUARD_BODY_CHUNKED };

@@ -280,7 +280,8 @@ static void set_headers(h2o_req_t *req, const struct http_header *headers, size_
         struct str name = headers[i].name;
         struct str value = headers[i].value;
 
-        if (is_own_header(name) || !is_clean(name) || !is_clean(value))
+        /* Some clients trim "content-length : 5" into what frames the answer. */
+        if (is_own_header(name) || !guard_is_token(name) || !is_clean(value))
             continue;
         names[i] = h2o_iovec_init(memcpy(copy, name.p, name.len), name.len);
         copy += name.len;
@@ -385,10 +386,14 @@ static bool set_target(struct http_exchange *ex, struct str target, struct str a
 }
 
 /* What HTTP/1 requests were checked for before h2o saw them. 0, or the status to refuse with. */
-static int check_http2(const struct http_server *s, const h2o_req_t *req)
+static int check_http2(const struct http_server *s, const h2o_req_t *req, struct str authority)
 {
     size_t bytes = req->input.path.len;
 
+    if (!guard_is_token(str_from(req->input.method)) ||
+        !guard_is_target(str_from(req->input.path)) || req->input.path.base[0] != '/' ||
+        !guard_is_host(authority))
+        return 400;
     if (req->entity.len > s->limits.body_max_bytes)
         return 413;
     for (size_t i = 0; i < req->headers.size; i++)
@@ -426,7 +431,7 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     if (!set_target(&x->ex, str_from(req->input.path), authority))
         refused = 400;
     else if (c->is_http2)
-        refused = check_http2(s, req);
+        refused = check_http2(s, req, authority);
     if (!c->is_http2)
         client_watch(c);
     if (refused == 0) {
