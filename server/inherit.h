@@ -18,6 +18,9 @@
 #include "shm/region.h"
 
 #define LISTENERS_MAX 64
+/* Of a management request: refused by the worker, so that the admin process never has to break off
+ * an upload. A key with the longest list of models fits. */
+#define ADMIN_BODY_MAX (1u << 20)
 
 struct inherit_listener {
     int fd;                                /* bound and listening, non-blocking */

@@ -18,8 +18,6 @@
 #include "server/base/buf.h"
 #include "server/base/str.h"
 
-#define EXCHANGE_BODY_MAX (1u << 20) /* of a request; a key with KEY_BLOB_MAX of models fits */
-
 struct admin;
 struct exchange;
 

@@ -9,6 +9,7 @@
 #include "server/admin/api.h"
 #include "server/base/alloc.h"
 #include "server/base/log.h"
+#include "server/inherit.h"
 
 #define ARENA_CHUNK 16384
 #define ACCEPTS_PER_TURN 16
@@ -304,7 +305,7 @@ struct admin_http *admin_http_create(int listen_fd, struct admin *admin)
     h->admin = admin;
     h2o_config_init(&h->conf);
     h->conf.server_name = h2o_iovec_init(H2O_STRLIT("bowfin"));
-    h->conf.max_request_entity_size = EXCHANGE_BODY_MAX;
+    h->conf.max_request_entity_size = ADMIN_BODY_MAX;
     h->conf.http1.req_timeout = ADMIN_IDLE_MS;
     h->conf.http1.upgrade_to_http2 = 0;
     h2o_hostconf_t *host =

@@ -1,5 +1,6 @@
 #include "server/worker/forward.h"
 
+#include "server/worker/fail.h"
 #include "server/worker/send.h"
 #include "server/worker/worker.h"
 
@@ -58,6 +59,9 @@ enum step_result forward_step(struct request *r)
     struct http_header h;
     size_t n = 0;
 
+    if (ex->body.len > ADMIN_BODY_MAX)
+        return request_fail(r, &FAIL_BODY_TOO_LARGE, STR("the management API takes 1 MiB"),
+                            STR_NONE);
     *a = (struct attempt){.row = UINT32_MAX};
     for (size_t i = 0; http_header_at(ex, i, &h) && n < HEADERS_MAX - 4; i++) {
         if (passes(h.name))
