@@ -41,40 +41,56 @@ struct str query_for_upstream(struct arena *a, struct str query)
     return (struct str){out, len};
 }
 
+static bool starts_escaped(struct str s, const char *lower, const char *upper)
+{
+    return str_starts(s, str_of(lower)) || str_starts(s, str_of(upper));
+}
+
+/* What may end a segment: some servers decode first, and some take ';' for its end. */
+static size_t separator_len(struct str s)
+{
+    if (s.p[0] == '/' || s.p[0] == ';')
+        return 1;
+    return starts_escaped(s, "%2f", "%2F") || starts_escaped(s, "%5c", "%5C") ? 3 : 0;
+}
+
+static size_t dot_len(struct str s)
+{
+    return s.p[0] == '.' ? 1 : starts_escaped(s, "%2e", "%2E") ? 3 : 0;
+}
+
+/* "." or "..", however they are written. */
+static bool has_dot_segment(struct str path)
+{
+    size_t dots = 0;
+    bool is_name = false;
+
+    while (path.len > 0) {
+        size_t end = separator_len(path);
+        size_t dot = dot_len(path);
+
+        if (end > 0 && dots > 0 && dots <= 2 && !is_name)
+            return true;
+        is_name = end == 0 && (is_name || dot == 0);
+        dots = end > 0 ? 0 : dots + (dot > 0);
+        path = str_skip(path, end > 0 ? end : dot > 0 ? dot : 1);
+    }
+    return dots > 0 && dots <= 2 && !is_name;
+}
+
 /*
  * The path goes upstream with the provider's key, so it must not lead anywhere but below its
- * endpoint: no dot segments (also percent-encoded), no bytes that a URL cannot hold.
+ * endpoint, and hold no bytes that a URL cannot.
  */
 static bool path_is_safe(struct str path)
 {
-    struct str rest = path;
-    struct str segment;
-
     for (size_t i = 0; i < path.len; i++) {
         unsigned char c = (unsigned char)path.p[i];
 
         if (c <= 0x20 || c >= 0x7f || c == '\\' || c == '#' || c == '?')
             return false;
     }
-    while (str_next(&rest, '/', &segment)) {
-        size_t dots = 0;
-        size_t i = 0;
-
-        while (i < segment.len) {
-            struct str at = str_skip(segment, i);
-
-            if (at.p[0] == '.')
-                i++;
-            else if (str_starts(at, STR("%2e")) || str_starts(at, STR("%2E")))
-                i += 3;
-            else
-                break;
-            dots++;
-        }
-        if (i == segment.len && (dots == 1 || dots == 2))
-            return false;
-    }
-    return true;
+    return !has_dot_segment(path);
 }
 
 static enum step_result bad_path(struct request *r)

@@ -111,6 +111,21 @@ def test_a_client_cannot_fail_a_provider(start_gateway, mock):
     assert mock.requests() == []
 
 
+@pytest.mark.parametrize("tail", ["../keys", "%2e%2e/keys", ".%2E/keys", "..%2fkeys", "a/..%2F..%2fkeys", "..%5ckeys",
+                                  "..;/keys", "a/.", "a/%2e", ".."])
+def test_a_path_stays_below_its_endpoint(mocked_gateway, mock, tail):
+    """It is sent with the provider's key; some servers decode before they look for dots."""
+    answer = raw(mocked_gateway.base, f"GET /v1/files/{tail} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert raw_status(answer) == 404 and b"bad_path" in answer
+    assert mock.requests() == []
+
+
+@pytest.mark.parametrize("tail", ["file..name", "...", ".hidden", "a%2fb", "a%2e%2eb", "a;b"])
+def test_a_path_with_dots_in_names_passes(mocked_gateway, mock, tail):
+    raw(mocked_gateway.base, f"GET /v1/files/{tail} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert [request["path"] for request in mock.requests()] == [f"/v1/files/{tail}"]
+
+
 # --- what a provider may say ---
 
 @pytest.mark.parametrize("line", ["Content-Length : 3", "X Evil: 1", " x-folded: 1", "Transfer-Encoding : chunked"])
