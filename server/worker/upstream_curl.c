@@ -177,7 +177,8 @@ static size_t on_write(char *bytes, size_t size, size_t n, void *ctx)
 {
     struct upstream_call *call = ctx;
 
-    if (call->state != CALL_RUNNING)
+    /* curl may take a line for a status line that we do not: no body without a head. */
+    if (call->state != CALL_RUNNING || !call->has_head)
         return 0;
     call->last_byte_ms = loop_now_ms(call->upstream->loop);
     upstream_on_body(call, (struct str){bytes, size * n});

@@ -145,6 +145,21 @@ def test_a_provider_header_that_is_no_name(start_gateway, upstream, line):
     assert b"x-folded" not in head and rest == b'{"a":"b" }\n'
 
 
+@pytest.mark.parametrize("status", [b"http/1.1 200 OK", b"hTTP/1.1 200 OK", b"HTTP/1.1 103 Hints\r\n\r\nhttp/1.1 200 OK",
+                                    b"HTTP/1.1 150 X", b"HTTP/1.1 000 X", b"HTTP 200 OK", b"HTTP/1.1  200 OK",
+                                    b"HTTP/1.1 101 X"], ids=repr)
+def test_a_provider_with_a_strange_status_line(start_gateway, upstream, status):
+    """curl is lenient with it; a body without a head before it ended the worker."""
+    def script(conn):
+        while conn.read_request():
+            conn.send(status + b"\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+            conn.close()
+    gateway = start_gateway(one_provider(upstream(script).base_v1), workers=1)
+    worker = gateway.pids("worker")
+    assert gateway.call("POST", "/v1/chat/completions", chat("up/m")).status in (200, 502)
+    assert gateway.pids("worker") == worker
+
+
 # --- what it costs ---
 
 def cpu_seconds(pid):
