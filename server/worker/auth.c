@@ -1,6 +1,7 @@
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/worker/fail.h"
+#include "server/worker/origin.h"
 #include "server/worker/parse.h"
 #include "server/worker/request.h"
 #include "server/worker/worker.h"
@@ -44,6 +45,16 @@ static enum step_result refuse(struct request *r, const struct fail *f, struct s
     return request_fail(r, f, detail, STR_NONE);
 }
 
+/* No virtual key, and none is needed. */
+static enum step_result admit_stranger(struct request *r)
+{
+    if (origin_is_foreign(r->ex))
+        return refuse(r, &FAIL_FORBIDDEN,
+                      STR("a web page of another origin needs a virtual key here"));
+    r->admitted = true;
+    return STEP_NEXT;
+}
+
 enum step_result auth_step(struct request *r)
 {
     struct worker *w = r->worker;
@@ -54,8 +65,7 @@ enum step_result auth_step(struct request *r)
     if (key.len == 0) {
         if (required)
             return refuse(r, &FAIL_NO_KEY, STR_NONE);
-        r->admitted = true;
-        return STEP_NEXT;
+        return admit_stranger(r);
     }
     crypto_sha256(key, hash);
     if (key.len > KEY_TEXT_MAX || !keys_find(&w->in->regions.published, hash, r->arena, &r->key)) {
@@ -63,8 +73,7 @@ enum step_result auth_step(struct request *r)
         /* Where no key is needed SDKs still send something; only what claims to be ours must be. */
         if (required || str_starts(key, STR("sk-bf-")))
             return refuse(r, &FAIL_BAD_KEY, STR_NONE);
-        r->admitted = true;
-        return STEP_NEXT;
+        return admit_stranger(r);
     }
     if ((r->key.flags & KEY_ACTIVE) == 0)
         return refuse(r, &FAIL_KEY_INACTIVE, r->key.name);

@@ -98,6 +98,40 @@ def test_no_other_way_to_the_api(mocked_gateway, path):
     assert raw_status(answer) in (401, 404), answer
 
 
+# --- pages in the user's browser, where no key is needed ---
+
+@pytest.mark.parametrize("headers,status", [
+    ({}, 200),
+    ({"Origin": "http://evil.example"}, 403),
+    ({"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}, 403),
+    ({"Origin": "http://evil.example", "Authorization": "Bearer x"}, 403),
+    ({"Origin": "http://evil.example:{port}", "Host": "evil.example:{port}", "Sec-Fetch-Site": "same-origin"}, 403),
+    ({"Host": "evil.example:{port}", "Sec-Fetch-Site": "same-origin"}, 403),
+    ({"Origin": "http://127.evil.example", "Host": "127.evil.example"}, 403),
+    ({"Origin": "http://127.0.0.1:9"}, 403),
+    ({"Origin": "null"}, 403),
+    ({"Sec-Fetch-Site": "cross-site"}, 403),
+    ({"Sec-Fetch-Site": "same-site"}, 403),
+    ({"Sec-Fetch-Site": "none"}, 200),
+    ({"Origin": "http://127.0.0.1:{port}", "Sec-Fetch-Site": "same-origin"}, 200),
+    ({"Origin": "http://localhost:{port}", "Host": "localhost:{port}"}, 200),
+    ({"Origin": "http://[::1]:{port}", "Host": "[::1]:{port}"}, 200),
+    ({"Origin": "chrome-extension://abc", "Authorization": "Bearer filler"}, 200),
+    ({"Origin": "chrome-extension://abc"}, 403),
+], ids=repr)
+def test_pages_cannot_spend(gateway, headers, status):
+    headers = {name: value.replace("{port}", str(gateway.port)) for name, value in headers.items()}
+    answer = gateway.call("POST", "/v1/chat/completions", chat("mock/echo"), {"Content-Type": "text/plain", **headers})
+    assert answer.status == status, answer
+    assert status == 200 or answer.error["code"] == "forbidden"
+
+
+def test_pages_with_a_virtual_key_may(gateway):
+    key = gateway.api("POST", "/api/keys", {"name": "page"}, expect=201)["key"]
+    answer = gateway.call("POST", "/v1/chat/completions", chat("mock/echo"), {"Origin": "http://page.example"}, key=key)
+    assert answer.status == 200
+
+
 # --- the way to a provider ---
 
 def test_a_client_cannot_fail_a_provider(start_gateway, mock):
