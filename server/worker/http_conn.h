@@ -3,7 +3,8 @@
  *
  * Runs in:  worker (http*.c only).   Writes: its own slot (connection counters).
  *   http_accept.c  listeners, the first bytes, TLS; limits; drain
- *   http_conn.c    a connection; HTTP/1 requests are read and checked here, whole, before h2o
+ *   http_conn.c    a connection's life and its time limits
+ *   http_read.c    HTTP/1 requests are read and checked here, whole, before h2o
  *   http_frames.c  HTTP/2 connections: their frames are counted before h2o takes them
  *   http_refuse.c  answers to what never becomes a request
  *   http.c         exchanges: h2o's request on one side, http.h on the other
@@ -114,15 +115,19 @@ struct client {
 /* http_conn.c */
 struct client *client_open(struct http_server *s, h2o_socket_t *sock, bool is_tls);
 struct client *client_of(h2o_socket_t *sock);
-void client_begin(struct client *c);                  /* plain, or TLS with its handshake done */
 bool client_enter(struct client *c, const char *err); /* h2o reads; false: it closed, c is gone */
-void client_hold(struct client *c, uint64_t bytes);   /* of the body that is coming: so many now */
-void client_close(struct client *c);                  /* at once, without a word */
-void client_cut(struct client *c, const char *why);   /* by a guard: counted and logged */
+bool client_left(struct client *c); /* behind c->entered++ and h2o; false: c is gone */
+void client_hold(struct client *c, uint64_t bytes); /* of the body that is coming: so many now */
+void client_close(struct client *c);                /* at once, without a word */
+void client_cut(struct client *c, const char *why); /* by a guard: counted and logged */
 void client_deadline(struct client *c, uint64_t ms, bool is_sooner);
-void client_watch(struct client *c); /* HTTP/1, h2o has read all: see when the client goes */
-void client_answering(struct client *c, bool is_last); /* HTTP/1: h2o has the last bytes */
 void server_hold(struct http_server *s, int64_t bytes);
+
+/* http_read.c */
+void client_begin(struct client *c); /* clear text, or TLS with its handshake done */
+void client_on_read(h2o_socket_t *sock, const char *err);
+void client_watch(struct client *c); /* h2o has read all: see when the client goes */
+void client_answering(struct client *c, bool is_last); /* h2o has the last bytes */
 
 /* http_frames.c */
 void frames_begin(struct client *c);
