@@ -49,7 +49,6 @@ static void call_destroy(struct upstream_call *call)
     curl_easy_cleanup(call->easy);
     curl_url_cleanup(call->parsed);
     buf_fini(&call->head);
-    buf_fini(&call->held);
     buf_fini(&call->url);
     buf_fini(&call->proxy);
     buf_fini(&call->ca);
@@ -81,8 +80,6 @@ static void call_give(struct upstream_call *call)
     loop_timer_stop(&call->turn);
     call->state = CALL_FREE;
     call->ops = NULL;
-    if (call->held.cap > 0)
-        buf_fini(&call->held);
     if (u->n_pool >= UPSTREAM_POOL_MAX) {
         call_destroy(call);
         return;
@@ -103,24 +100,15 @@ static void call_remove(struct upstream_call *call)
     call->in_multi = false;
 }
 
-static void call_finish(struct upstream_call *call)
-{
-    call->in_callback = true;
-    call->ops->on_done(call->ctx, call->result, call->detail);
-    call->in_callback = false;
-    call_unlink(call); /* from the cancelled ones, should the callback have cancelled it */
-    call_give(call);
-}
-
 static void call_end(struct upstream_call *call, enum upstream_result result, const char *detail)
 {
     loop_timer_stop(&call->limit);
-    call->result = result;
-    call->detail = detail;
     call->state = CALL_ENDED;
-    if (call->held.len == 0)
-        call_finish(call);
-    /* else upstream_resume delivers those bytes first */
+    call->in_callback = true;
+    call->ops->on_done(call->ctx, result, detail);
+    call->in_callback = false;
+    call_unlink(call); /* from the cancelled ones, should the callback have cancelled it */
+    call_give(call);
 }
 
 /* --- time limits --- */
@@ -190,18 +178,10 @@ static void on_start(struct timer *t);
 
 void upstream_on_body(struct upstream_call *call, struct str bytes)
 {
-    bool hold = call->wants_pause && call->is_http2;
-
-    if (hold || call->held.len > 0) {
-        buf_add(&call->held, bytes.p, bytes.len);
-    } else {
-        call->in_callback = true;
-        call->ops->on_body(call->ctx, bytes);
-        call->in_callback = false;
-    }
+    call->in_callback = true;
+    call->ops->on_body(call->ctx, bytes);
+    call->in_callback = false;
     if (call->state != CALL_RUNNING || !call->wants_pause || call->is_paused)
-        return;
-    if (call->is_http2 && call->held.len < UPSTREAM_HELD_MAX)
         return;
     call->is_paused = true;
     (void)curl_easy_pause(call->easy, CURLPAUSE_RECV); /* allowed inside its own callback */
@@ -338,7 +318,7 @@ struct upstream_call *upstream_start(struct upstream *u, const struct upstream_r
     call->begun_ms = loop_now_ms(u->loop);
     call->connected_us = call->first_byte_us = 0;
     call->connected_ms = call->last_byte_ms = 0;
-    call->wants_pause = call->is_paused = call->is_http2 = call->has_head = false;
+    call->wants_pause = call->is_paused = call->has_head = false;
     call->is_second = false;
     call->error[0] = '\0';
     call->status = 0;
@@ -382,32 +362,13 @@ void upstream_cancel(struct upstream_call *call)
     call_give(call);
 }
 
-static void deliver_held(struct upstream_call *call)
-{
-    struct buf held = call->held;
-
-    call->held = (struct buf)BUF_INIT;
-    call->in_callback = true;
-    call->ops->on_body(call->ctx, buf_view(&held));
-    call->in_callback = false;
-    buf_fini(&held);
-}
-
-/* Out of curl: hand over what was held, and make curl's state what was asked for. */
+/* Out of curl's callbacks: make its state what was asked for. */
 static void on_turn(struct timer *t)
 {
     struct upstream_call *call = container_of(t, struct upstream_call, turn);
     struct upstream *u = call->upstream;
 
-    if (!call->wants_pause && call->held.len > 0)
-        deliver_held(call);
-    if (call->state == CALL_ENDED && call->held.len == 0) {
-        call_finish(call);
-        return;
-    }
-    /* On HTTP/2 only upstream_on_body pauses curl, when it holds too much. */
-    if (call->state != CALL_RUNNING || call->is_paused == call->wants_pause ||
-        (call->is_http2 && call->wants_pause))
+    if (call->state != CALL_RUNNING || call->is_paused == call->wants_pause)
         return;
     call->is_paused = call->wants_pause;
     u->inside_curl = true; /* what curl had kept back comes through the callbacks right now */

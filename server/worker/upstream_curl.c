@@ -141,7 +141,8 @@ int upstream_multi_open(struct upstream *u, struct error *err)
     (void)curl_multi_setopt(u->multi, CURLMOPT_SOCKETDATA, u);
     (void)curl_multi_setopt(u->multi, CURLMOPT_TIMERFUNCTION, on_timer_wish);
     (void)curl_multi_setopt(u->multi, CURLMOPT_TIMERDATA, u);
-    (void)curl_multi_setopt(u->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
+    /* One stream a connection: see "curl's habits" in the README. */
+    (void)curl_multi_setopt(u->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
     (void)curl_multi_setopt(u->multi, CURLMOPT_MAXCONNECTS, (long)UPSTREAM_IDLE_MAX);
     return 0;
 }
@@ -315,6 +316,7 @@ static void set_flags(struct upstream_call *call)
     call->flags_set = flags;
     SET(call->easy, CURLOPT_SSL_VERIFYPEER, req->insecure ? 0L : 1L);
     SET(call->easy, CURLOPT_SSL_VERIFYHOST, req->insecure ? 0L : 2L);
+    SET(call->easy, CURLOPT_FORBID_REUSE, req->h2c ? 1L : 0L); /* curl fails on a second use */
     SET(call->easy, CURLOPT_HTTP_VERSION,
         req->h2c          ? (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
         : req->http1_only ? (long)CURL_HTTP_VERSION_1_1

@@ -67,7 +67,6 @@ bool upstream_head_line(struct upstream_call *call, struct str line)
         buf_clear(&call->head);
         call->n_lines = 0;
         call->status = parse_status(line);
-        call->is_http2 = str_starts(line, STR("HTTP/2"));
         return call->status >= 100;
     }
     if (line.len > 0) {

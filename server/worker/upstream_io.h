@@ -30,12 +30,6 @@
 #define UPSTREAM_POOL_MAX 256     /* easy handles kept for reuse */
 #define UPSTREAM_SEND_MAX 262144  /* ... so much at once */
 #define UPSTREAM_INLINE_MAX 65536 /* larger bodies are read by curl part by part */
-/*
- * Held per HTTP/2 call when its client is slow. A paused stream stops its whole connection in curl
- * 7.88, so up to here the bytes are taken out of the others' way.
- */
-#define UPSTREAM_HELD_MAX (1u << 20)
-
 struct slot;
 
 struct upstream_fd {
@@ -78,7 +72,6 @@ struct upstream_call {
     bool wants_pause, is_paused; /* asked for; told to curl */
     bool in_callback;            /* one of ops is running */
     bool in_multi;
-    bool is_http2;
     bool has_head;
     bool is_second; /* on a fresh connection, after a kept-alive one had died */
     int fresh_set;  /* as set in the handle */
@@ -86,9 +79,6 @@ struct upstream_call {
     struct buf head; /* of the answer, line by line */
     uint32_t n_lines;
     int status;
-    struct buf held;             /* bytes behind a pause on HTTP/2 */
-    enum upstream_result result; /* CALL_ENDED while bytes are held */
-    const char *detail;
     char error[CURL_ERROR_SIZE];
 
     size_t sent_part, sent_at;       /* how far curl has read the body's parts */
