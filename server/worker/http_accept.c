@@ -49,22 +49,74 @@ static void accept_one(struct listener *l, h2o_socket_t *sock)
 
 static void on_acceptable(h2o_socket_t *sock, const char *err);
 
-static void on_accept_again(struct timer *t)
+static void resume_accepting(struct http_server *s)
 {
-    struct http_server *s = container_of(t, struct http_server, accept_timer);
-
     for (uint32_t i = 0; i < s->n_listeners; i++)
         if (s->listeners[i].sock != NULL)
             h2o_socket_read_start(s->listeners[i].sock, on_acceptable);
 }
 
-static void pause_accepting(struct http_server *s)
+static void pause_accepting(struct http_server *s, uint64_t ms, timer_fn *again)
 {
-    log_warn("accept_paused", "errno=%d open=%u", errno, s->n_clients);
     for (uint32_t i = 0; i < s->n_listeners; i++)
         if (s->listeners[i].sock != NULL)
             h2o_socket_read_stop(s->listeners[i].sock);
-    loop_timer_start(s->loop, &s->accept_timer, ACCEPT_PAUSE_MS, on_accept_again);
+    loop_timer_start(s->loop, &s->accept_timer, ms, again);
+}
+
+static void on_accept_again(struct timer *t)
+{
+    resume_accepting(container_of(t, struct http_server, accept_timer));
+}
+
+/* False: there is nothing more to take now, or it cannot be taken. */
+static bool take_one(struct listener *l)
+{
+    h2o_socket_t *accepted = h2o_evloop_socket_accept(l->sock);
+
+    if (accepted != NULL) {
+        accept_one(l, accepted);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        log_warn("accept_paused", "errno=%d open=%u", errno, l->server->n_clients);
+        pause_accepting(l->server, ACCEPT_PAUSE_MS, on_accept_again);
+        return false;
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        return false; /* another worker took it */
+    }
+    return true;
+}
+
+/*
+ * Whoever wakes first would take all that came at once, and connections stay: one core would do
+ * the work of all. So a worker that has more than another lets the others go first.
+ */
+static bool has_its_share(const struct http_server *s)
+{
+    const struct region *live = &s->worker->in->regions.live;
+    uint64_t now_ms = loop_now_ms(s->loop);
+    uint32_t n = live_slots(live);
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct slot *other = live_slot(live, i);
+
+        if (other != s->worker->slot && other->state == SLOT_READY &&
+            other->stats[STAT_CONNECTIONS_OPEN] < s->n_clients &&
+            now_ms < other->beat_ms + SHARE_BEAT_MS)
+            return true;
+    }
+    return false;
+}
+
+/* What is still there is for us: the others are busy, or stuck. */
+static void on_share_again(struct timer *t)
+{
+    struct http_server *s = container_of(t, struct http_server, accept_timer);
+
+    resume_accepting(s);
+    for (uint32_t i = 0; i < s->n_listeners; i++)
+        for (int n = 0; n < ACCEPTS_MAX && s->listeners[i].sock != NULL; n++)
+            if (!take_one(&s->listeners[i]))
+                break;
 }
 
 static void on_acceptable(h2o_socket_t *sock, const char *err)
@@ -73,16 +125,12 @@ static void on_acceptable(h2o_socket_t *sock, const char *err)
 
     (void)err;
     for (int i = 0; i < ACCEPTS_MAX; i++) {
-        h2o_socket_t *accepted = h2o_evloop_socket_accept(sock);
-
-        if (accepted != NULL) {
-            accept_one(l, accepted);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            pause_accepting(l->server);
+        if (has_its_share(l->server)) {
+            pause_accepting(l->server, SHARE_WAIT_MS, on_share_again);
             return;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return; /* another worker took it */
         }
+        if (!take_one(l))
+            return;
     }
 }
 

@@ -35,6 +35,8 @@
 
 #define ACCEPTS_MAX 4        /* in one turn: the other workers want some, too */
 #define ACCEPT_PAUSE_MS 100  /* when the process is out of descriptors */
+#define SHARE_WAIT_MS 1      /* for workers with fewer connections to take a new one first */
+#define SHARE_BEAT_MS 2000   /* a worker that was silent for so long takes none */
 #define LINGER_MS 2000       /* for a refused client to read why */
 #define SEND_CHECK_MS 10000  /* how often a slow reader is looked at */
 #define SEND_STALL_MS 120000 /* without one byte acknowledged: it is gone */
