@@ -138,6 +138,7 @@ void frames_aborted(struct client *c);
 
 /* http_refuse.c */
 void client_refuse(struct client *c, const struct fail *f, const char *detail);
+void client_refuse_size(struct client *c);  /* of its request's body */
 void refuse_register(h2o_pathconf_t *path); /* h2o's own errors get our shape */
 
 /* http.c */

@@ -75,7 +75,7 @@ static bool begin_body(struct client *c)
 
     c->phase = CLIENT_BODY;
     if (h->body == GUARD_BODY_LENGTH && h->content_length > limits->body_max_bytes) {
-        client_refuse(c, &FAIL_BODY_TOO_LARGE, NULL);
+        client_refuse_size(c);
         return false;
     }
     if (h->body == GUARD_BODY_LENGTH &&
@@ -138,7 +138,7 @@ static size_t read_chunks(struct client *c)
         client_refuse(c, &FAIL_BAD_HTTP, "the chunked body is not well formed");
     } else if (c->chunks.decoded > limits->body_max_bytes ||
                c->checked > 2 * limits->body_max_bytes + CHUNK_OVERHEAD) {
-        client_refuse(c, &FAIL_BODY_TOO_LARGE, NULL);
+        client_refuse_size(c);
     } else if (c->server->held - c->held + c->checked > limits->buffered_max_bytes) {
         client_refuse(c, &FAIL_OVERLOADED, "too many request bodies at once");
     } else if (r == GUARD_OK) {

@@ -1,6 +1,7 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "server/base/buf.h"
@@ -43,6 +44,21 @@ static void on_refused(h2o_socket_t *sock, const char *err)
     /* Closing at once, with bytes unread, would reset the connection and lose the answer. */
     if (!c->is_tls)
         (void)shutdown(h2o_socket_get_fd(sock), SHUT_WR);
+}
+
+static struct str size_allowed(const struct http_server *s, char out[64])
+{
+    int n = snprintf(out, 64, "at most %ju bytes", (uintmax_t)s->limits.body_max_bytes);
+
+    return (struct str){out, (size_t)n};
+}
+
+void client_refuse_size(struct client *c)
+{
+    char detail[64];
+
+    (void)size_allowed(c->server, detail);
+    client_refuse(c, &FAIL_BODY_TOO_LARGE, detail);
 }
 
 void client_refuse(struct client *c, const struct fail *f, const char *detail)
@@ -98,6 +114,11 @@ static const struct fail *fail_of(int status)
                            : &FAIL_BAD_HTTP;
 }
 
+static const struct http_server *server_of(h2o_req_t *req)
+{
+    return client_of(req->conn->callbacks->get_socket(req->conn))->server;
+}
+
 static void on_answer(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     (void)self;
@@ -106,9 +127,11 @@ static void on_answer(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
         const struct fail *f = fail_of(req->res.status);
         struct buf body = BUF_INIT;
         char id[UUID_TEXT_LEN + 1];
+        char detail[64];
 
         write_id(id);
-        write_body(&body, f, STR_NONE);
+        write_body(&body, f,
+                   f == &FAIL_BODY_TOO_LARGE ? size_allowed(server_of(req), detail) : STR_NONE);
         r->super.do_send = on_reshape_send;
         r->body = h2o_strdup(&req->pool, body.data, body.len);
         buf_fini(&body);

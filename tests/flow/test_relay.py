@@ -177,7 +177,7 @@ def test_body_past_the_limit(mocked_gateway, mock):
                  b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                  b"Content-Length: 33554433\r\n\r\n" + b" " * 100000)
     assert raw_status(answer) == 413, answer
-    assert b'"body_too_large"' in answer
+    assert b'"body_too_large"' in answer and b"at most 33554432 bytes" in answer
     assert mock.requests() == []
 
 
