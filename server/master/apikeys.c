@@ -130,7 +130,7 @@ static enum keyring_result check_name(const struct key_table *t, struct str name
 
     if (!key_table_id_of_name(t, name, &other) || other == id)
         return KEYRING_OK;
-    error_set(err, "name: there is already a key \"%.*s\"", STR_ARGS(name));
+    error_set(err, "there is already a key \"%.*s\"", STR_ARGS(name));
     return KEYRING_CONFLICT;
 }
 

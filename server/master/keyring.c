@@ -144,8 +144,10 @@ static int apply_one(const struct target *t, struct virtual_key *want, struct er
         return 0;
     want->created_ms = is_there ? have.created_ms : clock_real_ms();
     /* A value that moved from one name of the file to another must leave the first at once. */
-    if (keys_find(t->published, want->hash, t->arena, &other) && other.id != want->id)
+    if (keys_find(t->published, want->hash, t->arena, &other) && other.id != want->id) {
         (void)key_table_remove(t->table, other.id);
+        changes_add(t->changes, "key", other.name, "removed");
+    }
     if (key_table_put(t->table, want, err) != 0)
         return error_wrap(err, "virtual key \"%.*s\"", STR_ARGS(want->name));
     changes_add(t->changes, "key", want->name, is_there ? "changed" : "added");

@@ -56,6 +56,14 @@ def test_bfctl_says_what_changed(start_gateway):
         assert line in text, text
 
 
+def test_a_renamed_key_is_told_as_removed_and_added(start_gateway):
+    key = "virtual_keys: [ {{ name: {}, value: sk-bf-0123456789abcdef0123456789 }} ]\n"
+    gateway = start_gateway(HEAD + key.format("before"))
+    gateway.write(HEAD + key.format("after"))
+    lines = gateway.bfctl("reload").splitlines()
+    assert "key before: removed" in lines and "key after: added" in lines, lines
+
+
 def test_a_changed_secret_is_a_change_and_is_not_shown(start_gateway):
     provider = ("  up: {{ vendor: openai-compatible, base_url: \"http://127.0.0.1:9/v1\", "
                 "keys: [ {{ name: a, value: {} }} ] }}\n")
@@ -113,6 +121,9 @@ def test_a_listener_can_be_added_and_removed(start_gateway):
     for port in (first, second):
         assert call(f"http://127.0.0.1:{port}", "GET", "/healthz").status == 200
     wait_until(lambda: not [pid for pid in old if os.path.exists(f"/proc/{pid}")], "the old workers' end")
+    # Nobody misses them: neither an alert on worker_up nor a person.
+    seen = wait_until(lambda: len(shown := status(gateway)["workers"]) == 2 and shown, "two workers")
+    assert {worker["state"] for worker in seen} == {"ready"}
     assert reload(gateway, one)["ok"]
     assert call(f"http://127.0.0.1:{first}", "GET", "/healthz").status == 200
 
