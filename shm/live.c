@@ -68,6 +68,12 @@ void live_wipe(struct slot *s)
     atomic_store_explicit(&s->state, SLOT_DEAD, memory_order_release);
 }
 
+void live_retire(struct slot *s)
+{
+    live_wipe(s);
+    atomic_store_explicit(&s->state, SLOT_RETIRED, memory_order_release);
+}
+
 void live_crash_text(struct slot *s, const char *text)
 {
     size_t len = strnlen(text, CRASH_TEXT_MAX - 1);

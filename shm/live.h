@@ -24,7 +24,8 @@
 
 #define CRASH_TEXT_MAX 512
 
-enum slot_state { SLOT_FREE, SLOT_STARTING, SLOT_READY, SLOT_DRAINING, SLOT_DEAD };
+/* Dead: the master will fill it again. Retired: it has no worker, and none is missing. */
+enum slot_state { SLOT_FREE, SLOT_STARTING, SLOT_READY, SLOT_DRAINING, SLOT_DEAD, SLOT_RETIRED };
 
 struct route_live { /* writer: the slot's worker.  One line per route. */
     _Alignas(CACHE_LINE) _Atomic uint32_t in_flight; /* wiped when the worker dies */
@@ -57,7 +58,7 @@ struct slot *live_slot(const struct region *live, uint32_t slot); /* must be < S
 
 /*
  * Slots that were ever in use are the first live_slots(): the master takes the lowest one that is
- * free or dead, and none is free again. Who sums over slots stops there, so that the pages of slots
+ * not in use, and none is free again. Who sums over slots stops there, so that the pages of slots
  * that nobody needs are never touched.
  */
 uint32_t live_slots(const struct region *live);
@@ -68,6 +69,8 @@ void live_take(struct slot *s, uint32_t pid, uint64_t real_ms);
 /* Master: the worker is gone. Gauges and in-flight counts return to 0, the slot is SLOT_DEAD;
  * counters, crash text and outbox stay. */
 void live_wipe(struct slot *s);
+/* Master: the same, and no other worker is to follow: the slot is SLOT_RETIRED. */
+void live_retire(struct slot *s);
 /* Worker, from must()'s hook: cut to the room. */
 void live_crash_text(struct slot *s, const char *text);
 

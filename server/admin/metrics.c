@@ -138,6 +138,8 @@ static void workers(struct buf *b, const struct snapshot *s)
     for (size_t f = 0; f < ARRAY_LEN(worker_families); f++) {
         text_family(b, worker_families[f].name, worker_families[f].type, worker_families[f].help);
         for (uint32_t i = 0; i < s->n; i++) {
+            if (!snapshot_is_used(&s->workers[i]))
+                continue;
             char slot[12];
             int n = snprintf(slot, sizeof(slot), "%" PRIu32, s->workers[i].slot);
             struct text_label label = {"worker", {slot, (size_t)n}};

@@ -69,13 +69,16 @@ void snapshot_histogram(const struct region *live, const struct snapshot *s,
 
 const char *snapshot_state_name(uint32_t state)
 {
-    static const char *const names[] = {[SLOT_FREE] = "free",
-                                        [SLOT_STARTING] = "starting",
-                                        [SLOT_READY] = "ready",
-                                        [SLOT_DRAINING] = "draining",
-                                        [SLOT_DEAD] = "dead"};
+    static const char *const names[] = {
+        [SLOT_FREE] = "free",         [SLOT_STARTING] = "starting", [SLOT_READY] = "ready",
+        [SLOT_DRAINING] = "draining", [SLOT_DEAD] = "dead",         [SLOT_RETIRED] = "retired"};
 
     return state < ARRAY_LEN(names) ? names[state] : "?";
+}
+
+bool snapshot_is_used(const struct snapshot_worker *w)
+{
+    return w->state != SLOT_FREE && w->state != SLOT_RETIRED;
 }
 
 bool snapshot_is_ready(const struct snapshot *s, uint64_t generation, char *why, size_t room)

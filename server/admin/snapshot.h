@@ -47,6 +47,8 @@ void snapshot_route(const struct region *live, const struct snapshot *s, uint32_
 void snapshot_histogram(const struct region *live, const struct snapshot *s,
                         enum stat_histogram which, struct snapshot_histogram *out);
 const char *snapshot_state_name(uint32_t state);
+/* A worker is there, or missing. A slot whose worker was retired counts in the totals only. */
+bool snapshot_is_used(const struct snapshot_worker *w);
 
 /*
  * May clients be sent here: something is published, a worker is ready, and each ready one uses

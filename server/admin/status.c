@@ -96,7 +96,7 @@ static void on_status(struct exchange *ex, const struct json *reply)
     copy_raw(&w, reply, "children");
     writer_array(&w, "workers");
     for (uint32_t i = 0; i < s->n; i++) {
-        if (s->workers[i].state != SLOT_FREE)
+        if (snapshot_is_used(&s->workers[i]))
             write_worker(&w, &s->workers[i]);
     }
     writer_array_end(&w);

@@ -44,7 +44,7 @@ static void wipe_slots(const struct region *live)
     uint32_t n = live_slots(live);
 
     for (uint32_t i = 0; i < n; i++)
-        live_wipe(live_slot(live, i));
+        live_retire(live_slot(live, i));
 }
 
 /* All that were kept, or none. Returns how many there were, or -1. */

@@ -95,6 +95,7 @@ int spawn_start(struct master *m, struct child *c, struct error *err)
     c->control = pair[0];
     c->state = CHILD_STARTING;
     c->aborted = false;
+    c->is_killed = false;
     c->epoch = m->epoch;
     c->started_ms = clock_mono_ms();
     c->started_real_ms = clock_real_ms();
@@ -139,6 +140,7 @@ void spawn_kill(struct child *c)
     c->wanted = false;
     if (spawn_is_running(c)) {
         (void)kill(c->pid, SIGKILL);
+        c->is_killed = true;
         c->state = CHILD_STOPPING;
         c->due_ms = UINT64_MAX; /* it cannot refuse */
     } else {
@@ -162,7 +164,9 @@ static void report(const struct master *m, const struct child *c, int status)
     char name[32];
     char how[64];
     char crash[CRASH_TEXT_MAX] = "";
-    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0 && c->state == CHILD_STOPPING;
+    bool stopping = c->state == CHILD_STOPPING && !c->aborted;
+    bool clean = stopping && (WIFEXITED(status) ? WEXITSTATUS(status) == 0
+                                                : c->is_killed && WTERMSIG(status) == SIGKILL);
 
     (void)spawn_name(c, name);
     if (WIFSIGNALED(status))
@@ -176,11 +180,23 @@ static void report(const struct master *m, const struct child *c, int status)
         crash[sizeof(crash) - 1] = '\0';
     }
     if (clean)
-        log_info("child_stopped", "child=%s pid=%ld", name, (long)c->pid);
+        log_info("child_stopped", "child=%s pid=%ld%s", name, (long)c->pid,
+                 c->is_killed ? " text=\"killed\"" : "");
     else if (crash[0] != '\0')
         log_error("child_died", "child=%s pid=%ld %s crash=\"%s\"", name, (long)c->pid, how, crash);
     else
         log_error("child_died", "child=%s pid=%ld %s", name, (long)c->pid, how);
+}
+
+/* Nobody is to miss a worker that is not wanted. */
+static void retire(const struct master *m, const struct child *c)
+{
+    if (c->role != ROLE_WORKER || c->started_ms == 0)
+        return; /* looking at a slot that was never used would cost its memory */
+    struct slot *slot = live_slot(&m->regions.live, c->slot);
+
+    if (slot->state == SLOT_DEAD)
+        live_retire(slot);
 }
 
 static void buried(struct master *m, struct child *c, int status, uint64_t now_ms)
@@ -194,6 +210,7 @@ static void buried(struct master *m, struct child *c, int status, uint64_t now_m
     c->pid = 0;
     if (!c->wanted) {
         c->state = CHILD_NONE;
+        retire(m, c);
         return;
     }
     c->due_ms = throttle_death(&c->throttle, has_served(m, c, now_ms));
@@ -268,6 +285,8 @@ static void tick_one(struct master *m, struct child *c, uint64_t now_ms)
         c->due_ms = now_ms + KILL_WAIT_MS;
         return;
     }
+    if (c->state == CHILD_NONE)
+        retire(m, c); /* it was waiting to be started again when it was stopped */
     if (c->state == CHILD_NONE || c->state == CHILD_READY || now_ms < c->due_ms)
         return;
     if (c->state == CHILD_WAITING) {

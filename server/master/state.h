@@ -47,6 +47,7 @@ struct child {
     enum child_state state;
     bool wanted;    /* start it again when it dies */
     bool aborted;   /* it hung: SIGABRT was sent, SIGKILL follows at due_ms */
+    bool is_killed; /* told to end at once, with SIGKILL */
     uint32_t epoch; /* of the listeners that it inherited */
     pid_t pid;
     int control;              /* our end of its socketpair; -1 */

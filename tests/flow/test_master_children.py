@@ -125,6 +125,7 @@ def test_the_second_term_is_now(start_gateway):
     gateway.signal(signal.SIGTERM)
     assert gateway.wait_exit() == 0
     assert "event=stop_now" in gateway.log()
+    assert " error " not in gateway.log()  # whom the master kills has not died on it
     hanging.join()
 
 

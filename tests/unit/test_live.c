@@ -46,6 +46,11 @@ static void a_slot_outlives_its_worker(void **state)
     assert_int_equal(s->routes[7].attempts, 9);
     assert_string_equal(s->crash, "request.c:1: must(r != NULL)");
 
+    live_retire(s);
+    assert_int_equal(s->state, SLOT_RETIRED);
+    assert_int_equal(s->stats[STAT_REQUESTS], 3);
+    assert_int_equal(live_slots(&region), 1);
+
     live_take(s, 4712, 2000);
     assert_int_equal(s->crash[0], '\0');
     assert_int_equal(s->stats[STAT_REQUESTS], 3);

@@ -97,6 +97,19 @@ static void test_counters_are_summed(void **state)
     expect_line(s, "bowfin_worker_up{worker=\"1\"} 0");
 }
 
+static void test_retired_workers_are_not_missed(void **state)
+{
+    struct scrape *s = *state;
+
+    stat_add(fixture_worker(&s->f, 0), STAT_REQUESTS, 5);
+    stat_add(fixture_worker(&s->f, 1), STAT_REQUESTS, 7);
+    live_retire(live_slot(&s->f.regions.live, 0));
+    scrape(s);
+    expect_line(s, "bowfin_requests_total 12");
+    expect_line(s, "bowfin_worker_up{worker=\"1\"} 1");
+    assert_null(strstr(s->ex.out.data, "{worker=\"0\"}"));
+}
+
 static void test_histogram(void **state)
 {
     struct scrape *s = *state;
@@ -154,9 +167,8 @@ static void test_routes_with_traffic_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_FIXTURE(test_every_family_has_help),
-        WITH_FIXTURE(test_counters_are_summed),
-        WITH_FIXTURE(test_histogram),
+        WITH_FIXTURE(test_every_family_has_help),          WITH_FIXTURE(test_counters_are_summed),
+        WITH_FIXTURE(test_retired_workers_are_not_missed), WITH_FIXTURE(test_histogram),
         WITH_FIXTURE(test_routes_with_traffic_only),
     };
 
