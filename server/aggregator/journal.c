@@ -21,6 +21,7 @@ struct journal {
     uint64_t sync_ms;          /* when the disk is due; 0: nothing new */
     uint64_t tidy_ms;          /* likewise */
     bool needs_relief;         /* it was closed because its map was full */
+    bool is_told;              /* the log says that it is closed */
     struct agg_counters told;  /* as the last warning about them had them */
 };
 
@@ -45,6 +46,7 @@ static void fall(struct journal *j, const struct error *err)
     if (j->complained_ms != 0 && now_ms - j->complained_ms < JOURNAL_COMPLAIN_MS)
         return;
     j->complained_ms = now_ms;
+    j->is_told = true;
     log_error("journal_failed",
               "text=\"%s\" failures=%llu note=\"records wait in memory; trying each second\"",
               err->text, (unsigned long long)j->counters->store_failures);
@@ -66,10 +68,11 @@ static void open_all(struct journal *j)
         return;
     }
     j->records = records_create(j->live, j->weights, j->store, j->counters);
-    if (j->complained_ms != 0)
+    /* A disk that is nearly full takes a small commit and refuses the next: one pair of lines a minute. */
+    if (j->is_told)
         log_info("journal_resumed", "failures=%llu",
                  (unsigned long long)j->counters->store_failures);
-    j->complained_ms = 0;
+    j->is_told = false;
 }
 
 struct journal *journal_create(const struct journal_options *options, const struct region *live,
