@@ -328,15 +328,20 @@ static void next_request(struct client *c)
 static void on_answered(h2o_socket_t *sock, const char *err)
 {
     struct client *c = client_of(sock);
-    bool is_last = err != NULL || c->ends_here;
+    bool is_last = c->ends_here;
 
     h2o_socket_dont_read(sock, !c->is_tls);
     c->entered++;
     c->h2o_written(sock, err);
     if (!client_left(c))
         return;
-    if (!is_last) {
+    if (!is_last && err == NULL) {
         next_request(c);
+        return;
+    }
+    if (!is_last) { /* h2o does not look at the error: it waits for the next request */
+        c->phase = CLIENT_IDLE;
+        client_close(c);
         return;
     }
     /* TLS says goodbye; h2o's connection is gone already. */

@@ -1,13 +1,16 @@
 """What a hostile client, or a hostile provider, tries and must not get."""
 
 import json
+import os
+import re
 import socket
 import struct
+import threading
 
 import pytest
 
 from gateway import one_provider
-from wire import DEADLINE, chat, raw, raw_status
+from wire import DEADLINE, chat, chat_answer, raw, raw_status, wait_until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -218,6 +221,36 @@ def test_pipelined_requests_are_not_moved_for_each(start_gateway, mock, tmp_path
             received += piece
             answers = received.count(b"HTTP/1.1 204")
     assert cpu_seconds(worker) - before < 2.5
+
+
+def test_a_client_that_resets_while_answered(start_gateway, upstream):
+    """What it had sent behind its request hides the reset, so it is the answer that fails."""
+    arrived, gone = threading.Semaphore(0), threading.Semaphore(0)
+
+    def script(conn):
+        while conn.read_request():
+            arrived.release()
+            gone.acquire()
+            conn.answer(body=chat_answer())
+    gateway = start_gateway(one_provider(upstream(script).base_v1), workers=1)
+    body = json.dumps(chat("up/m")).encode()
+    request = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=DEADLINE) as sock:
+            sock.sendall(request)
+            arrived.acquire()
+            sock.sendall(b"GET /v1/models HTTP/1.1\r\n")
+            # An answer on another connection: the worker has seen those bytes.
+            assert gateway.call("GET", "/v1/models").status == 200
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.release()
+
+    def all_gone():
+        metrics = gateway.api("GET", "/metrics").body.decode()
+        return re.search(r"^bowfin_connections_open 1$", metrics, re.M)
+    wait_until(all_gone, "the connections' end")
+    worker = gateway.pids("worker")[0]
+    assert len(os.listdir(f"/proc/{worker}/fd")) < 40
 
 
 def test_unknown_frames_do_not_fill_the_log(mocked_gateway):
