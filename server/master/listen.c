@@ -36,7 +36,14 @@ static int split_address(const char *address, char *host, size_t room, const cha
     return 0;
 }
 
-static int bind_one(const struct addrinfo *a)
+void listen_share(int fd, bool on)
+{
+    int value = on;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof(value)); /* bind tells */
+}
+
+static int bind_one(const struct addrinfo *a, bool is_beside)
 {
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int on = 1;
@@ -47,8 +54,12 @@ static int bind_one(const struct addrinfo *a)
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* bind tells */
     if (a->ai_family == AF_INET6) /* "[::]" and ":port" mean every address of the machine */
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    if (is_beside)
+        listen_share(fd, true);
     if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0)
         fd_close(&fd);
+    else if (is_beside)
+        listen_share(fd, false); /* nobody else may come beside it */
     return fd;
 }
 
@@ -81,7 +92,7 @@ static int bind_unix(const char *path, struct error *err)
     return fd;
 }
 
-int listen_bind(const char *address, struct error *err)
+static int bind_any(const char *address, bool is_beside, struct error *err)
 {
     static const char *const anywhere[] = {"::", "0.0.0.0"};
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -100,7 +111,7 @@ int listen_bind(const char *address, struct error *err)
 
         rc = getaddrinfo(host[0] == '\0' ? anywhere[try] : host, port, &hints, &found);
         for (const struct addrinfo *a = found; rc == 0 && fd < 0 && a != NULL; a = a->ai_next)
-            fd = bind_one(a);
+            fd = bind_one(a, is_beside);
         if (found != NULL) {
             int saved = errno;
 
@@ -118,6 +129,16 @@ int listen_bind(const char *address, struct error *err)
                          "shows by whom)",
                          address, port);
     return error_errno(err, "cannot listen on %s", address);
+}
+
+int listen_bind(const char *address, struct error *err)
+{
+    return bind_any(address, false, err);
+}
+
+int listen_bind_beside(const char *address, struct error *err)
+{
+    return bind_any(address, true, err);
 }
 
 int listen_admin(const char *path, struct error *err)

@@ -9,6 +9,7 @@
 #ifndef MASTER_LISTEN_H
 #define MASTER_LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,9 @@
 
 /* "127.0.0.1:8080", "[::]:8443", ":8080", "unix:/path": bound, listening, non-blocking; or -1. */
 BF_MUST_CHECK int listen_bind(const char *address, struct error *err);
+/* The same beside sockets of ours that have listen_share(): the addresses may overlap. */
+BF_MUST_CHECK int listen_bind_beside(const char *address, struct error *err);
+void listen_share(int fd, bool on);
 /* A Unix socket at `path` for the management API, mode 0660. */
 BF_MUST_CHECK int listen_admin(const char *path, struct error *err);
 

@@ -1,11 +1,14 @@
 #include "server/master/listeners.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/base/alloc.h"
 #include "server/base/fd.h"
+#include "server/base/log.h"
 #include "server/master/changes.h"
 #include "server/master/listen.h"
 #include "server/master/notify.h"
@@ -100,6 +103,36 @@ static int passed_fd(struct passed *passed, const char *spec)
     return -1;
 }
 
+static bool is_leaving(const struct listeners_request *req, uint32_t which)
+{
+    for (size_t i = 0; i < req->conf->n_listeners; i++) {
+        if (strcmp(req->conf->listeners[i].address, req->old->specs[which]) == 0)
+            return false;
+    }
+    return true;
+}
+
+/*
+ * What leaves with this reload would be in the way of what comes: 127.0.0.1:8080 of 0.0.0.0:8080,
+ * to name the usual case. So both have the port until the old workers are done.
+ */
+static int bind_new(const struct listeners_request *req, const char *address, struct error *err)
+{
+    bool is_beside = false;
+    int fd;
+
+    for (uint32_t i = 0; req->old != NULL && i < req->old->n; i++) {
+        if (is_leaving(req, i)) {
+            listen_share(req->old->items[i].fd, true);
+            is_beside = true;
+        }
+    }
+    fd = is_beside ? listen_bind_beside(address, err) : listen_bind(address, err);
+    for (uint32_t i = 0; is_beside && i < req->old->n; i++)
+        listen_share(req->old->items[i].fd, false);
+    return fd;
+}
+
 /* The PEM texts move into the listener. */
 static void take_pem(struct inherit_listener *out, struct pem *pem)
 {
@@ -130,7 +163,7 @@ static int prepare_one(const struct listeners_request *req, const struct conf_li
     if (item->fd < 0)
         item->fd = passed_fd(req->passed, l->address);
     if (item->fd < 0)
-        item->fd = listen_bind(l->address, err);
+        item->fd = bind_new(req, l->address, err);
     if (item->fd < 0) {
         pem_fini(&pem);
         return blame(l, err);
@@ -251,6 +284,13 @@ void listeners_commit(struct listeners *current, struct listeners *next)
     free_memory(current);
     *current = *next;
     *next = (struct listeners){0};
+}
+
+void listeners_give(const struct listeners *l, uid_t uid, gid_t gid)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        if (fchown(l->items[i].fd, uid, gid) != 0)
+            log_warn("listener_not_given", "address=%s errno=%d", l->specs[i], errno);
 }
 
 void listeners_close(struct listeners *l)

@@ -51,6 +51,8 @@ void listeners_diff(const struct listeners *old, const struct listeners *new, st
 /* `next` becomes *current. */
 void listeners_commit(struct listeners *current, struct listeners *next);
 void listeners_abort(struct listeners *next);
+/* The sockets become that user's, who may then bind others beside them in a reload. */
+void listeners_give(const struct listeners *l, uid_t uid, gid_t gid);
 void listeners_close(struct listeners *l); /* all of it; harmless when empty */
 void listeners_wipe(struct listeners *l); /* the private keys, in a child that must not have them */
 

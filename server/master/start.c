@@ -53,6 +53,8 @@ static int become_user(struct master *m, const struct config *conf, struct error
     if (who.change && (dirs_give(m->state_dir, who.uid, who.gid, err) != 0 ||
                        dirs_give(m->run_dir, who.uid, who.gid, err) != 0))
         return -1;
+    if (who.change)
+        listeners_give(&m->listeners, who.uid, who.gid);
     privileges_raise_files();
     return privileges_drop(&who, err);
 }

@@ -1,10 +1,13 @@
 """Reload: good configurations replace, bad ones do not; listeners and workers follow."""
 
+import errno
 import json
 import os
 import signal
 import socket
 import subprocess
+
+import pytest
 
 from gateway import BFCTL, clean_environment
 from wire import call, wait_until
@@ -134,6 +137,30 @@ def test_a_listener_can_be_added_and_removed(start_gateway):
             return True
         return False
     wait_until(refused, "the removed listener's end")
+
+
+@pytest.mark.parametrize("user", ["", "user: nobody\n"], ids=["same-user", "dropped-root"])
+def test_a_listener_can_be_widened_and_narrowed(start_gateway, user):
+    """From loopback to every interface, and back, on the same port."""
+    if user and os.geteuid() != 0:
+        pytest.skip("only root can drop root")
+    port = free_port()
+    head = HEAD + user
+    gateway = start_gateway(head + f"listen: [ 127.0.0.1:{port} ]\n", listen=())
+    for address in (f"0.0.0.0:{port}", f":{port}", f"127.0.0.1:{port}"):
+        last = reload(gateway, head + f"listen: [ \"{address}\" ]\n")
+        assert last["ok"], last
+        wait_until(lambda: len(workers(gateway)) == 2, "the old workers' end")
+        assert call(f"http://127.0.0.1:{port}", "GET", "/healthz").status == 200
+    # Nobody else may come beside it afterwards.
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            other.bind(("0.0.0.0", port))
+            other.listen()
+            raise AssertionError("the port is free")
+        except OSError as error:
+            assert error.errno == errno.EADDRINUSE
 
 
 def test_a_taken_port_changes_nothing(start_gateway):
