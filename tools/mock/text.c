@@ -48,6 +48,8 @@ struct str text_head(struct str s, uint64_t n)
 {
     struct str rest = s;
 
+    if (n >= s.len) /* a token has at least a byte */
+        return s;
     for (; n > 0 && rest.len > 0; n--)
         rest = str_skip(rest, text_token(rest));
     return (struct str){s.p, s.len - rest.len};
