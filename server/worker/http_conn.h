@@ -102,6 +102,7 @@ struct client {
     uint32_t n_exchanges; /* under way */
     uint32_t n_sending;   /* of them waiting for the client to take bytes */
     bool is_tls, is_http2, is_loopback, is_continuing, ends_here;
+    uint32_t usual_len; /* of the last request, bounded */
     struct guard_head head;
     struct guard_chunks chunks;
     size_t checked;              /* bytes of a chunked body that were looked at */

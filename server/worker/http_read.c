@@ -57,6 +57,7 @@ static void hand_over(struct client *c, size_t request_len)
         client_refuse(c, &FAIL_OVERLOADED, "too many requests behind one another");
         return;
     }
+    c->usual_len = (uint32_t)min_u64(request_len, sizeof(s->scratch));
     split_input(c, request_len);
     client_hold(c, more); /* the exchange counts the request itself from here */
     c->phase = CLIENT_BUSY;
@@ -206,13 +207,15 @@ static void on_continued(h2o_socket_t *sock, const char *err)
 
 /*
  * What a clear-text client sends is read here and not by h2o, which begins with 4 KiB and doubles,
- * copying each time: what does not fit comes into the scratch room with the same system call.
+ * copying each time: what does not fit comes into the scratch room with the same system call. A
+ * request is expected to be as long as the one before it.
  * False: the client has gone.
  */
 static bool fill(struct client *c)
 {
     struct http_server *s = c->server;
-    h2o_iovec_t room = h2o_buffer_reserve(&c->sock->input, 1);
+    bool is_new = c->sock->input->size == 0 && c->phase == CLIENT_IDLE;
+    h2o_iovec_t room = h2o_buffer_reserve(&c->sock->input, is_new ? max_u64(1, c->usual_len) : 1);
     struct iovec parts[2] = {{room.base, room.len}, {s->scratch, sizeof(s->scratch)}};
     ssize_t n = readv(h2o_socket_get_fd(c->sock), parts, 2);
 
