@@ -15,8 +15,6 @@
 #include "server/base/buf.h"
 #include "server/base/str.h"
 
-#define TEXT_LABELS_MAX 4
-
 struct text_label {
     const char *name;
     struct str value;

@@ -17,7 +17,6 @@
 #define BF_MUST_CHECK __attribute__((warn_unused_result))
 #define BF_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define BF_NORETURN __attribute__((noreturn))
-#define BF_UNUSED __attribute__((unused))
 
 #define BF_VERSION "0.1.0"
 

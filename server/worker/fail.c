@@ -12,73 +12,68 @@
 #define SERVER "server_error"
 
 const struct fail FAIL_NOT_JSON = {"not_json", 400, INVALID,
-                                   "the request body must be one JSON object", false};
-const struct fail FAIL_NO_MODEL = {
-    "no_model", 400, INVALID,
-    "the request needs a \"model\", for instance \"openai/gpt-4o-mini\"; GET /v1/models lists some",
-    false};
+                                   "the request body must be one JSON object"};
+const struct fail FAIL_NO_MODEL = {"no_model", 400, INVALID,
+                                   "the request needs a \"model\", for instance "
+                                   "\"openai/gpt-4o-mini\"; GET /v1/models lists some"};
 const struct fail FAIL_BAD_MODEL = {
     "bad_model", 400, INVALID,
-    "\"model\" must be a string of 1 to 512 bytes without control characters", false};
+    "\"model\" must be a string of 1 to 512 bytes without control characters"};
 const struct fail FAIL_UNKNOWN_PROVIDER = {"unknown_provider", 404, INVALID,
-                                           "no such provider is configured here", false};
+                                           "no such provider is configured here"};
 const struct fail FAIL_UNKNOWN_MODEL = {
     "unknown_model", 404, INVALID,
-    "no provider here has this model: use a name of GET /v1/models, or provider/model", false};
+    "no provider here has this model: use a name of GET /v1/models, or provider/model"};
 const struct fail FAIL_MODEL_NOT_ALLOWED = {"model_not_allowed", 403, PERMISSION,
-                                            "this virtual key may not use this model", false};
+                                            "this virtual key may not use this model"};
 const struct fail FAIL_NO_KEY = {
     "no_key", 401, AUTH,
     "a virtual key is needed: send it as \"Authorization: Bearer sk-bf-...\" (or x-api-key, "
-    "api-key, x-goog-api-key, x-bf-vk)",
-    false};
+    "api-key, x-goog-api-key, x-bf-vk)"};
 const struct fail FAIL_BAD_KEY = {
     "bad_key", 401, AUTH,
-    "there is no such virtual key: check that it was copied whole and was not revoked", false};
+    "there is no such virtual key: check that it was copied whole and was not revoked"};
 const struct fail FAIL_KEY_EXPIRED = {"key_expired", 401, AUTH,
-                                      "this virtual key has expired: ask for a new one", false};
+                                      "this virtual key has expired: ask for a new one"};
 const struct fail FAIL_KEY_INACTIVE = {"key_inactive", 401, AUTH,
-                                       "this virtual key is switched off", false};
+                                       "this virtual key is switched off"};
 const struct fail FAIL_BAD_PATH = {
-    "bad_path", 404, INVALID, "no such path: the API is under /v1 (also /, /openai and /openai/v1)",
-    false};
+    "bad_path", 404, INVALID,
+    "no such path: the API is under /v1 (also /, /openai and /openai/v1)"};
 const struct fail FAIL_BAD_METHOD = {"bad_method", 405, INVALID,
-                                     "this path does not take this method; it takes", false};
+                                     "this path does not take this method; it takes"};
 const struct fail FAIL_BODY_TOO_LARGE = {
-    "body_too_large", 413, INVALID, "the request body is larger than limits.body_max allows here",
-    false};
+    "body_too_large", 413, INVALID, "the request body is larger than limits.body_max allows here"};
 const struct fail FAIL_BAD_MULTIPART = {
     "bad_multipart", 400, INVALID,
-    "the body must be multipart/form-data as its boundary says, with one \"model\" field at most",
-    false};
+    "the body must be multipart/form-data as its boundary says, with one \"model\" field at most"};
 const struct fail FAIL_NO_UPSTREAM_KEY = {"no_upstream_key", 503, UPSTREAM,
-                                          "no provider key can serve this request", false};
+                                          "no provider key can serve this request"};
 const struct fail FAIL_UPSTREAM_CONNECT = {"upstream_connect", 502, UPSTREAM,
-                                           "the provider could not be reached", true};
-const struct fail FAIL_UPSTREAM_TLS = {
-    "upstream_tls", 502, UPSTREAM, "no trusted TLS connection to the provider could be made", true};
+                                           "the provider could not be reached"};
+const struct fail FAIL_UPSTREAM_TLS = {"upstream_tls", 502, UPSTREAM,
+                                       "no trusted TLS connection to the provider could be made"};
 const struct fail FAIL_UPSTREAM_TIMEOUT = {"upstream_timeout", 504, UPSTREAM,
-                                           "the provider did not answer in time", true};
-const struct fail FAIL_UPSTREAM_SILENT = {
-    "upstream_silent", 504, UPSTREAM, "the provider went silent in the middle of its answer", true};
+                                           "the provider did not answer in time"};
+const struct fail FAIL_UPSTREAM_SILENT = {"upstream_silent", 504, UPSTREAM,
+                                          "the provider went silent in the middle of its answer"};
 const struct fail FAIL_UPSTREAM_CUT = {"upstream_cut", 502, UPSTREAM,
-                                       "the provider broke its answer off", true};
+                                       "the provider broke its answer off"};
 const struct fail FAIL_UPSTREAM_NONSENSE = {"upstream_nonsense", 502, UPSTREAM,
-                                            "the provider's answer could not be understood", true};
-const struct fail FAIL_ADMIN_DOWN = {
-    "admin_down", 503, SERVER, "the management process is not there; it is being restarted", true};
-const struct fail FAIL_NOT_READY = {
-    "not_ready", 503, SERVER, "the gateway has no configuration yet; try again in a second", true};
-const struct fail FAIL_OVERLOADED = {
-    "overloaded", 503, SERVER, "the gateway holds as much as it may; try again in a second", true};
-const struct fail FAIL_BAD_HTTP = {"bad_http", 400, INVALID, "the request is not well-formed HTTP",
-                                   false};
+                                            "the provider's answer could not be understood"};
+const struct fail FAIL_ADMIN_DOWN = {"admin_down", 503, SERVER,
+                                     "the management process is not there; it is being restarted"};
+const struct fail FAIL_NOT_READY = {"not_ready", 503, SERVER,
+                                    "the gateway has no configuration yet; try again in a second"};
+const struct fail FAIL_OVERLOADED = {"overloaded", 503, SERVER,
+                                     "the gateway holds as much as it may; try again in a second"};
+const struct fail FAIL_BAD_HTTP = {"bad_http", 400, INVALID, "the request is not well-formed HTTP"};
 const struct fail FAIL_HEAD_TOO_LARGE = {
     "head_too_large", 431, INVALID,
-    "the request has more headers than are taken: 100, 64 KiB in all", false};
+    "the request has more headers than are taken: 100, 64 KiB in all"};
 const struct fail FAIL_TOO_SLOW = {"too_slow", 408, INVALID,
-                                   "the request took longer to arrive than limits allow", false};
-const struct fail FAIL_FORBIDDEN = {"forbidden", 403, PERMISSION, "this is not allowed", false};
+                                   "the request took longer to arrive than limits allow"};
+const struct fail FAIL_FORBIDDEN = {"forbidden", 403, PERMISSION, "this is not allowed"};
 
 static struct str whole_text(struct request *r, const struct fail *f, struct str detail)
 {

@@ -11,8 +11,6 @@
 #ifndef WORKER_FAIL_H
 #define WORKER_FAIL_H
 
-#include <stdbool.h>
-
 #include "server/base/base.h"
 #include "server/base/str.h"
 
@@ -23,7 +21,6 @@ struct fail {
     int status;
     const char *type; /* OpenAI's: invalid_request_error, authentication_error, ... */
     const char *text; /* what is wrong and what would be right; a detail may follow */
-    bool retryable;   /* another attempt may help */
 };
 
 extern const struct fail FAIL_NOT_JSON, FAIL_NO_MODEL, FAIL_BAD_MODEL, FAIL_UNKNOWN_PROVIDER,

@@ -392,5 +392,5 @@ void upstream_resume(struct upstream_call *call)
 
 void upstream_timing(const struct upstream_call *call, struct upstream_timing *out)
 {
-    *out = (struct upstream_timing){call->connected_us, call->first_byte_us, is_reused(call)};
+    *out = (struct upstream_timing){call->connected_us, call->first_byte_us};
 }

@@ -75,7 +75,6 @@ struct upstream_ops {
 
 struct upstream_timing { /* microseconds from the start; 0: did not happen */
     uint64_t connected_us, first_byte_us;
-    bool reused; /* a kept-alive connection served it */
 };
 
 /* NULL with *err when curl cannot start. Called after fork. */

@@ -48,7 +48,6 @@ struct conn {
     uint32_t events; /* of the stream, so far */
     bool head_sent;
     bool keep_alive;
-    bool stream_over;
     bool breaking;          /* close when `out` is empty */
     struct conn *next_free; /* serve.c's list */
 };
