@@ -1,7 +1,9 @@
 #include "shm/live.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "server/base/crypto.h"
 #include "shm/map.h"
 
 #define LOAD(field) atomic_load_explicit(&(field), memory_order_relaxed)
@@ -64,6 +66,7 @@ void live_wipe(struct slot *s)
     reset_gauges(s);
     reset_routes(s);
     STORE(s->pid, 0);
+    STORE(s->request_hint, 0); /* a successor that dies before live_take was not in it */
     STORE(s->generation, 0);
     atomic_store_explicit(&s->state, SLOT_DEAD, memory_order_release);
 }
@@ -80,6 +83,21 @@ void live_crash_text(struct slot *s, const char *text)
 
     memcpy(s->crash, text, len);
     s->crash[len] = '\0';
+}
+
+bool live_where(const struct slot *s, uint32_t *out_step, char out[LIVE_HINT_LEN + 1])
+{
+    uint64_t hint = LOAD(s->request_hint);
+    uint8_t bytes[sizeof(hint)];
+    char hex[2 * sizeof(bytes) + 1];
+
+    if (hint == 0)
+        return false;
+    memcpy(bytes, &hint, sizeof(hint));
+    crypto_hex(bytes, sizeof(bytes), hex);
+    *out_step = LOAD(s->step);
+    (void)snprintf(out, LIVE_HINT_LEN + 1, "%.8s-%.4s-%.4s", hex, hex + 8, hex + 12);
+    return true;
 }
 
 uint64_t live_stat_sum(const struct region *live, enum stat_id which)

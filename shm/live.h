@@ -23,6 +23,7 @@
 #include "shm/stats.h"
 
 #define CRASH_TEXT_MAX 512
+#define LIVE_HINT_LEN 18 /* "0190a1b2-c3d4-7e5f" */
 
 /* Dead: the master will fill it again. Retired: it has no worker, and none is missing. */
 enum slot_state { SLOT_FREE, SLOT_STARTING, SLOT_READY, SLOT_DRAINING, SLOT_DEAD, SLOT_RETIRED };
@@ -39,13 +40,13 @@ static_assert(sizeof(struct route_live) == CACHE_LINE, "one row, one line");
 
 struct slot { /* writer: the worker that has it; the master while there is none */
     _Alignas(CACHE_LINE) _Atomic uint32_t pid;
-    _Atomic uint32_t state;        /* enum slot_state */
-    _Atomic uint64_t generation;   /* of the published image this worker uses; 0: none yet */
-    _Atomic uint64_t beat_ms;      /* monotonic, at least each second */
-    _Atomic uint64_t started_ms;   /* real time */
-    _Atomic uint32_t restarts;     /* how often the master filled this slot again */
-    _Atomic uint32_t step;         /* of the request being run: for crash text */
-    _Atomic uint64_t request_hint; /* first bytes of its id */
+    _Atomic uint32_t state;      /* enum slot_state */
+    _Atomic uint64_t generation; /* of the published image this worker uses; 0: none yet */
+    _Atomic uint64_t beat_ms;    /* monotonic, at least each second */
+    _Atomic uint64_t started_ms; /* real time */
+    _Atomic uint32_t restarts;   /* how often the master filled this slot again */
+    _Atomic uint32_t step;       /* of the request being run: index into worker/request.c's table */
+    _Atomic uint64_t request_hint; /* the first 8 bytes of its id; 0: none is being run */
     _Alignas(
         CACHE_LINE) _Atomic uint64_t stats[STATS_MAX]; /* enum stat_id; counters never go back */
     struct histogram histograms[HISTOGRAMS_MAX];       /* enum stat_histogram */
@@ -108,12 +109,19 @@ static inline void live_leave(struct slot *s, uint32_t row)
                           memory_order_relaxed);
 }
 
-/* Where the worker is, for its crash text. */
+/* Worker: which step of which request it is in (0, 0: in none). The master logs it when it dies there. */
 static inline void live_step(struct slot *s, uint32_t step, uint64_t request_hint)
 {
     atomic_store_explicit(&s->step, step, memory_order_relaxed);
     atomic_store_explicit(&s->request_hint, request_hint, memory_order_relaxed);
 }
+
+/*
+ * Master, of a dead worker: the step it died in, and the beginning of that request's id as text.
+ * False, and both untouched: it was in no request.
+ */
+BF_MUST_CHECK bool live_where(const struct slot *s, uint32_t *out_step,
+                              char out[LIVE_HINT_LEN + 1]);
 
 uint64_t live_stat_sum(const struct region *live, enum stat_id which); /* over all slots */
 

@@ -159,11 +159,26 @@ static bool has_served(const struct master *m, const struct child *c, uint64_t n
     return now_ms - c->started_ms >= SERVED_MS;
 }
 
+/* A worker's last words, and the request in whose midst it died. Empty when there is neither. */
+static void last_words(const struct slot *s, struct buf *out)
+{
+    char crash[CRASH_TEXT_MAX];
+    char request[LIVE_HINT_LEN + 1];
+    uint32_t step;
+
+    memcpy(crash, s->crash, sizeof(crash) - 1); /* the worker may have died inside it */
+    crash[sizeof(crash) - 1] = '\0';
+    if (crash[0] != '\0')
+        buf_printf(out, " crash=\"%s\"", crash);
+    if (live_where(s, &step, request))
+        buf_printf(out, " req=%s step=%u", request, step);
+}
+
 static void report(const struct master *m, const struct child *c, int status)
 {
     char name[32];
     char how[64];
-    char crash[CRASH_TEXT_MAX] = "";
+    struct buf words = BUF_INIT;
     bool stopping = c->state == CHILD_STOPPING && !c->aborted;
     bool clean = stopping && (WIFEXITED(status) ? WEXITSTATUS(status) == 0
                                                 : c->is_killed && WTERMSIG(status) == SIGKILL);
@@ -173,19 +188,15 @@ static void report(const struct master *m, const struct child *c, int status)
         (void)snprintf(how, sizeof(how), "signal=%d", WTERMSIG(status));
     else
         (void)snprintf(how, sizeof(how), "status=%d", WEXITSTATUS(status));
-    if (c->role == ROLE_WORKER) {
-        const char *text = live_slot(&m->regions.live, c->slot)->crash;
-
-        memcpy(crash, text, sizeof(crash) - 1); /* the worker may have died inside it */
-        crash[sizeof(crash) - 1] = '\0';
-    }
+    if (c->role == ROLE_WORKER)
+        last_words(live_slot(&m->regions.live, c->slot), &words);
     if (clean)
         log_info("child_stopped", "child=%s pid=%ld%s", name, (long)c->pid,
                  c->is_killed ? " text=\"killed\"" : "");
-    else if (crash[0] != '\0')
-        log_error("child_died", "child=%s pid=%ld %s crash=\"%s\"", name, (long)c->pid, how, crash);
     else
-        log_error("child_died", "child=%s pid=%ld %s", name, (long)c->pid, how);
+        log_error("child_died", "child=%s pid=%ld %s%.*s", name, (long)c->pid, how,
+                  STR_ARGS(buf_view(&words)));
+    buf_fini(&words);
 }
 
 /* Nobody is to miss a worker that is not wanted. */

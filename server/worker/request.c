@@ -54,15 +54,28 @@ static void on_end_later(struct timer *t)
     end(container_of(t, struct request, timer));
 }
 
+/* So that the log can say which request a worker died of (live.h). */
+static void show_step(const struct request *r)
+{
+    uint64_t hint;
+
+    memcpy(&hint, r->id, sizeof(hint));
+    live_step(r->worker->slot, r->step, hint);
+}
+
 void request_enter(struct request *r)
 {
     r->depth++;
+    show_step(r);
 }
 
 void request_leave(struct request *r)
 {
     must(r->depth > 0);
-    if (--r->depth > 0 || !r->gone)
+    if (--r->depth > 0)
+        return;
+    live_step(r->worker->slot, 0, 0);
+    if (!r->gone)
         return;
     /* We may be inside a callback of the call itself, which cannot be cancelled from there. */
     if (r->call != NULL)
@@ -112,15 +125,12 @@ static bool run_one(struct request *r)
 
 void request_run(struct request *r)
 {
-    uint64_t hint;
-
     if (r->running || r->settled || r->gone)
         return;
-    memcpy(&hint, r->id, sizeof(hint));
     request_enter(r);
     r->running = true;
     do
-        live_step(r->worker->slot, r->step, hint);
+        show_step(r);
     while (run_one(r) && !r->gone);
     r->running = false;
     request_leave(r);

@@ -300,6 +300,8 @@ int check_rest(struct error *err)
         return error_set(err, "open requests %lld, open streams %lld",
                          (long long)world_stat(STAT_REQUESTS_OPEN),
                          (long long)world_stat(STAT_STREAMS_OPEN));
+    if (world_in_request())
+        return error_set(err, "the slot still says that a request is being run");
     if (reports.n_samples != world_stat(STAT_ATTEMPTS))
         return error_set(err, "%zu samples for %llu attempts", reports.n_samples,
                          (unsigned long long)world_stat(STAT_ATTEMPTS));

@@ -109,6 +109,7 @@ void world_set_weight(uint32_t row, const struct weight *w);
 void world_set_in_flight(uint32_t row, uint32_t n); /* as if other requests were under way */
 uint64_t world_stat(enum stat_id which);
 uint32_t world_in_flight(void); /* over all rows, without those */
+bool world_in_request(void);    /* does the slot say that one is being run */
 size_t world_arenas_out(void);
 
 #endif

@@ -57,6 +57,7 @@ struct upstream_call *upstream_start(struct upstream *u, const struct upstream_r
     provider.is_paused = false;
     provider.n_started++;
     the_call = (struct upstream_call){ops, ctx};
+    must(world_in_request()); /* a crash in here is told with its request */
     provider.call = &the_call;
     return &the_call;
 }

@@ -150,6 +150,14 @@ uint32_t world_in_flight(void)
     return n - others_in_flight;
 }
 
+bool world_in_request(void)
+{
+    char request[LIVE_HINT_LEN + 1];
+    uint32_t step;
+
+    return live_where(worker.slot, &step, request);
+}
+
 static int number(void *ctx, struct str identity, uint32_t limit, uint32_t *out, struct error *err)
 {
     int row = world_row(identity);

@@ -72,6 +72,27 @@ static void cuts_crash_texts(void **state)
     assert_string_equal(s->crash, "short");
 }
 
+static void says_which_request_it_was_in(void **state)
+{
+    static const uint8_t id[] = {0x01, 0x90, 0xa1, 0xb2, 0xc3, 0xd4, 0x7e, 0x5f};
+    struct slot *s = live_slot(&region, 0);
+    char request[LIVE_HINT_LEN + 1] = "kept";
+    uint32_t step = 77;
+    uint64_t hint;
+
+    (void)state;
+    memcpy(&hint, id, sizeof(hint));
+    live_take(s, 9, 9);
+    assert_false(live_where(s, &step, request));
+    assert_string_equal(request, "kept");
+    live_step(s, 6, hint);
+    assert_true(live_where(s, &step, request));
+    assert_int_equal(step, 6);
+    assert_string_equal(request, "0190a1b2-c3d4-7e5f"); /* as in x-bf-request-id */
+    live_wipe(s);
+    assert_false(live_where(s, &step, request));
+}
+
 static void sums_over_the_slots_in_use(void **state)
 {
     (void)state;
@@ -101,6 +122,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slot_outlives_its_worker), cmocka_unit_test(cuts_crash_texts),
+        cmocka_unit_test(says_which_request_it_was_in),
         cmocka_unit_test(sums_over_the_slots_in_use), cmocka_unit_test(the_last_slot_works_too)};
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
