@@ -112,13 +112,19 @@ static void take_max_tokens(struct scan *s, const struct json_member *m)
         s->req->max_tokens = n;
 }
 
+/* "mod\u0065l" is "model" too. */
+static struct str key_of(const struct scan *s, const struct json_member *m)
+{
+    if (m->key.len == 0 || memchr(m->key.p, '\\', m->key.len) == NULL)
+        return m->key;
+    return json_unescape(s->arena, (struct str){m->key.p - 1, m->key.len + 2});
+}
+
 static bool on_member(void *ctx, const struct json_member *m)
 {
     struct scan *s = ctx;
-    struct str key = m->key;
+    struct str key = key_of(s, m);
 
-    if (key.len > 0 && memchr(key.p, '\\', key.len) != NULL) /* "mod\u0065l" is "model" too */
-        key = json_unescape(s->arena, (struct str){key.p - 1, key.len + 2});
     if (str_eq(key, STR("model")))
         return take_model(s, m);
     if (str_eq(key, STR("stream")))
@@ -134,11 +140,11 @@ static bool on_member(void *ctx, const struct json_member *m)
 
 static bool on_stream_option(void *ctx, const struct json_member *m)
 {
-    struct openai_request *req = ctx;
+    struct scan *s = ctx;
 
-    if (str_eq(m->key, STR("include_usage"))) {
-        req->include_usage_raw = m->raw;
-        req->include_usage = raw_is_true(m->raw);
+    if (str_eq(key_of(s, m), STR("include_usage"))) {
+        s->req->include_usage_raw = m->raw;
+        s->req->include_usage = raw_is_true(m->raw);
     }
     return true;
 }
@@ -157,7 +163,7 @@ int openai_scan(struct json_parser *p, struct arena *a, struct str body, struct 
     }
     req.has_stream_options = s.stream_options_type == JSON_OBJECT && req.stream_options_raw.len > 0;
     if (req.has_stream_options &&
-        json_scan(p, req.stream_options_raw, on_stream_option, &req, err) != 0) {
+        json_scan(p, req.stream_options_raw, on_stream_option, &s, err) != 0) {
         err->offset += (size_t)(req.stream_options_raw.p - body.p);
         return -1;
     }

@@ -129,6 +129,9 @@ static void test_splice_usage(void **state)
                  "{\"stream_options\":{\"include_usage\":true, \"x\":1},\"model\":\"m\"}");
     check_splice(f, "{\"model\":\"m\",\"stream_options\":{\"include_usage\":false,\"x\":[1]}}", "n",
                  true, "{\"model\":\"n\",\"stream_options\":{\"include_usage\":true,\"x\":[1]}}");
+    /* an escaped name is the same name, and the last one of two would count */
+    check_splice(f, "{\"model\":\"m\",\"stream_options\":{\"include_us\\u0061ge\":false}}", "m",
+                 true, "{\"model\":\"m\",\"stream_options\":{\"include_us\\u0061ge\":true}}");
     check_splice(f, "{\"model\":\"m\",\"stream_options\":null}", "m", true,
                  "{\"model\":\"m\",\"stream_options\":{\"include_usage\":true}}");
 }
