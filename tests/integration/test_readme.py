@@ -24,9 +24,9 @@ def zero():
     gateway.stop()
 
 
-def run(argv, gateway, cwd=None):
+def run(argv, gateway, cwd=None, env=None):
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd=cwd,
-                          env=clean_environment(), check=False)
+                          env=clean_environment(env), check=False)
     assert done.returncode == 0, (argv, done.stdout, done.stderr, gateway.log()[-2000:])
     return done.stdout
 
@@ -56,9 +56,10 @@ def test_curl_commands(zero):
     commands = [command for block in blocks("sh") for command in
                 re.findall(r"^curl (?:.*\\\n)*.*$", block, re.M)]
     assert commands
+    token = {"TOKEN": (zero.state / "admin.token").read_text(encoding="ascii").strip()}
     for command in commands:
         out = run(["sh", "-ec", command.replace("curl ", "curl -sS --fail-with-body ", 1).replace(ADDRESS, zero.base)],
-                  zero)
+                  zero, env=token)
         assert "Hello, Bowfin!" in out or '"key"' in out or "sk-bf-" in out, (command, out)
 
 
