@@ -184,35 +184,43 @@ static enum guard_result head_end(struct guard_head *h, const char **why)
     return GUARD_OK;
 }
 
+static enum guard_result too_long(const char **why)
+{
+    *why = "the request's head is larger than 64 KiB";
+    return GUARD_TOO_LARGE;
+}
+
+/* A line without its end; `at`: where it began. */
+static enum guard_result head_line(struct guard_head *h, struct str line, size_t at,
+                                   const char **why)
+{
+    if (h->has_line)
+        return header_line(h, line, at, why);
+    if (line.len > 0)
+        return request_line(h, line, why);
+    return at == 0 ? GUARD_OK : bad(why, "there are empty lines before the request line");
+}
+
 enum guard_result guard_head(struct guard_head *h, struct str bytes, const char **why)
 {
     for (;;) {
         struct str rest = str_skip(bytes, h->line_at);
         const char *end = rest.len > 0 ? memchr(rest.p, '\n', rest.len) : NULL;
 
-        if (end == NULL) {
-            if (bytes.len <= GUARD_HEAD_MAX)
-                return GUARD_MORE;
-            *why = "the request's head is larger than 64 KiB";
-            return GUARD_TOO_LARGE;
-        }
+        if (end == NULL)
+            return bytes.len <= GUARD_HEAD_MAX ? GUARD_MORE : too_long(why);
         if (end == rest.p || end[-1] != '\r')
             return bad(why, "a line ends without a carriage return");
         struct str line = {rest.p, (size_t)(end - 1 - rest.p)};
         size_t at = h->line_at;
-        enum guard_result r = GUARD_OK;
 
         h->line_at += line.len + 2;
-        if (h->line_at > GUARD_HEAD_MAX) {
-            *why = "the request's head is larger than 64 KiB";
-            return GUARD_TOO_LARGE;
-        }
+        if (h->line_at > GUARD_HEAD_MAX)
+            return too_long(why);
         if (line.len == 0 && h->has_line)
             return head_end(h, why);
-        if (line.len == 0 && at > 0)
-            return bad(why, "there are empty lines before the request line");
-        if (line.len > 0)
-            r = h->has_line ? header_line(h, line, at, why) : request_line(h, line, why);
+        enum guard_result r = head_line(h, line, at, why);
+
         if (r != GUARD_OK)
             return r;
     }

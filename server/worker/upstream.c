@@ -44,6 +44,21 @@ static void call_unlink(struct upstream_call *call)
     call->next = NULL;
 }
 
+/* The first one, or NULL. */
+static struct upstream_call *call_pop(struct upstream_call **head)
+{
+    struct upstream_call *call = *head;
+
+    if (call == NULL)
+        return NULL;
+    *head = call->next;
+    if (call->next != NULL)
+        call->next->prev = head;
+    call->prev = NULL;
+    call->next = NULL;
+    return call;
+}
+
 static void call_destroy(struct upstream_call *call)
 {
     curl_easy_cleanup(call->easy);
@@ -58,10 +73,9 @@ static void call_destroy(struct upstream_call *call)
 
 static struct upstream_call *call_take(struct upstream *u)
 {
-    struct upstream_call *call = u->pool;
+    struct upstream_call *call = call_pop(&u->pool);
 
     if (call != NULL) {
-        call_unlink(call);
         u->n_pool--;
         return call;
     }
@@ -115,38 +129,51 @@ static void call_end(struct upstream_call *call, enum upstream_result result, co
 
 static void on_limit(struct timer *t);
 
-/* Which limit has passed, or (UPSTREAM_OK) when in *next_ms the next one may. */
+/* Nothing has come yet. UPSTREAM_OK: *next_ms, a point in time, is when to look again. */
+static enum upstream_result waiting_limit(const struct upstream_call *call, uint64_t now_ms,
+                                          uint64_t total_at, uint64_t *next_ms)
+{
+    const struct upstream_request *req = &call->req;
+    bool is_connected = call->connected_us != 0;
+    uint32_t limit = is_connected ? req->first_byte_ms : req->connect_ms;
+    uint64_t from = is_connected ? call->connected_ms : call->begun_ms;
+
+    if (limit > 0 && now_ms >= from + limit)
+        return is_connected ? UPSTREAM_FIRST_BYTE : UPSTREAM_CONNECT;
+    if (now_ms >= total_at)
+        return UPSTREAM_TOTAL;
+    *next_ms = min_u64(total_at, limit > 0 ? from + limit : UINT64_MAX);
+    if (!is_connected && req->first_byte_ms > 0)
+        *next_ms = min_u64(*next_ms, now_ms + req->first_byte_ms);
+    return UPSTREAM_OK;
+}
+
+/* Which limit has passed, or (UPSTREAM_OK) in *next_ms when to look again; 0: there is none. */
 static enum upstream_result limit_passed(const struct upstream_call *call, uint64_t now_ms,
                                          uint64_t *next_ms)
 {
     const struct upstream_request *req = &call->req;
     uint64_t silence_ms = req->between_bytes_ms > 0 ? req->between_bytes_ms : ALIVE_MS;
+    uint64_t silent_at = call->last_byte_ms + silence_ms;
     uint64_t total_at = req->total_ms > 0 ? call->begun_ms + req->total_ms : UINT64_MAX;
-    uint64_t looks_at = 0;
+    uint64_t look_at = now_ms + silence_ms;
     uint64_t next = UINT64_MAX;
 
     if (call->first_byte_us == 0) {
-        bool is_connected = call->connected_us != 0;
-        uint32_t limit = is_connected ? req->first_byte_ms : req->connect_ms;
-        uint64_t from = is_connected ? call->connected_ms : call->begun_ms;
-
-        if (limit > 0 && now_ms >= from + limit)
-            return is_connected ? UPSTREAM_FIRST_BYTE : UPSTREAM_CONNECT;
-        if (now_ms >= total_at)
-            return UPSTREAM_TOTAL;
-        next = min_u64(total_at, limit > 0 ? from + limit : UINT64_MAX);
-        if (!is_connected && req->first_byte_ms > 0)
-            next = min_u64(next, now_ms + req->first_byte_ms);
+        enum upstream_result r = waiting_limit(call, now_ms, total_at, &next);
+        if (r != UPSTREAM_OK)
+            return r;
+    } else if (!call->wants_pause && now_ms < silent_at) {
+        look_at = silent_at;
     } else if (!call->wants_pause) {
-        looks_at = call->last_byte_ms + silence_ms;
-        if (now_ms >= looks_at && req->between_bytes_ms > 0)
+        if (req->between_bytes_ms > 0)
             return UPSTREAM_SILENCE;
-        if (now_ms >= looks_at && now_ms >= total_at)
+        if (now_ms >= total_at)
             return UPSTREAM_TOTAL;
     }
     /* Bytes move the limits without touching a timer, so it looks again at least this often. */
     if (req->between_bytes_ms > 0 || req->total_ms > 0)
-        next = min_u64(next, looks_at > now_ms ? looks_at : now_ms + silence_ms);
+        next = min_u64(next, look_at);
     *next_ms = next == UINT64_MAX ? 0 : next - now_ms;
     return UPSTREAM_OK;
 }
@@ -274,15 +301,14 @@ struct upstream *upstream_create(struct loop *loop, struct slot *slot, struct er
 
 void upstream_free(struct upstream *u)
 {
+    struct upstream_call *call;
+
     if (u == NULL)
         return;
     loop_timer_stop(&u->start_timer);
     loop_timer_stop(&u->cancel_timer);
-    while (u->pool != NULL) {
-        struct upstream_call *call = u->pool;
-        call_unlink(call);
+    while ((call = call_pop(&u->pool)) != NULL)
         call_destroy(call);
-    }
     upstream_multi_close(u);
     free(u);
 }
@@ -292,8 +318,7 @@ static void on_start(struct timer *t)
     struct upstream *u = container_of(t, struct upstream, start_timer);
     struct upstream_call *call;
 
-    while ((call = u->queue) != NULL) {
-        call_unlink(call);
+    while ((call = call_pop(&u->queue)) != NULL) {
         upstream_easy_prepare(call);
         call->state = CALL_RUNNING;
         call->in_multi = true;
@@ -334,8 +359,7 @@ static void on_cancelled(struct timer *t)
     struct upstream *u = container_of(t, struct upstream, cancel_timer);
     struct upstream_call *call;
 
-    while ((call = u->cancelled) != NULL) {
-        call_unlink(call);
+    while ((call = call_pop(&u->cancelled)) != NULL) {
         if (call->in_multi)
             call_remove(call);
         call_give(call);
