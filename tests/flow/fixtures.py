@@ -42,6 +42,8 @@ def _finish(gateways, failed):
         except AssertionError as error:
             problems.append(str(error))
             gateway.kill()
+        finally:
+            gateway.remove()
     assert not problems, "\n".join(problems)
 
 
