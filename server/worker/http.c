@@ -281,7 +281,7 @@ static void set_headers(h2o_req_t *req, const struct http_header *headers, size_
         struct str value = headers[i].value;
 
         /* Some clients trim "content-length : 5" into what frames the answer. */
-        if (is_own_header(name) || !guard_is_token(name) || !is_clean(value))
+        if (is_own_header(name) || !http_guard_is_token(name) || !is_clean(value))
             continue;
         names[i] = h2o_iovec_init(memcpy(copy, name.p, name.len), name.len);
         copy += name.len;
@@ -390,9 +390,9 @@ static int check_http2(const struct http_server *s, const h2o_req_t *req, struct
 {
     size_t bytes = req->input.path.len;
 
-    if (!guard_is_token(str_from(req->input.method)) ||
-        !guard_is_target(str_from(req->input.path)) || req->input.path.base[0] != '/' ||
-        !guard_is_host(authority))
+    if (!http_guard_is_token(str_from(req->input.method)) ||
+        !http_guard_is_target(str_from(req->input.path)) || req->input.path.base[0] != '/' ||
+        !http_guard_is_host(authority))
         return 400;
     if (req->entity.len > s->limits.body_max_bytes)
         return 413;

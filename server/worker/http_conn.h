@@ -27,8 +27,8 @@
 
 #include "server/base/base.h"
 #include "server/inherit.h"
-#include "server/worker/guard.h"
 #include "server/worker/http.h"
+#include "server/worker/http_guard.h"
 #include "server/worker/http_server.h"
 #include "server/worker/loop_io.h"
 #include "server/worker/tls.h"
@@ -54,7 +54,7 @@ struct listener {
 };
 
 struct http_limits {
-    struct guard_limits guard;
+    struct http_guard_limits guard;
     uint64_t body_max_bytes, buffered_max_bytes;
     uint32_t connections_max;
     uint64_t idle_ms;
@@ -103,13 +103,13 @@ struct client {
     uint32_t n_sending;   /* of them waiting for the client to take bytes */
     bool is_tls, is_http2, is_loopback, is_continuing, ends_here;
     uint32_t usual_len; /* of the last request, bounded */
-    struct guard_head head;
-    struct guard_chunks chunks;
-    size_t checked;              /* bytes of a chunked body that were looked at */
-    uint64_t held;               /* counted in server->held for a body that is coming */
-    h2o_buffer_t *stash;         /* what came behind the request that is being handled; or NULL */
-    char *refusal;               /* until it is written */
-    struct guard_frames *frames; /* HTTP/2 */
+    struct http_guard_head head;
+    struct http_guard_chunks chunks;
+    size_t checked;      /* bytes of a chunked body that were looked at */
+    uint64_t held;       /* counted in server->held for a body that is coming */
+    h2o_buffer_t *stash; /* what came behind the request that is being handled; or NULL */
+    char *refusal;       /* until it is written */
+    struct http_guard_frames *frames; /* HTTP/2 */
     uint64_t acked_bytes, acked_ms;
     uint32_t peer_len;
     char peer[INET6_ADDRSTRLEN];

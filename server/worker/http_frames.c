@@ -16,8 +16,8 @@ static void on_frames(h2o_socket_t *sock, const char *err)
     }
     if (err == NULL) {
         struct str input = {sock->input->bytes, sock->input->size};
-        enum guard_result r =
-            guard_frames(c->frames, &s->limits.guard, input, loop_now_ms(s->loop), &why);
+        enum http_guard_result r =
+            http_guard_frames(c->frames, &s->limits.guard, input, loop_now_ms(s->loop), &why);
 
         client_hold(c, c->frames->held);
         if (r == GUARD_OK && c->held > 0 && s->held > s->limits.buffered_max_bytes) {
@@ -66,7 +66,7 @@ void frames_check(struct client *c)
     /* Where h2o had stopped reading it has started again with its own callback. */
     if (c->sock->_cb.read == c->h2o_read)
         c->sock->_cb.read = on_frames;
-    if (guard_is_late(c->frames, &c->server->limits.guard, loop_now_ms(c->server->loop)))
+    if (http_guard_is_late(c->frames, &c->server->limits.guard, loop_now_ms(c->server->loop)))
         client_cut(c, "a request's head or body is overdue");
     else
         client_deadline(c, FRAMES_CHECK_MS, true);
@@ -74,7 +74,7 @@ void frames_check(struct client *c)
 
 void frames_aborted(struct client *c)
 {
-    if (c->phase == CLIENT_FRAMES &&
-        guard_abort(c->frames, &c->server->limits.guard, loop_now_ms(c->server->loop)) != GUARD_OK)
+    if (c->phase == CLIENT_FRAMES && http_guard_abort(c->frames, &c->server->limits.guard,
+                                                      loop_now_ms(c->server->loop)) != GUARD_OK)
         client_cut(c, "too many streams ended early a second");
 }

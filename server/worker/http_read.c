@@ -71,7 +71,7 @@ static void on_continued(h2o_socket_t *sock, const char *err);
 static bool begin_body(struct client *c)
 {
     const struct http_limits *limits = &c->server->limits;
-    struct guard_head *h = &c->head;
+    struct http_guard_head *h = &c->head;
     h2o_buffer_t *input = c->sock->input;
 
     c->phase = CLIENT_BODY;
@@ -107,7 +107,7 @@ static bool begin_body(struct client *c)
 static bool read_head(struct client *c, bool is_new)
 {
     const char *why = NULL;
-    enum guard_result r = guard_head(&c->head, input_of(c), &why);
+    enum http_guard_result r = http_guard_head(&c->head, input_of(c), &why);
 
     switch (r) {
     case GUARD_OK:
@@ -131,8 +131,8 @@ static size_t read_chunks(struct client *c)
 {
     const struct http_limits *limits = &c->server->limits;
     size_t used;
-    enum guard_result r =
-        guard_chunks(&c->chunks, str_skip(input_of(c), c->head.len + c->checked), &used);
+    enum http_guard_result r =
+        http_guard_chunks(&c->chunks, str_skip(input_of(c), c->head.len + c->checked), &used);
 
     c->checked += used;
     if (r == GUARD_BAD) {
@@ -172,7 +172,7 @@ static void http1_input(struct client *c)
             return;
         is_new = true; /* the body */
     }
-    switch ((enum guard_body)c->head.body) {
+    switch ((enum http_guard_body)c->head.body) {
     case GUARD_BODY_NONE:
         whole = c->head.len;
         break;

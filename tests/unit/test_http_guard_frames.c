@@ -8,13 +8,13 @@
 
 #include "server/base/base.h"
 #include "server/base/buf.h"
-#include "server/worker/guard.h"
+#include "server/worker/http_guard.h"
 
 enum { DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION };
 #define END_STREAM 1u
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-static const struct guard_limits limits = {
+static const struct http_guard_limits limits = {
     .streams_per_s = 10, .resets_max = 5, .header_ms = 1000, .body_ms = 3000};
 
 static void frame(struct buf *b, int type, unsigned flags, uint32_t id, size_t len)
@@ -30,17 +30,17 @@ static void frame(struct buf *b, int type, unsigned flags, uint32_t id, size_t l
 }
 
 /* What h2o leaves for the next read is what is not whole. */
-static enum guard_result take(struct guard_frames *f, struct buf *b, uint64_t now_ms)
+static enum http_guard_result take(struct http_guard_frames *f, struct buf *b, uint64_t now_ms)
 {
     const char *why = NULL;
-    enum guard_result r = guard_frames(f, &limits, buf_view(b), now_ms, &why);
+    enum http_guard_result r = http_guard_frames(f, &limits, buf_view(b), now_ms, &why);
 
     assert_true(r != GUARD_BAD || why != NULL);
     buf_clear(b);
     return r;
 }
 
-static void begin(struct guard_frames *f, struct buf *b)
+static void begin(struct http_guard_frames *f, struct buf *b)
 {
     memset(f, 0, sizeof(*f));
     buf_clear(b);
@@ -51,7 +51,7 @@ static void begin(struct guard_frames *f, struct buf *b)
 
 static void usual_requests_pass(void **state)
 {
-    struct guard_frames f;
+    struct http_guard_frames f;
     struct buf b = BUF_INIT;
 
     (void)state;
@@ -72,7 +72,7 @@ static void usual_requests_pass(void **state)
 
 static void new_streams_are_counted_by_the_second(void **state)
 {
-    struct guard_frames f;
+    struct http_guard_frames f;
     struct buf b = BUF_INIT;
 
     (void)state;
@@ -87,7 +87,7 @@ static void new_streams_are_counted_by_the_second(void **state)
 
 static void resets_are_counted(void **state)
 {
-    struct guard_frames f;
+    struct http_guard_frames f;
     struct buf b = BUF_INIT;
 
     (void)state;
@@ -100,18 +100,18 @@ static void resets_are_counted(void **state)
 
     begin(&f, &b);
     for (int i = 0; i < 5; i++)
-        assert_int_equal(guard_abort(&f, &limits, 900), GUARD_OK);
-    assert_int_equal(guard_abort(&f, &limits, 1000), GUARD_OK);
+        assert_int_equal(http_guard_abort(&f, &limits, 900), GUARD_OK);
+    assert_int_equal(http_guard_abort(&f, &limits, 1000), GUARD_OK);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(guard_abort(&f, &limits, 1001), GUARD_OK);
-    assert_int_equal(guard_abort(&f, &limits, 1002), GUARD_BAD);
+        assert_int_equal(http_guard_abort(&f, &limits, 1001), GUARD_OK);
+    assert_int_equal(http_guard_abort(&f, &limits, 1002), GUARD_BAD);
     buf_fini(&b);
 }
 
 static void floods_are_counted(void **state)
 {
     static const int kinds[] = {SETTINGS, PING, PRIORITY, DATA, 77};
-    struct guard_frames f;
+    struct http_guard_frames f;
     struct buf b = BUF_INIT;
 
     (void)state;
@@ -133,7 +133,7 @@ static void floods_are_counted(void **state)
 
 static void bodies_under_way_are_known(void **state)
 {
-    struct guard_frames f;
+    struct http_guard_frames f;
     struct buf b = BUF_INIT;
 
     (void)state;
@@ -144,19 +144,19 @@ static void bodies_under_way_are_known(void **state)
     frame(&b, DATA, 0, 3, 11);
     assert_int_equal(take(&f, &b, 1000), GUARD_OK);
     assert_int_equal(f.held, 111);
-    assert_false(guard_is_late(&f, &limits, 3999));
-    assert_true(guard_is_late(&f, &limits, 4000));
+    assert_false(http_guard_is_late(&f, &limits, 3999));
+    assert_true(http_guard_is_late(&f, &limits, 4000));
     frame(&b, HEADERS, 4 | END_STREAM, 1, 5); /* trailers */
     frame(&b, RST, 0, 3, 4);
     assert_int_equal(take(&f, &b, 4000), GUARD_OK);
     assert_int_equal(f.held, 0);
-    assert_false(guard_is_late(&f, &limits, 9000));
+    assert_false(http_guard_is_late(&f, &limits, 9000));
     buf_fini(&b);
 }
 
 static void a_frame_may_not_be_late(void **state)
 {
-    struct guard_frames f;
+    struct http_guard_frames f;
     struct buf b = BUF_INIT;
     const char *why;
 
@@ -165,25 +165,25 @@ static void a_frame_may_not_be_late(void **state)
     frame(&b, HEADERS, 4, 1, 100);
     for (size_t n = 1; n < b.len; n++) {
         struct str part = {b.data, n};
-        assert_int_equal(guard_frames(&f, &limits, part, 1000 + n, &why), GUARD_OK);
+        assert_int_equal(http_guard_frames(&f, &limits, part, 1000 + n, &why), GUARD_OK);
         assert_int_equal(f.streams, 0);
     }
-    assert_false(guard_is_late(&f, &limits, 2000));
-    assert_true(guard_is_late(&f, &limits, 2001));
+    assert_false(http_guard_is_late(&f, &limits, 2000));
+    assert_true(http_guard_is_late(&f, &limits, 2001));
     assert_int_equal(take(&f, &b, 2001), GUARD_OK);
     assert_int_equal(f.streams, 1);
-    assert_false(guard_is_late(&f, &limits, 2001));
+    assert_false(http_guard_is_late(&f, &limits, 2001));
 
     memset(&f, 0, sizeof(f));
-    assert_int_equal(guard_frames(&f, &limits, STR("PRI *"), 10, &why), GUARD_MORE);
-    assert_true(guard_is_late(&f, &limits, 1010));
+    assert_int_equal(http_guard_frames(&f, &limits, STR("PRI *"), 10, &why), GUARD_MORE);
+    assert_true(http_guard_is_late(&f, &limits, 1010));
     buf_fini(&b);
 }
 
 static void too_many_open_bodies_are_cut(void **state)
 {
-    struct guard_limits generous = limits;
-    struct guard_frames f;
+    struct http_guard_limits generous = limits;
+    struct http_guard_frames f;
     struct buf b = BUF_INIT;
     const char *why = NULL;
 
@@ -192,7 +192,7 @@ static void too_many_open_bodies_are_cut(void **state)
     begin(&f, &b);
     for (uint32_t i = 0; i <= GUARD_OPEN_MAX; i++)
         frame(&b, HEADERS, 4, 2 * i + 1, 10);
-    assert_int_equal(guard_frames(&f, &generous, buf_view(&b), 900, &why), GUARD_BAD);
+    assert_int_equal(http_guard_frames(&f, &generous, buf_view(&b), 900, &why), GUARD_BAD);
     assert_non_null(why);
     buf_fini(&b);
 }

@@ -7,20 +7,21 @@
 #include <cmocka.h>
 
 #include "server/base/base.h"
-#include "server/worker/guard.h"
+#include "server/worker/http_guard.h"
 
 #define POST "POST /v1/chat/completions HTTP/1.1\r\n"
 #define HOST "Host: gateway:8080\r\n"
 
 /* The head's verdict when it arrives `step` bytes at a time. */
-static enum guard_result head_in_steps(struct guard_head *h, struct str bytes, size_t step)
+static enum http_guard_result head_in_steps(struct http_guard_head *h, struct str bytes,
+                                            size_t step)
 {
     const char *why = NULL;
-    enum guard_result r = GUARD_MORE;
+    enum http_guard_result r = GUARD_MORE;
 
-    *h = (struct guard_head){0};
+    *h = (struct http_guard_head){0};
     for (size_t n = step; r == GUARD_MORE; n += step) {
-        r = guard_head(h, (struct str){bytes.p, min_u64(n, bytes.len)}, &why);
+        r = http_guard_head(h, (struct str){bytes.p, min_u64(n, bytes.len)}, &why);
         if (n >= bytes.len)
             break;
     }
@@ -29,11 +30,11 @@ static enum guard_result head_in_steps(struct guard_head *h, struct str bytes, s
     return r;
 }
 
-static enum guard_result head(struct guard_head *h, const char *text)
+static enum http_guard_result head(struct http_guard_head *h, const char *text)
 {
     struct str bytes = str_of(text);
-    enum guard_result at_once = head_in_steps(h, bytes, bytes.len);
-    struct guard_head in_bits;
+    enum http_guard_result at_once = head_in_steps(h, bytes, bytes.len);
+    struct http_guard_head in_bits;
 
     assert_int_equal(head_in_steps(&in_bits, bytes, 1), at_once);
     assert_int_equal(head_in_steps(&in_bits, bytes, 7), at_once);
@@ -44,7 +45,7 @@ static enum guard_result head(struct guard_head *h, const char *text)
 
 static void good_heads(void **state)
 {
-    struct guard_head h;
+    struct http_guard_head h;
 
     (void)state;
     assert_int_equal(head(&h, POST HOST "Content-Length: 12\r\n\r\n"), GUARD_OK);
@@ -67,7 +68,7 @@ static void good_heads(void **state)
 static void expect_is_found_to_be_cut_out(void **state)
 {
     static const char text[] = POST HOST "Expect: 100-continue\r\nContent-Length: 1\r\n\r\n";
-    struct guard_head h;
+    struct http_guard_head h;
 
     (void)state;
     assert_int_equal(head(&h, text), GUARD_OK);
@@ -126,7 +127,7 @@ static void smuggling_shapes_are_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        struct guard_head h;
+        struct http_guard_head h;
         if (head(&h, bad[i]) != GUARD_BAD)
             fail_msg("taken: %s", bad[i]);
     }
@@ -135,7 +136,7 @@ static void smuggling_shapes_are_refused(void **state)
 static void zero_bytes_are_refused(void **state)
 {
     static const char text[] = POST HOST "x: a\0b\r\n\r\n";
-    struct guard_head h;
+    struct http_guard_head h;
 
     (void)state;
     assert_int_equal(head_in_steps(&h, (struct str){text, sizeof(text) - 1}, 1), GUARD_BAD);
@@ -145,7 +146,7 @@ static void heads_are_bounded(void **state)
 {
     static char big[GUARD_HEAD_MAX + 100];
     static char many[8 * (GUARD_HEADERS_MAX + 2) + sizeof(POST HOST)];
-    struct guard_head h;
+    struct http_guard_head h;
     size_t n = sizeof(POST HOST) - 1;
 
     (void)state;
@@ -168,17 +169,18 @@ static void heads_are_bounded(void **state)
 
 /* --- chunked bodies --- */
 
-static enum guard_result chunks(const char *text, size_t step, struct guard_chunks *c, size_t *used)
+static enum http_guard_result chunks(const char *text, size_t step, struct http_guard_chunks *c,
+                                     size_t *used)
 {
     struct str rest = str_of(text);
-    enum guard_result r = GUARD_MORE;
+    enum http_guard_result r = GUARD_MORE;
 
-    *c = (struct guard_chunks){0};
+    *c = (struct http_guard_chunks){0};
     *used = 0;
     while (r == GUARD_MORE && rest.len > 0) {
         size_t n = min_u64(step, rest.len);
         size_t taken;
-        r = guard_chunks(c, (struct str){rest.p, n}, &taken);
+        r = http_guard_chunks(c, (struct str){rest.p, n}, &taken);
         *used += taken;
         rest = str_skip(rest, n);
     }
@@ -188,7 +190,7 @@ static enum guard_result chunks(const char *text, size_t step, struct guard_chun
 static void chunked_bodies_end_where_they_end(void **state)
 {
     static const char text[] = "5\r\nhello\r\n00A;x=y\r\n0123456789\r\n0\r\nx: y\r\n\r\nGET";
-    struct guard_chunks c;
+    struct http_guard_chunks c;
     size_t used;
 
     (void)state;
@@ -220,7 +222,7 @@ static void broken_chunks_are_refused(void **state)
         "0\r\nx: y\n\r\n",
         "0\r\n x: y\r\n\r\n",
     };
-    struct guard_chunks c;
+    struct http_guard_chunks c;
     size_t used;
 
     (void)state;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "server/base/base.h"
-#include "server/worker/guard.h"
+#include "server/worker/http_guard.h"
 
 #define FRAME_HEAD 9
 #define FLAG_END_STREAM 0x1u
@@ -41,7 +41,7 @@ static struct frame frame_read(const char *bytes)
     };
 }
 
-static void count_anew(struct guard_frames *f, uint64_t now_ms)
+static void count_anew(struct http_guard_frames *f, uint64_t now_ms)
 {
     if (f->second == now_ms / 1000)
         return;
@@ -49,7 +49,7 @@ static void count_anew(struct guard_frames *f, uint64_t now_ms)
     f->streams = f->resets = f->aborts = f->controls = 0;
 }
 
-static struct guard_stream *find_open(struct guard_frames *f, uint32_t id)
+static struct http_guard_stream *find_open(struct http_guard_frames *f, uint32_t id)
 {
     for (uint32_t i = 0; i < f->n_open; i++)
         if (f->open[i].id == id)
@@ -57,9 +57,9 @@ static struct guard_stream *find_open(struct guard_frames *f, uint32_t id)
     return NULL;
 }
 
-static void body_ended(struct guard_frames *f, uint32_t id)
+static void body_ended(struct http_guard_frames *f, uint32_t id)
 {
-    struct guard_stream *s = find_open(f, id);
+    struct http_guard_stream *s = find_open(f, id);
 
     if (s == NULL)
         return;
@@ -67,7 +67,7 @@ static void body_ended(struct guard_frames *f, uint32_t id)
     *s = f->open[--f->n_open];
 }
 
-static bool headers_frame(struct guard_frames *f, const struct guard_limits *limits,
+static bool headers_frame(struct http_guard_frames *f, const struct http_guard_limits *limits,
                           struct frame frame, uint64_t now_ms, const char **why)
 {
     f->continuations = 0;
@@ -87,13 +87,13 @@ static bool headers_frame(struct guard_frames *f, const struct guard_limits *lim
         *why = "too many unfinished request bodies";
         return false;
     }
-    f->open[f->n_open++] = (struct guard_stream){.id = frame.id, .since_ms = now_ms};
+    f->open[f->n_open++] = (struct http_guard_stream){.id = frame.id, .since_ms = now_ms};
     return true;
 }
 
-static void data_frame(struct guard_frames *f, struct frame frame)
+static void data_frame(struct http_guard_frames *f, struct frame frame)
 {
-    struct guard_stream *s = find_open(f, frame.id);
+    struct http_guard_stream *s = find_open(f, frame.id);
 
     if (s != NULL) {
         s->bytes += frame.len;
@@ -105,8 +105,8 @@ static void data_frame(struct guard_frames *f, struct frame frame)
         f->controls++;
 }
 
-static bool one_frame(struct guard_frames *f, const struct guard_limits *limits, struct frame frame,
-                      uint64_t now_ms, const char **why)
+static bool one_frame(struct http_guard_frames *f, const struct http_guard_limits *limits,
+                      struct frame frame, uint64_t now_ms, const char **why)
 {
     switch (frame.type) {
     case FRAME_DATA:
@@ -141,8 +141,9 @@ static bool one_frame(struct guard_frames *f, const struct guard_limits *limits,
     return true;
 }
 
-enum guard_result guard_frames(struct guard_frames *f, const struct guard_limits *limits,
-                               struct str bytes, uint64_t now_ms, const char **why)
+enum http_guard_result http_guard_frames(struct http_guard_frames *f,
+                                         const struct http_guard_limits *limits, struct str bytes,
+                                         uint64_t now_ms, const char **why)
 {
     count_anew(f, now_ms);
     if (!f->has_preface) {
@@ -172,14 +173,15 @@ enum guard_result guard_frames(struct guard_frames *f, const struct guard_limits
     return GUARD_OK;
 }
 
-enum guard_result guard_abort(struct guard_frames *f, const struct guard_limits *limits,
-                              uint64_t now_ms)
+enum http_guard_result http_guard_abort(struct http_guard_frames *f,
+                                        const struct http_guard_limits *limits, uint64_t now_ms)
 {
     count_anew(f, now_ms);
     return ++f->aborts > limits->resets_max ? GUARD_BAD : GUARD_OK;
 }
 
-bool guard_is_late(const struct guard_frames *f, const struct guard_limits *limits, uint64_t now_ms)
+bool http_guard_is_late(const struct http_guard_frames *f, const struct http_guard_limits *limits,
+                        uint64_t now_ms)
 {
     if (f->partial_ms != 0 && now_ms - f->partial_ms >= limits->header_ms)
         return true;

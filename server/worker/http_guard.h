@@ -1,5 +1,5 @@
 /*
- * guard - what a client's bytes must be like before h2o may see them.
+ * http_guard - what a client's bytes must be like before h2o may see them.
  *
  * Runs in:  worker (http*.c), unit tests, fuzzers.   Reads, writes: nothing shared.
  * h2o 2.2.5 is lenient on HTTP/1 (CL and TE together, differing lengths, bare LF, obs-fold, no
@@ -11,8 +11,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef WORKER_GUARD_H
-#define WORKER_GUARD_H
+#ifndef WORKER_HTTP_GUARD_H
+#define WORKER_HTTP_GUARD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,22 +29,22 @@
 #define GUARD_CONTINUATIONS_MAX 8 /* in a row; with HEADERS 9 * 16 KiB of packed headers */
 
 /* The grammar of single pieces; HTTP/2 brings them without a request line to be checked with. */
-bool guard_is_token(struct str s);  /* a method, a header's name */
-bool guard_is_target(struct str s); /* what stands between method and version */
-bool guard_is_host(struct str s);   /* Host, :authority; may be empty */
+bool http_guard_is_token(struct str s);  /* a method, a header's name */
+bool http_guard_is_target(struct str s); /* what stands between method and version */
+bool http_guard_is_host(struct str s);   /* Host, :authority; may be empty */
 
-enum guard_result { GUARD_OK, GUARD_MORE, GUARD_BAD, GUARD_TOO_LARGE };
+enum http_guard_result { GUARD_OK, GUARD_MORE, GUARD_BAD, GUARD_TOO_LARGE };
 
-enum guard_body { GUARD_BODY_NONE, GUARD_BODY_LENGTH, GUARD_BODY_CHUNKED };
+enum http_guard_body { GUARD_BODY_NONE, GUARD_BODY_LENGTH, GUARD_BODY_CHUNKED };
 
 /* The head of an HTTP/1 request; zeroed is the start of one. */
-struct guard_head {
+struct http_guard_head {
     size_t len;                   /* with the empty line; known when GUARD_OK */
     size_t line_at;               /* where the line under way begins */
     uint64_t content_length;      /* GUARD_BODY_LENGTH */
     size_t expect_at, expect_len; /* the Expect line with its end; len 0: none */
     uint32_t n_headers;
-    uint8_t body;  /* enum guard_body */
+    uint8_t body;  /* enum http_guard_body */
     uint8_t minor; /* HTTP/1.minor */
     bool has_line, has_host, has_length, has_encoding;
     bool expects_continue; /* else any Expect is one that nobody knows */
@@ -54,10 +54,11 @@ struct guard_head {
  * Go on with the request that begins at bytes.p. GUARD_OK: the head is whole. GUARD_BAD and
  * GUARD_TOO_LARGE: *why says what is wrong (static).
  */
-enum guard_result guard_head(struct guard_head *h, struct str bytes, const char **why);
+enum http_guard_result http_guard_head(struct http_guard_head *h, struct str bytes,
+                                       const char **why);
 
 /* A chunked body; zeroed is its start. */
-struct guard_chunks {
+struct http_guard_chunks {
     uint64_t left;    /* of the chunk under way */
     uint64_t decoded; /* bytes of body so far */
     uint32_t line;    /* bytes of the extension or of the trailers */
@@ -66,16 +67,17 @@ struct guard_chunks {
 };
 
 /* Go on with new bytes. GUARD_OK: the body is whole, *used says how many of them belong to it. */
-enum guard_result guard_chunks(struct guard_chunks *c, struct str bytes, size_t *used);
+enum http_guard_result http_guard_chunks(struct http_guard_chunks *c, struct str bytes,
+                                         size_t *used);
 
-struct guard_limits {
+struct http_guard_limits {
     uint32_t streams_per_s;
     uint32_t resets_max;
     uint64_t header_ms, body_ms;
 };
 
 /* An HTTP/2 connection, as seen by its frames; zeroed is the start of one. */
-struct guard_frames {
+struct http_guard_frames {
     uint64_t second;                            /* that the counts are of */
     uint32_t streams, resets, aborts, controls; /* in it */
     uint32_t continuations;                     /* in a row */
@@ -84,7 +86,7 @@ struct guard_frames {
     uint64_t partial_ms;                        /* since when a frame is incomplete; 0: none is */
     uint32_t n_open;
     bool has_preface;
-    struct guard_stream {
+    struct http_guard_stream {
         uint32_t id;
         uint64_t since_ms, bytes;
     } open[GUARD_OPEN_MAX]; /* whose bodies are still coming */
@@ -94,13 +96,14 @@ struct guard_frames {
  * Look at all complete frames in `bytes` (h2o will take exactly those). GUARD_BAD: cut the
  * connection, *why says for what.
  */
-enum guard_result guard_frames(struct guard_frames *f, const struct guard_limits *limits,
-                               struct str bytes, uint64_t now_ms, const char **why);
+enum http_guard_result http_guard_frames(struct http_guard_frames *f,
+                                         const struct http_guard_limits *limits, struct str bytes,
+                                         uint64_t now_ms, const char **why);
 /* A stream ended before its answer did. GUARD_BAD: too many of them. */
-enum guard_result guard_abort(struct guard_frames *f, const struct guard_limits *limits,
-                              uint64_t now_ms);
+enum http_guard_result http_guard_abort(struct http_guard_frames *f,
+                                        const struct http_guard_limits *limits, uint64_t now_ms);
 /* Is a head or a body overdue? */
-bool guard_is_late(const struct guard_frames *f, const struct guard_limits *limits,
-                   uint64_t now_ms);
+bool http_guard_is_late(const struct http_guard_frames *f, const struct http_guard_limits *limits,
+                        uint64_t now_ms);
 
 #endif
