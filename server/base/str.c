@@ -6,6 +6,8 @@
 #define NEAREST_WORD_MAX 64
 /* More edits than this, and it is another word. */
 #define NEAREST_EDITS_MAX 3
+/* Fewer letters in common say nothing. */
+#define NEAREST_BEGINNING_MIN 4
 
 static char lower(char c)
 {
@@ -156,6 +158,27 @@ bool str_parse_u64(struct str s, uint64_t *out)
     return true;
 }
 
+/* "listen_address" means "listen", and "body" perhaps "body_max": the one with the most in common. */
+static const char *same_beginning(struct str word, const char *const *candidates, size_t n)
+{
+    const char *best = NULL;
+    size_t best_rest = SIZE_MAX;
+
+    for (size_t i = 0; i < n; i++) {
+        struct str candidate = str_of(candidates[i]);
+        bool is_longer = candidate.len > word.len;
+        struct str longer = is_longer ? candidate : word;
+        struct str shorter = is_longer ? word : candidate;
+
+        if (shorter.len >= NEAREST_BEGINNING_MIN && str_starts(longer, shorter) &&
+            longer.len - shorter.len < best_rest) {
+            best = candidates[i];
+            best_rest = longer.len - shorter.len;
+        }
+    }
+    return best;
+}
+
 const char *str_nearest(struct str word, const char *const *candidates, size_t n)
 {
     const char *best = NULL;
@@ -176,5 +199,5 @@ const char *str_nearest(struct str word, const char *const *candidates, size_t n
             best = candidates[i];
         }
     }
-    return best;
+    return best != NULL ? best : same_beginning(word, candidates, n);
 }

@@ -76,7 +76,8 @@ bool glob_list_match(struct str list, struct str name);
 /* Unsigned decimal, all of `s`, no sign, no blanks. False when it is not one or overflows. */
 bool str_parse_u64(struct str s, uint64_t *out);
 
-/* The candidate nearest to `word` within an edit distance worth suggesting, or NULL. */
+/* The candidate nearest to `word`: within an edit distance worth suggesting, else one with the same
+ * beginning; or NULL. */
 const char *str_nearest(struct str word, const char *const *candidates, size_t n);
 
 #ifdef __cplusplus

@@ -85,6 +85,9 @@ static void suggests(void **state)
     (void)state;
     assert_string_equal(str_nearest(STR("lisen"), keys, 4), "listen");
     assert_string_equal(str_nearest(STR("Virtual_key"), keys, 4), "virtual_keys");
+    assert_string_equal(str_nearest(STR("listen_address"), keys, 4), "listen");
+    assert_string_equal(str_nearest(STR("virt"), keys, 4), "virtual_keys");
+    assert_null(str_nearest(STR("vir"), keys, 4));
     assert_null(str_nearest(STR("x"), keys, 4));
     assert_null(str_nearest(STR("elephants"), keys, 4));
     assert_null(str_nearest(STR(""), keys, 4));
