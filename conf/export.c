@@ -108,7 +108,7 @@ static void put_number(struct writer *w, const char *key, uint64_t n)
 {
     struct buf b = BUF_INIT;
 
-    buf_printf(&b, "%llu", (unsigned long long)n);
+    buf_u64(&b, n);
     put_raw(w, key, b.data);
     buf_fini(&b);
 }

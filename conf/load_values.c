@@ -26,7 +26,7 @@ static void out_of_bounds(struct load *l, const struct load_at *at, const struct
 
 static void format_number(struct buf *b, uint64_t n)
 {
-    buf_printf(b, "%llu", (unsigned long long)n);
+    buf_u64(b, n);
 }
 
 static bool within(const struct load_key *key, uint64_t value)

@@ -239,7 +239,7 @@ void value_format_thousandths(struct buf *b, uint64_t n)
     uint64_t part = n % THOUSAND;
     int digits = 3;
 
-    buf_printf(b, "%llu", (unsigned long long)(n / THOUSAND));
+    buf_u64(b, n / THOUSAND);
     if (part == 0)
         return;
     while (part % 10 == 0) {

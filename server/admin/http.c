@@ -9,6 +9,7 @@
 #include "server/admin/api.h"
 #include "server/base/alloc.h"
 #include "server/base/log.h"
+#include "server/base/reason.h"
 #include "server/inherit.h"
 
 #define ARENA_CHUNK 16384
@@ -75,32 +76,6 @@ static void add_security_headers(h2o_req_t *req, const char *policy, bool cachea
     add_header(req, "cross-origin-opener-policy", "same-origin");
     if (!cacheable)
         add_header(req, "cache-control", "no-store");
-}
-
-static const char *reason_of(int status)
-{
-    static const struct {
-        int status;
-        const char *reason;
-    } reasons[] = {{200, "OK"},
-                   {201, "Created"},
-                   {400, "Bad Request"},
-                   {401, "Unauthorized"},
-                   {403, "Forbidden"},
-                   {404, "Not Found"},
-                   {405, "Method Not Allowed"},
-                   {409, "Conflict"},
-                   {413, "Content Too Large"},
-                   {415, "Unsupported Media Type"},
-                   {422, "Unprocessable Content"},
-                   {503, "Service Unavailable"},
-                   {504, "Gateway Timeout"}};
-
-    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    }
-    return status >= 500 ? "Internal Server Error" : "Error";
 }
 
 static void send_answer(struct admin_request *r)

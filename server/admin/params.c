@@ -16,18 +16,10 @@
 static bool percent_decode(struct arena *a, struct str raw, struct str *out)
 {
     char *to = arena_alloc(a, raw.len + 1);
-    size_t n = 0;
+    size_t n;
 
-    for (size_t i = 0; i < raw.len; i++) {
-        uint8_t byte = (uint8_t)raw.p[i];
-
-        if (byte == '%') {
-            if (i + 2 >= raw.len || crypto_unhex((struct str){raw.p + i + 1, 2}, &byte, 1) != 0)
-                return false;
-            i += 2;
-        }
-        to[n++] = (char)byte;
-    }
+    if (!str_unescape(raw, to, &n))
+        return false;
     to[n] = '\0';
     *out = (struct str){to, n};
     return true;

@@ -60,29 +60,16 @@ void crypto_hex(const uint8_t *in, size_t len, char *out)
     *out = '\0';
 }
 
-#define NO_DIGIT 16u
-
-static unsigned hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    if (c >= 'a' && c <= 'f')
-        return (unsigned)(c - 'a') + 10;
-    if (c >= 'A' && c <= 'F')
-        return (unsigned)(c - 'A') + 10;
-    return NO_DIGIT;
-}
-
 int crypto_unhex(struct str hex, uint8_t *out, size_t len)
 {
     if (hex.len != 2 * len)
         return -1;
     for (size_t i = 0; i < hex.len; i++) {
-        if (hex_value(hex.p[i]) == NO_DIGIT)
+        if (str_hex_digit(hex.p[i]) < 0)
             return -1;
     }
     for (size_t i = 0; i < len; i++)
-        out[i] = (uint8_t)(hex_value(hex.p[2 * i]) << 4 | hex_value(hex.p[2 * i + 1]));
+        out[i] = (uint8_t)(str_hex_digit(hex.p[2 * i]) << 4 | str_hex_digit(hex.p[2 * i + 1]));
     return 0;
 }
 

@@ -6,14 +6,6 @@
 
 #include "server/base/json.h"
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The code unit of "\uXXXX" at p, which has `left` bytes; -1 when it is none. */
 static int code_unit(const char *p, size_t left)
 {
@@ -22,7 +14,7 @@ static int code_unit(const char *p, size_t left)
     if (left < 6 || p[0] != '\\' || p[1] != 'u')
         return -1;
     for (int i = 2; i < 6; i++) {
-        int digit = hex_value(p[i]);
+        int digit = str_hex_digit(p[i]);
 
         if (digit < 0)
             return -1;

@@ -141,6 +141,27 @@ bool glob_list_match(struct str list, struct str name)
     return false;
 }
 
+bool str_unescape(struct str raw, char *out, size_t *out_len)
+{
+    bool is_sound = true;
+    size_t n = 0;
+
+    for (size_t i = 0; i < raw.len; i++) {
+        bool is_escape = raw.p[i] == '%' && raw.len - i > 2 && str_hex_digit(raw.p[i + 1]) >= 0 &&
+                         str_hex_digit(raw.p[i + 2]) >= 0;
+
+        if (is_escape) {
+            out[n++] = (char)(str_hex_digit(raw.p[i + 1]) << 4 | str_hex_digit(raw.p[i + 2]));
+            i += 2;
+        } else {
+            is_sound = is_sound && raw.p[i] != '%';
+            out[n++] = raw.p[i];
+        }
+    }
+    *out_len = n;
+    return is_sound;
+}
+
 bool str_parse_u64(struct str s, uint64_t *out)
 {
     uint64_t n = 0;

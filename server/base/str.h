@@ -49,6 +49,15 @@ static inline struct str str_skip(struct str s, size_t n)
     return n >= s.len ? (struct str){s.p + s.len, 0} : (struct str){s.p + n, s.len - n};
 }
 
+/* The value of a hexadecimal digit, -1 when it is none. */
+static inline int str_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20); /* moves A..F, and nothing else, into a..f */
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* ASCII only, as HTTP header names are. */
 bool str_eq_nocase(struct str a, struct str b);
 bool str_ends(struct str s, struct str suffix);
@@ -72,6 +81,12 @@ bool glob_match(struct str pattern, struct str name);
 
 /* Does any of the NUL-separated patterns in `list` match? An empty list matches nothing. */
 bool glob_list_match(struct str list, struct str name);
+
+/*
+ * Put `raw` with each "%41" as the byte it stands for into `out`, which has room for raw.len bytes.
+ * False when there was a '%' without two digits; it stays as it is. '+' is no blank.
+ */
+bool str_unescape(struct str raw, char *out, size_t *out_len);
 
 /* Unsigned decimal, all of `s`, no sign, no blanks. False when it is not one or overflows. */
 bool str_parse_u64(struct str s, uint64_t *out);

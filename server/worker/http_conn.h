@@ -145,6 +145,5 @@ void refuse_register(h2o_pathconf_t *path); /* h2o's own errors get our shape */
 /* http.c */
 void exchange_register(h2o_pathconf_t *path, struct http_server *s);
 bool exchange_is_ours(const h2o_generator_t *generator);
-const char *reason_of(int status);
 
 #endif

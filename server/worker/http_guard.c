@@ -245,17 +245,9 @@ enum chunk_state {
     CHUNK_BAD,
 };
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static enum chunk_state after_size(struct http_guard_chunks *c, char byte)
 {
-    int digit = hex_value(byte);
+    int digit = str_hex_digit(byte);
 
     if (digit >= 0) {
         c->left = c->left * 16 + (uint64_t)digit;

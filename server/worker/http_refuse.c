@@ -7,6 +7,7 @@
 #include "server/base/buf.h"
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
+#include "server/base/reason.h"
 #include "server/worker/fail.h"
 #include "server/worker/http_conn.h"
 #include "server/worker/worker.h"

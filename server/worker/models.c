@@ -1,7 +1,6 @@
 #include "server/worker/models.h"
 
 #include "server/base/buf.h"
-#include "server/base/crypto.h"
 #include "server/worker/admit.h"
 #include "server/worker/answer.h"
 #include "server/worker/fail.h"
@@ -72,24 +71,14 @@ static void put_list(struct request *r, struct buf *b)
     buf_cstr(b, "]}");
 }
 
-/* "%2F" and its like in a model's id: SDKs encode the slash of provider/model. */
+/* SDKs encode the slash of provider/model as "%2F". What is no escape is not known here either. */
 static struct str decode(struct arena *a, struct str s)
 {
     char *out = arena_alloc(a, s.len + 1);
-    size_t n = 0;
+    size_t len;
 
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t byte;
-
-        if (s.p[i] == '%' && s.len - i > 2 &&
-            crypto_unhex((struct str){s.p + i + 1, 2}, &byte, 1) == 0) {
-            out[n++] = (char)byte;
-            i += 2;
-        } else {
-            out[n++] = s.p[i];
-        }
-    }
-    return (struct str){out, n};
+    (void)str_unescape(s, out, &len);
+    return (struct str){out, len};
 }
 
 static enum step_result put_one(struct request *r, struct buf *b)

@@ -24,6 +24,20 @@ static void grows(void **state)
     buf_fini(&b);
 }
 
+static void writes_decimals(void **state)
+{
+    struct buf b = BUF_INIT;
+
+    (void)state;
+    buf_u64(&b, 0);
+    buf_char(&b, ' ');
+    buf_u64(&b, 1234567890);
+    buf_char(&b, ' ');
+    buf_u64(&b, UINT64_MAX);
+    assert_str(buf_view(&b), "0 1234567890 18446744073709551615");
+    buf_fini(&b);
+}
+
 static void expect_json(struct str in, const char *out)
 {
     struct buf b = BUF_INIT;
@@ -58,7 +72,7 @@ static void replaces_what_is_not_utf8(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(grows),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(grows), cmocka_unit_test(writes_decimals),
                                        cmocka_unit_test(writes_json_strings),
                                        cmocka_unit_test(replaces_what_is_not_utf8)};
 

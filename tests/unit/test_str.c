@@ -18,6 +18,35 @@ static void compares(void **state)
     assert_int_equal(str_cmp(STR_NONE, STR("")), 0);
 }
 
+static void unescapes(void **state)
+{
+    char out[16];
+    size_t len;
+
+    (void)state;
+    assert_true(str_unescape(STR("openai%2Fgpt%2d4+o"), out, &len));
+    assert_str(((struct str){out, len}), "openai/gpt-4+o");
+    assert_true(str_unescape(STR("%00%ff"), out, &len));
+    assert_int_equal(len, 2);
+    assert_memory_equal(out, "\0\xff", 2);
+    assert_false(str_unescape(STR("%4g%"), out, &len)); /* kept, and told */
+    assert_str(((struct str){out, len}), "%4g%");
+    assert_false(str_unescape(STR("a%4"), out, &len));
+    assert_str(((struct str){out, len}), "a%4");
+}
+
+static void knows_hexadecimal_digits(void **state)
+{
+    (void)state;
+    for (int c = -128; c < 128; c++) {
+        const char *all = "0123456789abcdefABCDEF";
+        const char *at = c > 0 ? strchr(all, c) : NULL;
+        int value = at == NULL ? -1 : (int)(at - all);
+
+        assert_int_equal(str_hex_digit((char)c), value > 15 ? value - 6 : value);
+    }
+}
+
 static void cuts(void **state)
 {
     struct str rest = STR("a,,b");
@@ -95,9 +124,11 @@ static void suggests(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(compares), cmocka_unit_test(cuts),
-                                       cmocka_unit_test(globs), cmocka_unit_test(numbers),
-                                       cmocka_unit_test(suggests)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(compares),  cmocka_unit_test(cuts),
+        cmocka_unit_test(unescapes), cmocka_unit_test(knows_hexadecimal_digits),
+        cmocka_unit_test(globs),     cmocka_unit_test(numbers),
+        cmocka_unit_test(suggests)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,32 +21,20 @@ struct chat_state {
     struct str rest; /* of the text, for this choice */
 };
 
-static void add_u64(struct buf *out, uint64_t n)
-{
-    char digits[20];
-    size_t at = sizeof(digits);
-
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    buf_add(out, digits + at, sizeof(digits) - at);
-}
-
 static void add_usage(struct buf *out, const struct chat_state *s)
 {
     uint64_t output = s->speech.output_tokens * s->n;
 
     buf_cstr(out, "{\"prompt_tokens\":");
-    add_u64(out, s->speech.prompt_tokens);
+    buf_u64(out, s->speech.prompt_tokens);
     buf_cstr(out, ",\"completion_tokens\":");
-    add_u64(out, output);
+    buf_u64(out, output);
     buf_cstr(out, ",\"total_tokens\":");
-    add_u64(out, s->speech.prompt_tokens + output);
+    buf_u64(out, s->speech.prompt_tokens + output);
     buf_cstr(out, ",\"prompt_tokens_details\":{\"cached_tokens\":");
-    add_u64(out, s->speech.cached_tokens);
+    buf_u64(out, s->speech.cached_tokens);
     buf_cstr(out, ",\"audio_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":");
-    add_u64(out, s->speech.reasoning_tokens * s->n);
+    buf_u64(out, s->speech.reasoning_tokens * s->n);
     buf_cstr(out, ",\"audio_tokens\":0,\"accepted_prediction_tokens\":0,"
                   "\"rejected_prediction_tokens\":0}}");
 }
@@ -61,7 +49,7 @@ static const char *finish_reason(const struct speech *speech)
 static void add_call_id(struct buf *out, const struct chat_state *s)
 {
     buf_cstr(out, "\"call_mock");
-    add_u64(out, s->choice);
+    buf_u64(out, s->choice);
     buf_char(out, '"');
 }
 
@@ -88,7 +76,7 @@ static void add_choices(struct buf *out, struct chat_state *s)
 {
     for (s->choice = 0; s->choice < s->n; s->choice++) {
         buf_cstr(out, s->choice > 0 ? ",{\"index\":" : "{\"index\":");
-        add_u64(out, s->choice);
+        buf_u64(out, s->choice);
         buf_char(out, ',');
         if (s->is_legacy) {
             buf_cstr(out, "\"text\":");
@@ -129,7 +117,7 @@ static void begin_delta(struct buf *out, const struct chat_state *s)
 {
     begin_chunk(out, s);
     buf_cstr(out, "{\"index\":");
-    add_u64(out, s->choice);
+    buf_u64(out, s->choice);
     buf_cstr(out, s->is_legacy ? ",\"text\":" : ",\"delta\":");
 }
 
@@ -237,14 +225,14 @@ static void make_prefix(struct mock_call *call, struct chat_state *s, bool strea
     struct buf b = BUF_INIT;
 
     buf_cstr(&b, s->is_legacy ? "{\"id\":\"cmpl-mock" : "{\"id\":\"chatcmpl-mock");
-    add_u64(&b, call->number);
+    buf_u64(&b, call->number);
     buf_cstr(&b, "\",\"object\":\"");
     if (s->is_legacy)
         buf_cstr(&b, "text_completion");
     else
         buf_cstr(&b, stream ? "chat.completion.chunk" : "chat.completion");
     buf_cstr(&b, "\",\"created\":");
-    add_u64(&b, clock_real_ms() / 1000);
+    buf_u64(&b, clock_real_ms() / 1000);
     buf_cstr(&b, ",\"model\":");
     buf_json(&b, call->model_name);
     buf_cstr(&b, s->is_legacy ? ",\"system_fingerprint\":\"fp_mock\",\"choices\":["

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "server/base/fd.h"
+#include "server/base/reason.h"
 #include "tools/mock/journal.h"
 #include "tools/mock/routes.h"
 
@@ -73,52 +74,20 @@ static bool flush(struct conn *c)
     return true;
 }
 
-static const char *reason(int status)
-{
-    switch (status) {
-    case 200:
-        return "OK";
-    case 400:
-        return "Bad Request";
-    case 401:
-        return "Unauthorized";
-    case 404:
-        return "Not Found";
-    case 429:
-        return "Too Many Requests";
-    case 500:
-        return "Internal Server Error";
-    default:
-        return "Status";
-    }
-}
-
-static void add_number(struct buf *out, uint64_t n)
-{
-    char digits[20];
-    size_t at = sizeof(digits);
-
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    buf_add(out, digits + at, sizeof(digits) - at);
-}
-
 static void add_head(struct conn *c)
 {
     const struct answer *a = &c->answer;
     struct buf *out = &c->out;
 
     buf_cstr(out, "HTTP/1.1 ");
-    add_number(out, (uint64_t)a->status);
+    buf_u64(out, (uint64_t)a->status);
     buf_char(out, ' ');
-    buf_cstr(out, reason(a->status));
+    buf_cstr(out, reason_of(a->status));
     buf_cstr(out, "\r\nserver: bowfin-mock\r\ncontent-type: ");
     buf_cstr(out, a->content_type);
     if (c->journal != 0) {
         buf_cstr(out, "\r\nx-request-id: req_mock");
-        add_number(out, c->journal);
+        buf_u64(out, c->journal);
     }
     buf_cstr(out, "\r\n");
     buf_str(out, a->headers);
@@ -126,7 +95,7 @@ static void add_head(struct conn *c)
         buf_cstr(out, "cache-control: no-cache\r\ntransfer-encoding: chunked\r\n");
     } else {
         buf_cstr(out, "content-length: ");
-        add_number(out, c->body.len);
+        buf_u64(out, c->body.len);
         buf_cstr(out, "\r\n");
     }
     buf_cstr(out, c->keep_alive ? "\r\n" : "connection: close\r\n\r\n");

@@ -167,24 +167,13 @@ int http1_parse_head(char *bytes, size_t len, struct http1_request *out)
 
 enum { CHUNK_SIZE, CHUNK_DATA, CHUNK_DATA_END, CHUNK_TRAILER };
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static int parse_chunk_size(struct str line, size_t *out)
 {
     size_t n = 0;
     size_t i = 0;
 
-    for (; i < line.len && hex_digit(line.p[i]) >= 0; i++) {
-        n = n * 16 + (size_t)hex_digit(line.p[i]);
+    for (; i < line.len && str_hex_digit(line.p[i]) >= 0; i++) {
+        n = n * 16 + (size_t)str_hex_digit(line.p[i]);
         if (n > HTTP1_BODY_MAX)
             return -413;
     }
