@@ -65,7 +65,8 @@ static int read_settings(const struct master *m, const struct config *conf, stru
                              .log_max_records = conf->log.max_records,
                              .log_max_age_ms = conf->log.max_age_ms,
                              .log_level = LOG_INFO,
-                             .needs_mock = publish_needs_mock(conf)};
+                             .needs_mock = publish_needs_mock(conf),
+                             .require_key = conf->require_key};
     if (out->workers > SLOTS_MAX / 2)
         return error_set(err, "workers: at most %d", SLOTS_MAX / 2);
     if (conf->log.level != NULL && log_level_parse(conf->log.level, &out->log_level) != 0)

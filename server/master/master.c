@@ -45,6 +45,27 @@ static bool all_ready(const struct master *m)
     return true;
 }
 
+/* For who has no file yet: a line that answers when it is pasted, with a key where one is needed. */
+static void suggest(const struct master *m, const struct inherit_listener *first)
+{
+    bool is_unix = scheme(first)[0] == '\0';
+    const char *path = is_unix ? first->address + strlen("unix:") : first->address;
+    char make_key[512] = "";
+    const char *show_key = "";
+
+    if (m->settings.require_key) {
+        (void)snprintf(make_key, sizeof(make_key),
+                       "KEY=$(bfctl --socket %s keys create try-$$) && ", m->admin_socket);
+        show_key = "-H \"authorization: Bearer $KEY\" ";
+    }
+    (void)dprintf(STDERR_FILENO,
+                  "Try: %scurl %s%s%s/v1/chat/completions -H 'content-type: application/json' %s"
+                  "-d '{\"model\":\"mock/echo\",\"messages\":[{\"role\":\"user\","
+                  "\"content\":\"Hello!\"}]}'\n",
+                  make_key, is_unix ? "--unix-socket " : scheme(first), path,
+                  is_unix ? " http://localhost" : "", show_key);
+}
+
 static void announce(struct master *m)
 {
     const struct inherit_listener *first = &m->listeners.items[0];
@@ -54,11 +75,7 @@ static void announce(struct master *m)
              (uintmax_t)(clock_real_ms() - m->started_real_ms));
     /* Before the ready line: who waits for that one has this one then. */
     if (m->config_path == NULL)
-        (void)dprintf(STDERR_FILENO,
-                      "Try: curl %s%s/v1/chat/completions -H 'content-type: application/json' "
-                      "-d '{\"model\":\"mock/echo\",\"messages\":[{\"role\":\"user\","
-                      "\"content\":\"Hello!\"}]}'\n",
-                      scheme(first), first->address);
+        suggest(m, first);
     (void)dprintf(STDOUT_FILENO, "bowfin ready %s%s pid=%ld workers=%u\n", scheme(first),
                   first->address, (long)m->pid, m->settings.workers);
     notify_send(&m->notify, "READY=1\nSTATUS=serving on %s%s", scheme(first), first->address);

@@ -76,6 +76,7 @@ struct settings {
     uint64_t log_max_records, log_max_age_ms;
     enum log_level log_level;
     bool needs_mock;
+    bool require_key;
     char admin_token[128];
 };
 

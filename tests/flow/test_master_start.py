@@ -6,10 +6,11 @@ import pwd
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from gateway import BOWFIN, Gateway, clean_environment
+from gateway import BFCTL, BOWFIN, Gateway, clean_environment
 from wire import DEADLINE, wait_until
 
 GOOD = "listen: [ 127.0.0.1:0 ]\nproviders: { mock: {} }\n"
@@ -82,11 +83,17 @@ def test_one_line_on_stdout_and_a_curl_to_paste(start_gateway):
     assert len(gateway.tree()) == 5  # two workers, aggregator, admin, mock
 
 
-def test_the_curl_answers(start_gateway):
-    gateway = start_gateway()
-    command = re.search(r"^Try: (curl .*)$", gateway.log(), re.M).group(1)
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "unix"])
+def test_the_curl_answers(start_gateway, tmp_path, address):
+    """Also where a key is needed (not loopback), and on a socket that has no URL."""
+    if address == "unix":
+        tmp_path.chmod(0o755)
+        address = f"unix:{tmp_path}/http.sock"
+    gateway = start_gateway(listen=(address,))
+    command = re.search(r"^Try: (.*curl .*)$", gateway.log(), re.M).group(1)
     done = subprocess.run(["sh", "-c", command.replace("curl ", "curl -sS -i ", 1)], timeout=DEADLINE,
-                          capture_output=True, text=True, check=False)
+                          capture_output=True, text=True, check=False,
+                          env=clean_environment({"PATH": f"{Path(BFCTL).parent}:{os.environ['PATH']}"}))
     assert done.stdout.startswith("HTTP/1.1 200") and "Hello!" in done.stdout, done
 
 
