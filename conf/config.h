@@ -28,6 +28,8 @@
 #define CONF_PROVIDER_KEYS_MAX 1024 /* of one provider */
 #define CONF_HEADERS_MAX 32         /* of one provider */
 #define CONF_MODELS_MAX 8192
+#define CONF_STREAMS_MAX 100 /* what h2o announces and enforces by itself */
+#define CONF_ATTEMPTS_MAX 8  /* retries never amplify an outage */
 
 /* A vendor as far as a configuration must know it; the table itself is providers/vendor.c. */
 struct conf_vendor {

@@ -28,6 +28,8 @@
     (64u << 20)                       /* an image; PROVIDERS_MAX with long lists take some 20 MiB */
 #define SECRETS_HALF_BYTES (8u << 20) /* PROVIDER_KEYS_MAX credentials of 1 KiB */
 
+#define ATTEMPTS_MAX 8 /* of attempts_max: what a request has room to remember */
+
 /* Bytes in the image's text area; `offset` is from that area's start. */
 struct pub_text {
     uint32_t offset;

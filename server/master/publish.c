@@ -224,6 +224,7 @@ static void set_limits(struct pub_image *image, const struct config *conf)
     image->header_ms = narrow_ms(l->header_ms);
     image->body_ms = narrow_ms(l->body_ms);
     image->idle_ms = narrow_ms(l->idle_ms);
+    static_assert(CONF_ATTEMPTS_MAX <= ATTEMPTS_MAX, "what may be configured is what happens");
     image->attempts_max = l->attempts;
 }
 

@@ -24,6 +24,7 @@
 #include "server/worker/loop.h"
 #include "server/worker/upstream.h"
 #include "shm/keys.h"
+#include "shm/published.h"
 #include "shm/record.h"
 #include "shm/sample.h"
 
@@ -44,8 +45,6 @@ struct step {
     const char *name;
     step_fn *run;
 };
-
-#define ATTEMPTS_MAX 8 /* hard bound over all configuration: retries never amplify an outage */
 
 /* What a name stands for, as indexes into the image of `generation` (never pointers into it). */
 struct resolved {

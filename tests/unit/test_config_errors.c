@@ -80,6 +80,10 @@ static void wrong_types(void **state)
          "t.yaml:1: drain_timeout must be a duration with its unit (500ms, 5s, 10m, 2h, 30d; 0 for "
          "none), is \"30\""},
         {"drain_timeout: 2d\n", "t.yaml:1: drain_timeout must be between 0 and 1d, is \"2d\""},
+        {"limits: { attempts: 9 }\n",
+         "t.yaml:1: limits.attempts must be between 1 and 8, is \"9\""},
+        {"limits: { streams: 101 }\n",
+         "t.yaml:1: limits.streams must be between 1 and 100, is \"101\""},
         {"limits: { body_max: 32 }\n",
          "t.yaml:1: limits.body_max must be a size with its unit (64KiB, 32MiB, 1GiB), is \"32\""},
         {"limits: { body_max: 1B }\n",
