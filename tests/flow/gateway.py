@@ -301,6 +301,17 @@ def is_alive(pid):
     return state != "Z"
 
 
+def make_certificate(directory, name="tls"):
+    """A self-signed certificate for localhost: paths of certificate and key, readable for whom a gateway drops to."""
+    certificate, key = Path(directory) / f"{name}.crt", Path(directory) / f"{name}.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=DEADLINE)
+    certificate.chmod(0o644)
+    key.chmod(0o644)
+    return certificate, key
+
+
 def one_provider(base_v1, name="up", more="", key="up-key"):
     """A file with one OpenAI-compatible provider; `more` is put behind it."""
     return f"""require_key: false

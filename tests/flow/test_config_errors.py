@@ -1,13 +1,12 @@
 """Bad configuration: what it is told, and that it never replaces a good one."""
 
-import os
 import socket
 import subprocess
 import threading
 
 import pytest
 
-from gateway import ADMIN_TOKEN, BFCTL, BOWFIN, clean_environment
+from gateway import ADMIN_TOKEN, BFCTL, BOWFIN, clean_environment, make_certificate
 from wire import chat
 
 KEY = "sk-bf-config-errors-0123456789abcdef"
@@ -230,19 +229,9 @@ def test_a_port_in_use_does_not_start(start_gateway):
         gateway.kill()
 
 
-def make_certificate(directory, name):
-    key, certificate = directory / f"{name}.key", directory / f"{name}.crt"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                    "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out",
-                    certificate], check=True, capture_output=True)
-    for path in (key, certificate):
-        os.chmod(path, 0o644)
-    return key, certificate
-
-
 def test_a_key_of_another_certificate_keeps_the_old(serving, mock_process):
-    key, certificate = make_certificate(serving.directory, "one")
-    other, _ = make_certificate(serving.directory, "two")
+    certificate, key = make_certificate(serving.directory, "one")
+    _, other = make_certificate(serving.directory, "two")
     rest = good(up=mock_process.base_v1).split("\n", 1)[1]
 
     def file(with_key):

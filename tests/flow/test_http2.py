@@ -10,7 +10,7 @@ import subprocess
 import hpack
 import pytest
 
-from gateway import ROOT, one_provider
+from gateway import ROOT, make_certificate, one_provider
 from wire import DEADLINE, call, chat
 
 BODY = json.dumps(chat("up/echo"))
@@ -27,9 +27,7 @@ def run(argv, expect=0):
 def certificate(tmp_path_factory):
     directory = tmp_path_factory.mktemp("tls")
     directory.chmod(0o755)
-    run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem"), "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+    make_certificate(directory)
     for parent in (directory, *directory.parents):
         if parent.name.startswith("pytest-"):
             parent.chmod(0o755)
@@ -38,7 +36,7 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture
 def tls_gateway(start_gateway, certificate, mock):
-    tls = f"{{ certificate: {certificate}/cert.pem, key: {certificate}/key.pem }}"
+    tls = f"{{ certificate: {certificate}/tls.crt, key: {certificate}/tls.key }}"
     return start_gateway(f'listen: [ {{ address: "127.0.0.1:0", tls: {tls} }} ]\n' + one_provider(mock.base_v1),
                          listen=())
 
@@ -82,7 +80,7 @@ def test_tls(tls_gateway, certificate, flag, version, tls):
     base = tls_gateway.base.replace("127.0.0.1", "localhost")
     assert base.startswith("https://")
     tls = tls.split("=")
-    got, status, answer = curl(base, flag, *tls, "--cacert", str(certificate / "cert.pem"))
+    got, status, answer = curl(base, flag, *tls, "--cacert", str(certificate / "tls.crt"))
     assert (got, status) == (version, 200)
     assert json.loads(answer)["choices"][0]["message"]["content"] == "hello"
 
@@ -105,11 +103,11 @@ def test_old_tls_is_refused(tls_gateway):
 
 
 def test_http2_can_be_switched_off(start_gateway, certificate, mock):
-    tls = f"{{ certificate: {certificate}/cert.pem, key: {certificate}/key.pem }}"
+    tls = f"{{ certificate: {certificate}/tls.crt, key: {certificate}/tls.key }}"
     gateway = start_gateway(f'http2: false\nlisten: [ {{ address: "127.0.0.1:0", tls: {tls} }} ]\n'
                             + one_provider(mock.base_v1), listen=())
     base = gateway.base.replace("127.0.0.1", "localhost")
-    version, status, _ = curl(base, "--http2", "--cacert", str(certificate / "cert.pem"))
+    version, status, _ = curl(base, "--http2", "--cacert", str(certificate / "tls.crt"))
     assert (version, status) == ("1.1", 200)
 
 

@@ -1,5 +1,6 @@
 """Reload: good configurations replace, bad ones do not; listeners and workers follow."""
 
+import contextlib
 import errno
 import json
 import os
@@ -9,7 +10,7 @@ import subprocess
 
 import pytest
 
-from gateway import BFCTL, clean_environment
+from gateway import BFCTL, clean_environment, make_certificate
 from wire import call, wait_until
 
 HEAD = "require_key: false\nproviders:\n  mock: {}\n"
@@ -106,14 +107,21 @@ def test_a_missing_file_changes_nothing(start_gateway):
     assert status(gateway)["generation"] == before["generation"]
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+@pytest.fixture
+def reserve_port():
+    """Ports that nobody is given for the test's time: they stay bound, but nobody listens on ours."""
+    with contextlib.ExitStack() as held:
+        def reserve():
+            s = held.enter_context(socket.socket())
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", 0))
+            return s.getsockname()[1]
+
+        yield reserve
 
 
-def test_a_listener_can_be_added_and_removed(start_gateway):
-    first, second = free_port(), free_port()
+def test_a_listener_can_be_added_and_removed(start_gateway, reserve_port):
+    first, second = reserve_port(), reserve_port()
     one = HEAD + f"listen: [ 127.0.0.1:{first} ]\n"
     two = HEAD + f"listen: [ 127.0.0.1:{first}, 127.0.0.1:{second} ]\n"
     gateway = start_gateway(one, listen=())
@@ -140,11 +148,11 @@ def test_a_listener_can_be_added_and_removed(start_gateway):
 
 
 @pytest.mark.parametrize("user", ["", "user: nobody\n"], ids=["same-user", "dropped-root"])
-def test_a_listener_can_be_widened_and_narrowed(start_gateway, user):
+def test_a_listener_can_be_widened_and_narrowed(start_gateway, reserve_port, user):
     """From loopback to every interface, and back, on the same port."""
     if user and os.geteuid() != 0:
         pytest.skip("only root can drop root")
-    port = free_port()
+    port = reserve_port()
     head = HEAD + user
     gateway = start_gateway(head + f"listen: [ 127.0.0.1:{port} ]\n", listen=())
     for address in (f"0.0.0.0:{port}", f":{port}", f"127.0.0.1:{port}"):
@@ -172,15 +180,8 @@ def test_a_taken_port_changes_nothing(start_gateway):
     assert status(gateway)["children"] == before["children"]
 
 
-def certificate(path):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                    "-nodes", "-subj", "/CN=localhost", "-keyout", path / "tls.key", "-out",
-                    path / "tls.crt"], check=True, capture_output=True)
-    (path / "tls.key").chmod(0o644)
-
-
 def test_a_renewed_certificate_replaces_the_workers(start_gateway, tmp_path):
-    certificate(tmp_path)
+    make_certificate(tmp_path)
     yaml = HEAD + (f"listen: [ {{ address: \"127.0.0.1:0\", tls: {{ certificate: {tmp_path}/tls.crt, "
                    f"key: {tmp_path}/tls.key }} }} ]\n")
     gateway = start_gateway(yaml, listen=())
@@ -188,7 +189,7 @@ def test_a_renewed_certificate_replaces_the_workers(start_gateway, tmp_path):
     old = workers(gateway)
     assert reload(gateway, yaml)["ok"]
     assert workers(gateway) == old  # the same bytes
-    certificate(tmp_path)
+    make_certificate(tmp_path)
     assert "certificate 127.0.0.1:0: renewed" in gateway.bfctl("reload")
     assert set(workers(gateway)) - set(old)
     (tmp_path / "tls.crt").write_text("nothing of the kind\n")

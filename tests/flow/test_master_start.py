@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import BFCTL, BOWFIN, Gateway, clean_environment
+from gateway import BFCTL, BOWFIN, Gateway, clean_environment, make_certificate
 from wire import DEADLINE, wait_until
 
 GOOD = "listen: [ 127.0.0.1:0 ]\nproviders: { mock: {} }\n"
@@ -51,10 +51,7 @@ def test_check_only(tmp_path):
 
 def test_check_only_looks_at_certificates(tmp_path):
     for name in ("one", "two"):
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost", "-keyout",
-                        tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.crt"],
-                       check=True, capture_output=True)
+        make_certificate(tmp_path, name)
     config = tmp_path / "tls.yaml"
     text = ("providers: {{ mock: {{}} }}\nlisten:\n  - {{ address: \"127.0.0.1:0\", "
             "tls: {{ certificate: {0}/one.crt, key: {0}/{1}.key }} }}\n")
