@@ -1,6 +1,7 @@
 /*
  * head - the head of a relayed answer: what passes and what is added.
  */
+#include "server/worker/header.h"
 #include "server/worker/relay.h"
 #include "server/worker/worker.h"
 
@@ -13,29 +14,13 @@
 static bool header_passes(struct str name)
 {
     static const struct str hidden[] = {
-        {"te", 2},
         {"date", 4}, /* http.c's own */
-        {"server", 6},
-        {"alt-svc", 7},
-        {"trailer", 7},
-        {"upgrade", 7},
-        {"connection", 10},
-        {"keep-alive", 10},
-        {"set-cookie", 10},
-        {"content-length", 14},
-        {"proxy-connection", 16},
-        {"transfer-encoding", 17},
-        {"proxy-authenticate", 18},
-        {"strict-transport-security", 25},
+        {"server", 6}, {"alt-svc", 7}, {"set-cookie", 10}, {"strict-transport-security", 25},
     };
 
     if (str_starts(name, STR("x-bf-")))
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(hidden); i++) {
-        if (str_eq(name, hidden[i]))
-            return false;
-    }
-    return true;
+    return !header_is_hop(name) && !header_is_one_of(name, hidden, ARRAY_LEN(hidden));
 }
 
 static void read_type(struct request *r, struct str type)

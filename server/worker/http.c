@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/base/reason.h"
+#include "server/worker/header.h"
 #include "server/worker/http_conn.h"
 #include "server/worker/worker.h"
 #include "shm/live.h"
@@ -199,22 +200,7 @@ void http_abort(struct http_exchange *ex)
 /* What h2o or this file says itself, or what may not be passed on. */
 static bool is_own_header(struct str name)
 {
-    static const struct str names[] = {
-        {"date", 4},
-        {"connection", 10},
-        {"keep-alive", 10},
-        {"proxy-connection", 16},
-        {"upgrade", 7},
-        {"transfer-encoding", 17},
-        {"te", 2},
-        {"trailer", 7},
-        {"content-length", 14},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_eq(names[i], name))
-            return true;
-    return false;
+    return str_eq(name, STR("date")) || header_is_hop(name);
 }
 
 /* A provider's header must not become two of ours. */

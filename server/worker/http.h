@@ -4,9 +4,9 @@
  * Runs in:  worker.   Reads: published (limits).   Writes: its own slot (connection counters).
  * One http_exchange per request, complete with its body when request_begin() gets it. The steps see
  * only this header, so replay tests put another http.c in its place, and h2o could be replaced by
- * one file. Guards (design.md section 10) live here: rapid reset, new streams per second, header
- * and body limits, slow clients, smuggling shapes (CL+TE, bare LF, obs-fold, duplicate CL),
- * connection cap. Does not: know dialects, keys or providers.
+ * one file. The guards in front of h2o live here (http_guard.h): rapid reset, new streams per
+ * second, header and body limits, slow clients, smuggling shapes (CL+TE, bare LF, obs-fold,
+ * duplicate CL), connection cap. Does not: know dialects, keys or providers.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

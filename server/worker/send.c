@@ -1,44 +1,26 @@
 #include "server/worker/send.h"
 
 #include "providers/vendor.h"
+#include "server/worker/header.h"
 #include "server/worker/parse.h"
 #include "server/worker/worker.h"
 
 #define HEADERS_MAX 160 /* http.c takes 100 from a client; the rest is for the provider's own */
 
-static bool is_one_of(struct str name, const struct str *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (str_eq(name, list[i]))
-            return true;
-    }
-    return false;
-}
-
 bool send_header_passes(struct str name)
 {
     static const struct str hidden[] = {
-        {"te", 2},
         {"host", 4},
         {"cookie", 6},
         {"expect", 6},
         {"api-key", 7},
-        {"trailer", 7},
-        {"upgrade", 7},
         {"x-api-key", 9},
         {"x-real-ip", 9},
         {"forwarded", 9},
-        {"connection", 10},
-        {"keep-alive", 10},
         {"authorization", 13},
-        {"content-length", 14},
         {"http2-settings", 14},
         {"x-goog-api-key", 14},
         {"accept-encoding", 15}, /* so that usage can be read in the answer */
-        {"proxy-connection", 16},
-        {"transfer-encoding", 17},
-        {"proxy-authenticate", 18},
-        {"proxy-authorization", 19},
     };
 
     if (name.len == 0 || name.p[0] == ':')
@@ -46,7 +28,7 @@ bool send_header_passes(struct str name)
     if (name.p[0] == 'x' &&
         (str_starts(name, STR("x-bf-")) || str_starts(name, STR("x-forwarded-"))))
         return false;
-    return !is_one_of(name, hidden, ARRAY_LEN(hidden));
+    return !header_is_hop(name) && !header_is_one_of(name, hidden, ARRAY_LEN(hidden));
 }
 
 /* Headers that `Connection:` names belong to the connection too (RFC 9110, section 7.6.1). */

@@ -18,7 +18,7 @@ MAY = {
     "conf": {"server/base", "conf"},
     "providers": {"server/base", "providers"},
     "server": LIBRARY | {"server", "server/master"},
-    "server/master": LIBRARY | {"server", "server/master", "tools/mock"},
+    "server/master": LIBRARY | {"server", "server/master"},
     "server/worker": LIBRARY - {"conf"} | {"server", "server/worker"},
     "server/aggregator": LIBRARY - {"conf"} | {"server", "server/aggregator"},
     "server/admin": LIBRARY - {"conf"} | {"server", "server/admin", "server/aggregator"},
