@@ -102,54 +102,66 @@ void load_set_u64(struct load *l, const struct load_at *at, const struct load_ke
         *out = value;
 }
 
-void load_set_duration(struct load *l, const struct load_at *at, const struct load_key *key,
-                       void *object)
+/* A number with its unit or fraction: how it is read, told to a human, and shown. */
+struct measure {
+    bool (*parse)(struct str text, uint64_t *out);
+    const char *help;
+    void (*format)(struct buf *b, uint64_t value);
+};
+
+static bool measured(struct load *l, const struct load_at *at, const struct load_key *key,
+                     const struct measure *measure, uint64_t *out)
 {
     struct str text;
     uint64_t value;
-    uint64_t *out = place(object, key);
 
     if (!load_text(l, at, &text, NULL))
-        return;
-    if (!value_duration(text, &value))
-        load_must_be(l, at, VALUE_DURATION_HELP);
-    else if (!within(key, value))
-        out_of_bounds(l, at, key, value_format_duration);
-    else
+        return false;
+    if (!measure->parse(text, &value)) {
+        load_must_be(l, at, measure->help);
+        return false;
+    }
+    if (!within(key, value)) {
+        out_of_bounds(l, at, key, measure->format);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+void load_set_duration(struct load *l, const struct load_at *at, const struct load_key *key,
+                       void *object)
+{
+    static const struct measure duration = {value_duration, VALUE_DURATION_HELP,
+                                            value_format_duration};
+    uint64_t value;
+    uint64_t *out = place(object, key);
+
+    if (measured(l, at, key, &duration, &value))
         *out = value;
 }
 
 void load_set_size(struct load *l, const struct load_at *at, const struct load_key *key,
                    void *object)
 {
-    struct str text;
+    static const struct measure size = {value_size, VALUE_SIZE_HELP, value_format_size};
     uint64_t value;
     uint64_t *out = place(object, key);
 
-    if (!load_text(l, at, &text, NULL))
-        return;
-    if (!value_size(text, &value))
-        load_must_be(l, at, VALUE_SIZE_HELP);
-    else if (!within(key, value))
-        out_of_bounds(l, at, key, value_format_size);
-    else
+    if (measured(l, at, key, &size, &value))
         *out = value;
 }
 
 void load_set_weight(struct load *l, const struct load_at *at, const struct load_key *key,
                      void *object)
 {
-    struct str text;
+    static const struct measure weight = {
+        value_thousandths, "a number such as 1 or 0.2 (at most three digits behind the point)",
+        value_format_thousandths};
     uint64_t value;
     uint32_t *out = place(object, key);
 
-    if (!load_text(l, at, &text, NULL))
-        return;
-    if (!value_thousandths(text, &value))
-        load_must_be(l, at, "a number such as 1 or 0.2 (at most three digits behind the point)");
-    else if (!within(key, value))
-        out_of_bounds(l, at, key, value_format_thousandths);
-    else
+    if (measured(l, at, key, &weight, &value))
         *out = (uint32_t)value;
 }
 

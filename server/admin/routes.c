@@ -49,6 +49,24 @@ static const struct pub_view *view_or_refuse(struct exchange *ex)
     return v;
 }
 
+typedef void write_row_fn(struct writer *w, const struct pub_view *v, uint32_t at);
+
+/* A page of the `n` rows that a list has. */
+static void answer_list(struct exchange *ex, const struct pub_view *v, uint32_t n,
+                        write_row_fn *write_row)
+{
+    struct writer w = WRITER_INIT(&ex->out);
+    struct page page;
+
+    if (!page_of(ex, &page))
+        return;
+    writer_object(&w, NULL);
+    writer_array(&w, "data");
+    for (; page.at < n && page.limit > 0; page.at++, page.limit--)
+        write_row(&w, v, (uint32_t)page.at);
+    list_end(ex, &w, page.at, n);
+}
+
 static void write_timeouts(struct writer *w, const struct pub_provider *p)
 {
     writer_object(w, "timeouts_ms");
@@ -59,8 +77,10 @@ static void write_timeouts(struct writer *w, const struct pub_provider *p)
     writer_object_end(w);
 }
 
-static void write_provider(struct writer *w, const struct pub_view *v, const struct pub_provider *p)
+static void write_provider(struct writer *w, const struct pub_view *v, uint32_t at)
 {
+    const struct pub_provider *p = pub_provider(v, at);
+
     writer_object(w, NULL);
     writer_str(w, "name", pub_text(v, p->name));
     writer_cstr(w, "vendor", p->vendor < vendor_count() ? vendor_get(p->vendor)->name : NULL);
@@ -87,21 +107,16 @@ static void write_provider(struct writer *w, const struct pub_view *v, const str
 void api_providers(struct exchange *ex, struct str tail)
 {
     const struct pub_view *v = view_or_refuse(ex);
-    struct writer w = WRITER_INIT(&ex->out);
-    struct page page;
 
     (void)tail;
-    if (v == NULL || !page_of(ex, &page))
-        return;
-    writer_object(&w, NULL);
-    writer_array(&w, "data");
-    for (; page.at < v->image->n_providers && page.limit > 0; page.at++, page.limit--)
-        write_provider(&w, v, pub_provider(v, (uint32_t)page.at));
-    list_end(ex, &w, page.at, v->image->n_providers);
+    if (v != NULL)
+        answer_list(ex, v, v->image->n_providers, write_provider);
 }
 
-static void write_model(struct writer *w, const struct pub_view *v, const struct pub_model *m)
+static void write_model(struct writer *w, const struct pub_view *v, uint32_t at)
 {
+    const struct pub_model *m = pub_model(v, at);
+
     writer_object(w, NULL);
     writer_str(w, "name", pub_text(v, m->name));
     writer_cstr(w, "origin", (m->flags & PUB_MODEL_DECLARED) != 0 ? "provider" : "models");
@@ -122,17 +137,10 @@ static void write_model(struct writer *w, const struct pub_view *v, const struct
 void api_models(struct exchange *ex, struct str tail)
 {
     const struct pub_view *v = view_or_refuse(ex);
-    struct writer w = WRITER_INIT(&ex->out);
-    struct page page;
 
     (void)tail;
-    if (v == NULL || !page_of(ex, &page))
-        return;
-    writer_object(&w, NULL);
-    writer_array(&w, "data");
-    for (; page.at < v->image->n_models && page.limit > 0; page.at++, page.limit--)
-        write_model(&w, v, pub_model(v, (uint32_t)page.at));
-    list_end(ex, &w, page.at, v->image->n_models);
+    if (v != NULL)
+        answer_list(ex, v, v->image->n_models, write_model);
 }
 
 static void write_traffic(struct writer *w, const struct snapshot_route *r)
