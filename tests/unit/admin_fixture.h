@@ -31,6 +31,7 @@
 #include "shm/keys.h"
 #include "shm/live.h"
 #include "shm/weights.h"
+#include "tests/unit/temp_dir.h"
 
 #define FIXTURE_TOKEN "fixture-admin-token"
 #define FIXTURE_MODEL "gpt \"4\"\\o\n" /* what a label must escape */
@@ -40,7 +41,7 @@ struct fixture {
     struct key_table *keys;
     struct admin admin;
     int control[2]; /* [0]: the admin process's, [1]: the master's */
-    char state_dir[64];
+    char state_dir[TEMP_DIR_MAX];
 };
 
 /* The text area follows the tables; each table has one row. */
@@ -117,8 +118,7 @@ static inline void fixture_open(struct fixture *f)
     f->keys = key_table_open(&f->regions.published);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->control), 0);
     assert_int_equal(fd_set_nonblock(f->control[0], true), 0);
-    memcpy(f->state_dir, "/tmp/bf-admin-XXXXXX", sizeof("/tmp/bf-admin-XXXXXX"));
-    assert_non_null(mkdtemp(f->state_dir));
+    assert_int_equal(temp_dir_make(f->state_dir), 0);
     f->admin.regions = &f->regions;
     f->admin.json = json_parser_create();
     f->admin.ask = ask_create(f->control[0], f->admin.json);
@@ -139,7 +139,7 @@ static inline void fixture_close(struct fixture *f)
     region_close(&f->regions.live);
     close(f->control[0]);
     close(f->control[1]);
-    rmdir(f->state_dir);
+    (void)temp_dir_remove(f->state_dir); /* what is left is no test's subject */
 }
 
 /* A worker that serves, in slot `n`. */

@@ -25,35 +25,25 @@
 #include "server/aggregator/usage_store.h"
 #include "shm/outbox.h"
 #include "shm/record.h"
+#include "tests/unit/temp_dir.h"
 
 #define NOW_MS 1795348800000ull /* noon of 2026-11-22: the tests' real time */
 #define BOOT_ID 0xb007u
 
-static char dir[PATH_MAX];
+static char dir[TEMP_DIR_MAX];
 static struct agg_counters counters;
 
 static inline int make_dir(void **state)
 {
     (void)state;
     memset(&counters, 0, sizeof(counters));
-    (void)snprintf(dir, sizeof(dir), "%s/bowfin-agg-XXXXXX",
-                   getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
-    return mkdtemp(dir) != NULL ? 0 : -1;
+    return temp_dir_make(dir);
 }
 
 static inline int remove_dir(void **state)
 {
-    static const char *const names[] = {"/usage/data.mdb", "/usage/lock.mdb"};
-    char path[PATH_MAX + 32];
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", dir, names[i]);
-        (void)unlink(path);
-    }
-    (void)snprintf(path, sizeof(path), "%s/usage", dir);
-    (void)rmdir(path);
-    return rmdir(dir);
+    return temp_dir_remove(dir);
 }
 
 static inline struct record record_of(uint32_t n)

@@ -7,14 +7,15 @@
 #include <sys/stat.h>
 
 #include "server/base/fd.h"
+#include "tests/unit/temp_dir.h"
 
-static char dir[] = "/tmp/bowfin-fd-XXXXXX";
-static char path[64];
+static char dir[TEMP_DIR_MAX];
+static char path[TEMP_DIR_MAX + 8];
 
 static int make_dir(void **state)
 {
     (void)state;
-    if (mkdtemp(dir) == NULL)
+    if (temp_dir_make(dir) != 0)
         return -1;
     return snprintf(path, sizeof(path), "%s/file", dir) > 0 ? 0 : -1;
 }
@@ -23,7 +24,7 @@ static int remove_dir(void **state)
 {
     (void)state;
     (void)unlink(path); /* not there when a test failed early */
-    return rmdir(dir);
+    return rmdir(dir);  /* fails when fd_write_file left its temporary file */
 }
 
 static void writes_and_reads_files(void **state)

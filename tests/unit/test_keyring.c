@@ -6,13 +6,14 @@
 #include "server/master/changes.h"
 #include "shm/region.h"
 #include "tests/unit/master_fixture.h"
+#include "tests/unit/temp_dir.h"
 
 struct world {
     struct region published;
     struct key_table *keys;
     struct arena *arena;
     struct changes changes;
-    char directory[32];
+    char directory[TEMP_DIR_MAX];
 };
 
 static int begin(void **state)
@@ -24,8 +25,7 @@ static int begin(void **state)
     assert_int_equal(region_create(REGION_PUBLISHED, 1, &w->published, &err), 0);
     w->keys = key_table_open(&w->published);
     w->arena = arena_create(4096);
-    memcpy(w->directory, "/tmp/bf-keyring-XXXXXX", 23);
-    assert_non_null(mkdtemp(w->directory));
+    assert_int_equal(temp_dir_make(w->directory), 0);
     *state = w;
     return 0;
 }
@@ -33,15 +33,8 @@ static int begin(void **state)
 static int end(void **state)
 {
     struct world *w = *state;
-    char command[64];
 
-    (void)snprintf(command, sizeof(command), "%s/config/data.mdb", w->directory);
-    (void)unlink(command);
-    (void)snprintf(command, sizeof(command), "%s/config/lock.mdb", w->directory);
-    (void)unlink(command);
-    (void)snprintf(command, sizeof(command), "%s/config", w->directory);
-    (void)rmdir(command);
-    (void)rmdir(w->directory);
+    (void)temp_dir_remove(w->directory); /* what is left is not this test's subject */
     key_table_close(w->keys);
     region_close(&w->published);
     arena_free(w->arena);

@@ -17,31 +17,20 @@
 
 #include "conf/store.h"
 #include "server/base/fd.h"
+#include "tests/unit/temp_dir.h"
 
-static char dir[PATH_MAX];
+static char dir[TEMP_DIR_MAX];
 
 static int make_dir(void **state)
 {
     (void)state;
-    (void)snprintf(dir, sizeof(dir), "%s/bowfin-store-XXXXXX",
-                   getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
-    return mkdtemp(dir) != NULL ? 0 : -1;
+    return temp_dir_make(dir);
 }
 
 static int remove_dir(void **state)
 {
-    char path[PATH_MAX + 32];
-    static const char *const names[] = {"/config/data.mdb", "/config/lock.mdb"};
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", dir, names[i]);
-        (void)unlink(path);
-    }
-    (void)snprintf(path, sizeof(path), "%s/config", dir);
-    (void)unlink(path);
-    (void)rmdir(path);
-    return rmdir(dir);
+    return temp_dir_remove(dir);
 }
 
 static struct store *open_store(void)
