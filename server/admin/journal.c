@@ -151,6 +151,7 @@ void api_usage(struct exchange *ex, struct str tail)
     writer_array_end(&w);
     writer_null(&w, "next");
     writer_u64(&w, "truncated", answer.truncated);
+    writer_bool(&w, "partial", answer.is_partial);
     writer_object_end(&w);
     exchange_json(ex, 200);
 }

@@ -147,7 +147,9 @@ def test_log_filters(used):
 
 def test_usage(used):
     def data(query):
-        return used.api("GET", f"/api/usage?{query}", expect=200)["data"]
+        answer = used.api("GET", f"/api/usage?{query}", expect=200)
+        assert (answer["truncated"], answer["partial"]) == (0, False)
+        return answer["data"]
     rows = wait_until(lambda: data("group_by=key,model&key=used"), "usage of the key")
     assert {row["key"] for row in rows} == {"used"}
     lorem = next(row for row in rows if row["model"] == "lorem-5")

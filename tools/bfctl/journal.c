@@ -90,8 +90,11 @@ static void print_usage(const struct json *answer, const char *by)
     table_print(&t, &out);
     (void)fwrite(out.data, 1, out.len, stdout);
     if (ctl_u64(answer, "truncated") > 0)
-        (void)fprintf(stderr, "bfctl: %llu more groups are not shown; filter or group less\n",
+        (void)fprintf(stderr, "bfctl: %llu more rows are not shown; filter or group less\n",
                       (unsigned long long)ctl_u64(answer, "truncated"));
+    if (ctl_bool(answer, "partial"))
+        (void)fputs("bfctl: too much to add up: the newest days are missing; give --since\n",
+                    stderr);
     table_fini(&t);
     buf_fini(&out);
     buf_fini(&head);
