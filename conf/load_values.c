@@ -5,6 +5,7 @@
 
 #include "conf/values.h"
 #include "server/base/buf.h"
+#include "server/base/when.h"
 
 static void *place(void *object, const struct load_key *key)
 {
@@ -170,7 +171,7 @@ void load_set_time(struct load *l, const struct load_at *at, const struct load_k
 {
     struct str text;
 
-    if (load_text(l, at, &text, NULL) && !value_time(text, place(object, key)))
+    if (load_text(l, at, &text, NULL) && !when_parse(text, place(object, key)))
         load_must_be(l, at, VALUE_TIME_HELP);
 }
 

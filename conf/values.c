@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "server/base/base.h"
 
@@ -31,11 +30,6 @@ static const struct unit size_units[] = {
     {"GiB", 1ull << 30},
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_alpha(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -49,16 +43,16 @@ static bool take_number(struct str *text, uint64_t *out)
     uint64_t scale = THOUSAND;
     size_t at = 0;
 
-    while (at < text->len && is_digit(text->p[at])) {
+    while (at < text->len && str_is_digit(text->p[at])) {
         whole = whole * 10 + (uint64_t)(text->p[at++] - '0');
         if (whole > WHOLE_MAX)
             return false;
     }
     if (at == 0)
         return false;
-    if (at + 1 < text->len && text->p[at] == '.' && is_digit(text->p[at + 1])) {
+    if (at + 1 < text->len && text->p[at] == '.' && str_is_digit(text->p[at + 1])) {
         at++;
-        while (at < text->len && is_digit(text->p[at])) {
+        while (at < text->len && str_is_digit(text->p[at])) {
             scale /= 10;
             if (scale == 0)
                 return false;
@@ -127,89 +121,6 @@ bool value_bool(struct str text, bool *out)
     return false;
 }
 
-/* Exactly `n` digits at *at, then `end` (unless it is 0); moves *at past both. */
-static bool take_digits(struct str text, size_t *at, int n, char end, int *out)
-{
-    int value = 0;
-
-    for (int i = 0; i < n; i++) {
-        if (*at >= text.len || !is_digit(text.p[*at]))
-            return false;
-        value = value * 10 + (text.p[(*at)++] - '0');
-    }
-    if (end != 0 && (*at >= text.len || text.p[(*at)++] != end))
-        return false;
-    *out = value;
-    return true;
-}
-
-/* "Z", "+02:00", "-05:30" at the end of a time, in seconds east of UTC. */
-static bool take_zone(struct str text, size_t *at, int *out_seconds)
-{
-    int hours;
-    int minutes;
-    char sign;
-
-    if (*at >= text.len)
-        return false;
-    sign = text.p[(*at)++];
-    if (sign == 'Z' || sign == 'z') {
-        *out_seconds = 0;
-        return true;
-    }
-    if ((sign != '+' && sign != '-') || !take_digits(text, at, 2, ':', &hours) ||
-        !take_digits(text, at, 2, 0, &minutes) || hours > 23 || minutes > 59)
-        return false;
-    *out_seconds = (hours * 60 + minutes) * 60 * (sign == '-' ? -1 : 1);
-    return true;
-}
-
-static bool take_clock(struct str text, size_t *at, struct tm *tm, int *out_zone)
-{
-    if (!take_digits(text, at, 2, ':', &tm->tm_hour) ||
-        !take_digits(text, at, 2, ':', &tm->tm_min) || !take_digits(text, at, 2, 0, &tm->tm_sec))
-        return false;
-    if (*at + 1 < text.len && text.p[*at] == '.' && is_digit(text.p[*at + 1])) {
-        for ((*at)++; *at < text.len && is_digit(text.p[*at]);)
-            (*at)++; /* parts of a second are read and dropped */
-    }
-    return tm->tm_hour <= 23 && tm->tm_min <= 59 && tm->tm_sec <= 60 &&
-           take_zone(text, at, out_zone);
-}
-
-bool value_time(struct str text, uint64_t *out_ms)
-{
-    struct tm tm = {0};
-    struct tm same;
-    size_t at = 0;
-    int zone = 0;
-    int day;
-    time_t seconds;
-
-    if (!take_digits(text, &at, 4, '-', &tm.tm_year) ||
-        !take_digits(text, &at, 2, '-', &tm.tm_mon) || !take_digits(text, &at, 2, 0, &tm.tm_mday))
-        return false;
-    if (at < text.len) {
-        char separator = text.p[at++];
-
-        if ((separator != 'T' && separator != 't' && separator != ' ') ||
-            !take_clock(text, &at, &tm, &zone) || at != text.len)
-            return false;
-    }
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    day = tm.tm_mday;
-    if (tm.tm_mon < 0 || tm.tm_mon > 11 || day < 1)
-        return false;
-    same = (struct tm){.tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = day};
-    (void)timegm(&same); /* moves 31 February into March, which shows */
-    seconds = timegm(&tm);
-    if (same.tm_mday != day || seconds < zone)
-        return false;
-    *out_ms = (uint64_t)(seconds - zone) * THOUSAND;
-    return true;
-}
-
 static void format_unit(struct buf *b, uint64_t value, const struct unit *units, size_t n)
 {
     if (value == 0) {
@@ -249,19 +160,6 @@ void value_format_thousandths(struct buf *b, uint64_t n)
     buf_printf(b, ".%0*llu", digits, (unsigned long long)part);
 }
 
-void value_format_time(struct buf *b, uint64_t ms)
-{
-    time_t seconds = (time_t)(ms / THOUSAND);
-    struct tm tm;
-    char text[64];
-
-    if (gmtime_r(&seconds, &tm) == NULL || strftime(text, sizeof(text), "%FT%TZ", &tm) == 0) {
-        buf_char(b, '0');
-        return;
-    }
-    buf_cstr(b, text);
-}
-
 bool value_env_name(struct str text, struct str *out)
 {
     struct str name;
@@ -269,10 +167,10 @@ bool value_env_name(struct str text, struct str *out)
     if (!str_starts(text, STR("env.")))
         return false;
     name = str_skip(text, 4);
-    if (name.len == 0 || is_digit(name.p[0]))
+    if (name.len == 0 || str_is_digit(name.p[0]))
         return false;
     for (size_t i = 0; i < name.len; i++) {
-        if (!is_alpha(name.p[i]) && !is_digit(name.p[i]) && name.p[i] != '_')
+        if (!is_alpha(name.p[i]) && !str_is_digit(name.p[i]) && name.p[i] != '_')
             return false;
     }
     *out = name;
@@ -297,7 +195,7 @@ static const char *host_problem(struct str host)
     for (size_t i = 0; i < host.len; i++) {
         if (is_alpha(host.p[i]) || host.p[i] == '_')
             is_name = true;
-        else if (!is_digit(host.p[i]) && host.p[i] != '.' && host.p[i] != '-')
+        else if (!str_is_digit(host.p[i]) && host.p[i] != '.' && host.p[i] != '-')
             return "the host has a character that no host name has";
     }
     if (!is_name) {

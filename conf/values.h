@@ -28,13 +28,10 @@ bool value_size(struct str text, uint64_t *out_bytes);
 bool value_thousandths(struct str text, uint64_t *out);
 /* true, yes, on; false, no, off. */
 bool value_bool(struct str text, bool *out);
-/* RFC 3339, or a date alone, which is its first moment in UTC; to milliseconds since 1970. */
-bool value_time(struct str text, uint64_t *out_ms);
 
 void value_format_duration(struct buf *b, uint64_t ms);
 void value_format_size(struct buf *b, uint64_t bytes);
 void value_format_thousandths(struct buf *b, uint64_t n);
-void value_format_time(struct buf *b, uint64_t ms);
 
 /* "env.NAME": NAME, which is not empty; else false. */
 bool value_env_name(struct str text, struct str *out);

@@ -6,11 +6,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "server/admin/admin.h"
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
+#include "server/base/when.h"
 
 /* '+' stays itself: who writes filters by hand does not think of forms. False: a bad escape. */
 static bool percent_decode(struct arena *a, struct str raw, struct str *out)
@@ -160,31 +160,6 @@ static bool parse_ago(struct str text, uint64_t now, uint64_t *out)
     return false;
 }
 
-/* A date, or a date and time in UTC. */
-static bool parse_date(struct str text, uint64_t *out)
-{
-    static const char *const shapes[] = {"%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ"};
-    char copy[32];
-
-    if (text.len >= sizeof(copy))
-        return false;
-    memcpy(copy, text.p, text.len);
-    copy[text.len] = '\0';
-    for (size_t i = 0; i < ARRAY_LEN(shapes); i++) {
-        struct tm tm = {0};
-        const char *end = strptime(copy, shapes[i], &tm);
-
-        if (end == NULL || *end != '\0')
-            continue;
-        time_t seconds = timegm(&tm);
-        if (seconds < 0)
-            return false;
-        *out = (uint64_t)seconds * 1000;
-        return true;
-    }
-    return false;
-}
-
 bool params_time(struct exchange *ex, const char *name, uint64_t fallback, uint64_t *out)
 {
     struct str text = params_get(ex, name);
@@ -193,7 +168,7 @@ bool params_time(struct exchange *ex, const char *name, uint64_t fallback, uint6
         *out = fallback;
         return true;
     }
-    if (str_parse_u64(text, out) || parse_ago(text, clock_real_ms(), out) || parse_date(text, out))
+    if (str_parse_u64(text, out) || parse_ago(text, clock_real_ms(), out) || when_parse(text, out))
         return true;
     exchange_error(ex, 400, "bad_parameter", name,
                    "%s must be a time like 2026-11-22T16:45:00Z, 2026-11-22, milliseconds since "

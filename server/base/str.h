@@ -49,6 +49,11 @@ static inline struct str str_skip(struct str s, size_t n)
     return n >= s.len ? (struct str){s.p + s.len, 0} : (struct str){s.p + n, s.len - n};
 }
 
+static inline bool str_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* The value of a hexadecimal digit, -1 when it is none. */
 static inline int str_hex_digit(char c)
 {

@@ -116,6 +116,7 @@ static void test_refusals(void **state)
     expect_refused(f, "GET", "/api/logs?status=9xx", NULL, "bad_parameter");
     expect_refused(f, "GET", "/api/logs?key=nobody", NULL, "unknown_key");
     expect_refused(f, "GET", "/api/usage?since=yesterday", NULL, "bad_parameter");
+    expect_refused(f, "GET", "/api/usage?since=2026-02-31", NULL, "bad_parameter");
     expect_refused(f, "GET", "/api/usage?group_by=colour", NULL, "bad_parameter");
     expect_refused(f, "GET", "/api/config?format=xml", NULL, "bad_parameter");
     fixture_begin(f, &ex, "PUT", "/api/keys", "{}");

@@ -97,35 +97,6 @@ static void weights(void **state)
     check_numbers(value_thousandths, cases, ARRAY_LEN(cases));
 }
 
-static void times(void **state)
-{
-    static const struct number_case cases[] = {
-        {"1970-01-01", 0},
-        {"2027-01-31", 1801353600000},
-        {"2027-01-31T00:00:00Z", 1801353600000},
-        {"2027-01-31t00:00:00z", 1801353600000},
-        {"2027-01-31 02:00:00+02:00", 1801353600000},
-        {"2027-01-30T19:00:00.250-05:00", 1801353600000},
-        {"2024-02-29", 1709164800000},
-        {"2023-02-29", BAD},
-        {"2027-13-01", BAD},
-        {"2027-00-01", BAD},
-        {"2027-01-00", BAD},
-        {"2027-1-31", BAD},
-        {"2027-01-31T00:00:00", BAD},
-        {"2027-01-31T24:00:00Z", BAD},
-        {"2027-01-31T00:00Z", BAD},
-        {"2027-01-31T00:00:00Zx", BAD},
-        {"2027-01-31T00:00:00+2", BAD},
-        {"1969-12-31", BAD},
-        {"tomorrow", BAD},
-        {"", BAD},
-    };
-
-    (void)state;
-    check_numbers(value_time, cases, ARRAY_LEN(cases));
-}
-
 static void booleans(void **state)
 {
     bool value = false;
@@ -157,9 +128,6 @@ static void formats_are_read_back(void **state)
         buf_clear(&b);
         value_format_thousandths(&b, values[i]);
         assert_true(value_thousandths(buf_view(&b), &got) && got == values[i]);
-        buf_clear(&b);
-        value_format_time(&b, values[i] * 1000);
-        assert_true(value_time(buf_view(&b), &got) && got == values[i] * 1000);
         buf_fini(&b);
     }
 }
@@ -176,9 +144,7 @@ static void formats_are_short(void **state)
     value_format_thousandths(&b, 200);
     buf_char(&b, ' ');
     value_format_thousandths(&b, 1005);
-    buf_char(&b, ' ');
-    value_format_time(&b, 1801353600000);
-    assert_string_equal(b.data, "2m 32MiB 0.2 1.005 2027-01-31T00:00:00Z");
+    assert_string_equal(b.data, "2m 32MiB 0.2 1.005");
     buf_fini(&b);
 }
 
@@ -246,11 +212,15 @@ static void urls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations),         cmocka_unit_test(sizes),
-        cmocka_unit_test(weights),           cmocka_unit_test(times),
-        cmocka_unit_test(booleans),          cmocka_unit_test(formats_are_read_back),
-        cmocka_unit_test(formats_are_short), cmocka_unit_test(env_names),
-        cmocka_unit_test(addresses),         cmocka_unit_test(urls),
+        cmocka_unit_test(durations),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(weights),
+        cmocka_unit_test(booleans),
+        cmocka_unit_test(formats_are_read_back),
+        cmocka_unit_test(formats_are_short),
+        cmocka_unit_test(env_names),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(urls),
     };
 
     return cmocka_run_group_tests_name("values", tests, NULL, NULL);

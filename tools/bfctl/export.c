@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "conf/values.h"
+#include "server/base/when.h"
 #include "tools/bfctl/args.h"
 #include "tools/bfctl/commands.h"
 
@@ -35,7 +36,7 @@ static void add_key(void *ctx, const struct json *k)
     }
     if (expires_ms != 0) {
         buf_cstr(&list->out, "\n    expires: ");
-        value_format_time(&list->out, expires_ms);
+        when_format(&list->out, expires_ms);
     }
     if (!ctl_bool(k, "active"))
         buf_cstr(&list->out, "\n    active: false");

@@ -9,6 +9,7 @@
 
 #include "conf/values.h"
 #include "server/base/clock.h"
+#include "server/base/when.h"
 #include "tools/bfctl/args.h"
 #include "tools/bfctl/commands.h"
 #include "tools/bfctl/table.h"
@@ -68,7 +69,7 @@ static bool parse_expiry(const char *text, uint64_t *out_ms)
         *out_ms = clock_real_ms() + ms;
         return true;
     }
-    return value_time(str_of(text), out_ms);
+    return when_parse(str_of(text), out_ms);
 }
 
 static void write_models(struct buf *body, const char *models)
