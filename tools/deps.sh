@@ -28,8 +28,11 @@ fi
 sudo=""
 [ "$(id -u)" = 0 ] || sudo=sudo
 echo "installing:$missing"
-# Test servers must not start as services of the machine.
-export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -qq
 # shellcheck disable=SC2086 # a list of words is meant
-$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+# Installed for the tests, they must not go on as services of the machine.
+if [ -d /run/systemd/system ]; then
+    case "$missing" in *nginx-light*) $sudo systemctl disable -q --now nginx || true ;; esac
+    case "$missing" in *prometheus*) $sudo systemctl disable -q --now prometheus || true ;; esac
+fi
