@@ -10,6 +10,7 @@
 #include "server/base/fd.h"
 #include "server/base/log.h"
 #include "server/master/apply.h"
+#include "server/master/priority.h"
 #include "server/master/spawn.h"
 #include "server/master/state.h"
 #include "server/master/workers.h"
@@ -160,9 +161,13 @@ static void begin(struct master *m, uint64_t now_ms)
     struct listeners_request req = {.old = &m->listeners};
     struct error err = ERROR_INIT;
     bool wrong_file;
+    int rc;
 
     notify_send(&m->notify, "RELOADING=1\nMONOTONIC_USEC=%ju", (uintmax_t)clock_mono_ns() / 1000);
-    if (apply_load(m->config_path, m->options, &r->conf, &err) != 0) {
+    priority_lower();
+    rc = apply_load(m->config_path, m->options, &r->conf, &err);
+    priority_restore();
+    if (rc != 0) {
         fail(m, err.text);
         return;
     }
@@ -207,8 +212,12 @@ static void swap(struct master *m, uint64_t now_ms)
     struct settings old = m->settings;
     struct apply how = {.when = APPLY_RELOAD, .changes = &r->changes};
     struct error err = ERROR_INIT;
+    int rc;
 
-    if (apply_config(m, r->conf, &how, &err) != 0) {
+    priority_lower();
+    rc = apply_config(m, r->conf, &how, &err);
+    priority_restore();
+    if (rc != 0) {
         fail(m, err.text);
         return;
     }

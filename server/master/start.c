@@ -1,6 +1,5 @@
 #include "server/master/start.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "server/master/listen.h"
 #include "server/master/memory.h"
 #include "server/master/pipes.h"
+#include "server/master/priority.h"
 #include "server/master/privileges.h"
 #include "server/master/reload.h"
 #include "server/master/signals.h"
@@ -77,7 +77,6 @@ static int start_children(struct master *m, struct error *err)
 
 static void init(struct master *m)
 {
-    static const struct sched_param any = {0};
     static const struct regions none = {REGION_NONE(REGION_PUBLISHED), REGION_NONE(REGION_SECRETS),
                                         REGION_NONE(REGION_WEIGHTS), REGION_NONE(REGION_LIVE)};
 
@@ -92,8 +91,7 @@ static void init(struct master *m)
     m->message = xalloc(CONTROL_TEXT_MAX + sizeof(struct control_head));
     notify_open(&m->notify);
     passed_open(&m->passed);
-    /* Loading a large file must not take a turn from a worker that woke up for a request. */
-    (void)sched_setscheduler(0, SCHED_BATCH, &any);
+    priority_init();
 }
 
 /* In this order: see the header. Returns the exit status, or 0. */
