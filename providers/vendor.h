@@ -14,17 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "providers/chat.h"
 #include "server/base/base.h"
 #include "server/base/str.h"
 
-enum vendor_dialect { DIALECT_OPENAI = 1 };
 enum vendor_auth { AUTH_NONE = 1, AUTH_BEARER };
 
 struct vendor {
     const char *name;
     const char *base_url; /* as its documentation writes it, version segment included; NULL: must be
                              configured */
-    enum vendor_dialect dialect;
+    enum dialect_id dialect;
     enum vendor_auth auth;
     const char *key_env;        /* usual environment variable; NULL: none */
     const char *default_models; /* comma-separated names and globs that bare names resolve through;

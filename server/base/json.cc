@@ -286,6 +286,7 @@ struct tree_sink {
     struct str next_key;
     uint32_t depth;
     uint32_t nodes;
+    bool keeps_escapes; /* strings have no `text` */
 
     struct json *add(enum json_type type)
     {
@@ -354,7 +355,7 @@ struct tree_sink {
             return false;
         node->raw = raw;
         node->boolean = type == JSON_BOOL && raw.p[0] == 't';
-        if (type == JSON_STRING)
+        if (type == JSON_STRING && !keeps_escapes)
             node->text = plain(str{raw.p + 1, raw.len - 2});
         else if (type == JSON_NUMBER)
             node->text = raw;
@@ -362,8 +363,8 @@ struct tree_sink {
     }
 };
 
-extern "C" struct json *json_parse(struct json_parser *p, struct arena *a, struct str text,
-                                   struct json_error *err)
+static struct json *parse(struct json_parser *p, struct arena *a, struct str text,
+                          bool keeps_escapes, struct json_error *err)
 {
     struct walk w;
     struct tree_sink sink;
@@ -376,7 +377,20 @@ extern "C" struct json *json_parse(struct json_parser *p, struct arena *a, struc
     sink.next_key = STR_NONE;
     sink.depth = 0;
     sink.nodes = 0;
+    sink.keeps_escapes = keeps_escapes;
     ok = first_stage(p, text, &w) && walk_text(&w, &sink);
     give_back(p);
     return ok ? sink.root : nullptr;
+}
+
+extern "C" struct json *json_parse(struct json_parser *p, struct arena *a, struct str text,
+                                   struct json_error *err)
+{
+    return parse(p, a, text, false, err);
+}
+
+extern "C" struct json *json_parse_raw(struct json_parser *p, struct arena *a, struct str text,
+                                       struct json_error *err)
+{
+    return parse(p, a, text, true, err);
 }

@@ -75,6 +75,10 @@ struct json {
 /* The root in the arena, or NULL with *err. Spans point into `text` or the arena. */
 struct json *json_parse(struct json_parser *p, struct arena *a, struct str text,
                         struct json_error *err);
+/* The same, but strings stay escaped: their `text` is empty and only `raw` is set. Translation copies
+ * long texts from wire to wire and has no use for a decoded copy. Keys are unescaped. */
+struct json *json_parse_raw(struct json_parser *p, struct arena *a, struct str text,
+                            struct json_error *err);
 
 /* Readers that take NULL nodes, so that they can be chained. The last of duplicate keys wins. */
 struct json *json_get(const struct json *object, const char *key);
@@ -85,6 +89,8 @@ bool json_bool(const struct json *node, bool *out);
 
 /* A raw string span (with quotes) unescaped into the arena; STR_NONE when it is not one. */
 struct str json_unescape(struct arena *a, struct str raw);
+/* The same for what stands between a string's quotes. NUL-terminated; STR_NONE when unsound. */
+struct str json_unescape_inside(struct arena *a, struct str inside);
 /* A raw number span as a whole number. */
 bool json_raw_u64(struct str raw, uint64_t *out);
 

@@ -14,8 +14,6 @@
 
 /* `inside`: what is between a string's quotes. Lone surrogates are not sound. */
 bool json_escapes_are_sound(struct str inside);
-/* A copy in the arena, NUL-terminated; STR_NONE when an escape is not sound. */
-struct str json_unescape_inside(struct arena *a, struct str inside);
 /* What kind of scalar a token is; false with a text in *fault when it is none. Not empty. */
 bool json_scalar_type(struct str raw, enum json_type *type, const char **fault);
 

@@ -1,0 +1,171 @@
+#include "providers/chat.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "providers/chat_text.h"
+
+#define MESSAGE_MAX 512 /* bytes of a refusal's text */
+
+struct chat_message *chat_add_message(const struct chat_codec *c, struct chat *chat,
+                                      enum chat_role role)
+{
+    struct chat_message *m = arena_zalloc(c->arena, sizeof(*m));
+
+    m->role = role;
+    if (chat->last_message == NULL)
+        chat->messages = m;
+    else
+        chat->last_message->next = m;
+    chat->last_message = m;
+    chat->n_messages++;
+    return m;
+}
+
+struct chat_block *chat_add_block(const struct chat_codec *c, struct chat_message *m,
+                                  enum chat_block_kind kind)
+{
+    struct chat_block *b = arena_zalloc(c->arena, sizeof(*b));
+
+    b->kind = kind;
+    if (m->last == NULL)
+        m->blocks = b;
+    else
+        m->last->next = b;
+    m->last = b;
+    return b;
+}
+
+/* Requests have few tools, extras and stops: walking to the end costs less than a pointer to it. */
+#define APPEND(list, item)                                                                         \
+    do {                                                                                           \
+        __typeof__(&(list)) end_ = &(list);                                                        \
+        while (*end_ != NULL)                                                                      \
+            end_ = &(*end_)->next;                                                                 \
+        *end_ = (item);                                                                            \
+    } while (0)
+
+struct chat_tool *chat_add_tool(const struct chat_codec *c, struct chat *chat)
+{
+    struct chat_tool *t = arena_zalloc(c->arena, sizeof(*t));
+
+    APPEND(chat->tools, t);
+    chat->n_tools++;
+    return t;
+}
+
+void chat_add_extra(const struct chat_codec *c, struct chat *chat, struct str name, struct str raw)
+{
+    struct chat_extra *x = arena_zalloc(c->arena, sizeof(*x));
+
+    x->name = arena_str(c->arena, name);
+    x->raw = raw;
+    APPEND(chat->extras, x);
+}
+
+void chat_add_stop(const struct chat_codec *c, struct chat *chat, struct str escaped)
+{
+    struct chat_text_list *t = arena_zalloc(c->arena, sizeof(*t));
+
+    t->text = escaped;
+    APPEND(chat->stops, t);
+}
+
+/* --- which call a result answers --- */
+
+/* Calls of the last assistant turns; results come right behind them. */
+static const struct chat_block *find_call(const struct chat_message *from,
+                                          const struct chat_message *until, struct str id)
+{
+    const struct chat_block *found = NULL;
+
+    for (const struct chat_message *m = from; m != NULL && m != until; m = m->next) {
+        for (const struct chat_block *b = m->blocks; b != NULL; b = b->next) {
+            if (b->kind == BLOCK_TOOL_CALL && str_eq(b->id, id))
+                found = b;
+        }
+    }
+    return found;
+}
+
+int chat_link_results(const struct chat_codec *c, struct chat *chat, struct chat_error *err)
+{
+    const struct chat_message *turn = chat->messages; /* the last assistant message so far */
+    uint32_t at = 0;
+
+    for (struct chat_message *m = chat->messages; m != NULL; m = m->next, at++) {
+        if (m->role == ROLE_ASSISTANT)
+            turn = m;
+        for (struct chat_block *b = m->blocks; b != NULL; b = b->next) {
+            const struct chat_block *call;
+
+            if (b->kind != BLOCK_TOOL_RESULT || (b->name.len > 0 && b->id.len == 0))
+                continue;
+            call = find_call(turn, m->next, b->id);
+            if (call == NULL)
+                call = find_call(chat->messages, m, b->id);
+            if (call == NULL) {
+                char param[48];
+
+                (void)snprintf(param, sizeof(param), "messages[%u]", at); /* fits */
+                return chat_invalid(c, err, param,
+                                    "the tool result \"%.*s\" answers no tool call before it",
+                                    (int)min_u64(b->id.len, 100), b->id.p != NULL ? b->id.p : "");
+            }
+            b->name = call->name;
+        }
+    }
+    return 0;
+}
+
+/* --- errors --- */
+
+int chat_invalid(const struct chat_codec *c, struct chat_error *err, const char *param,
+                 const char *fmt, ...)
+{
+    char text[MESSAGE_MAX];
+    va_list args;
+    int n;
+
+    va_start(args, fmt);
+    n = vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    must(n >= 0);
+    *err = (struct chat_error){
+        .kind = ERROR_INVALID,
+        .status = 400,
+        .message = text_escape(c->arena, arena_str(c->arena, str_of(text))),
+        .param =
+            param != NULL ? text_escape(c->arena, arena_str(c->arena, str_of(param))) : STR_NONE,
+    };
+    return -1;
+}
+
+static const struct {
+    int status;
+    enum chat_error_kind kind;
+} kinds[] = {
+    /* the first status of a kind is what it is told with */
+    {400, ERROR_INVALID},    {422, ERROR_INVALID},    {401, ERROR_AUTH},    {402, ERROR_BILLING},
+    {403, ERROR_PERMISSION}, {404, ERROR_NOT_FOUND},  {405, ERROR_METHOD},  {409, ERROR_CONFLICT},
+    {413, ERROR_TOO_LARGE},  {429, ERROR_RATE},       {500, ERROR_SERVER},  {502, ERROR_UPSTREAM},
+    {503, ERROR_OVERLOADED}, {529, ERROR_OVERLOADED}, {504, ERROR_TIMEOUT}, {408, ERROR_TIMEOUT},
+};
+
+enum chat_error_kind chat_error_kind_of(int status)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (kinds[i].status == status)
+            return kinds[i].kind;
+    }
+    return status >= 500 ? ERROR_SERVER : ERROR_INVALID;
+}
+
+int chat_error_status(enum chat_error_kind kind)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        if (kinds[i].kind == kind)
+            return kinds[i].status;
+    }
+    return 500;
+}

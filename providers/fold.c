@@ -1,0 +1,280 @@
+/*
+ * fold - a whole answer from its events, and back: event.h.
+ */
+#include "providers/event.h"
+
+#define GROW_MIN 256
+
+/* A text that grows in the arena: doubling wastes at most as much as it holds. */
+struct piece {
+    char *data;
+    size_t len, cap;
+};
+
+struct choice_fold {
+    struct piece text, signature;
+};
+
+struct chat_fold {
+    struct chat_codec codec;
+    struct chat_answer answer;
+    struct choice_fold *open; /* of the block under way, one a choice */
+    uint64_t left;            /* bytes it may still take */
+};
+
+struct chat_fold *fold_create(const struct chat_codec *c, uint64_t max_bytes)
+{
+    struct chat_fold *f = arena_zalloc(c->arena, sizeof(*f));
+
+    f->codec = *c;
+    f->left = max_bytes;
+    return f;
+}
+
+static struct str keep(const struct chat_fold *f, struct str s)
+{
+    return s.len > 0 ? arena_str(f->codec.arena, s) : STR_NONE;
+}
+
+static void too_long(struct chat_fold *f)
+{
+    f->answer.has_error = true;
+    f->answer.error = (struct chat_error){
+        .kind = ERROR_UPSTREAM,
+        .status = 502,
+        .message = STR("the provider's answer is longer than is taken here"),
+    };
+}
+
+static void append(struct chat_fold *f, struct piece *p, struct str text)
+{
+    if (text.len > f->left) {
+        too_long(f);
+        return;
+    }
+    f->left -= text.len;
+    if (p->cap - p->len < text.len) {
+        size_t cap = max_u64(GROW_MIN, 2 * (p->len + text.len));
+        char *data = arena_alloc(f->codec.arena, cap);
+
+        if (p->len > 0)
+            memcpy(data, p->data, p->len);
+        p->data = data;
+        p->cap = cap;
+    }
+    if (text.len > 0)
+        memcpy(p->data + p->len, text.p, text.len);
+    p->len += text.len;
+}
+
+static struct str view(const struct piece *p)
+{
+    return (struct str){p->data, p->len};
+}
+
+/* Make room for this choice. */
+static struct chat_choice_answer *choice_at(struct chat_fold *f, uint32_t n)
+{
+    must(n < CHOICES_MAX);
+    if (f->answer.choices == NULL) {
+        f->answer.choices = arena_zalloc(f->codec.arena, CHOICES_MAX * sizeof(*f->answer.choices));
+        f->open = arena_zalloc(f->codec.arena, CHOICES_MAX * sizeof(*f->open));
+    }
+    if (n >= f->answer.n_choices)
+        f->answer.n_choices = n + 1;
+    f->answer.choices[n].seen = true;
+    return &f->answer.choices[n];
+}
+
+static void begin_block(struct chat_fold *f, struct chat_choice_answer *ch,
+                        const struct chat_event *e)
+{
+    struct chat_block *b = arena_zalloc(f->codec.arena, sizeof(*b));
+
+    b->kind = e->block_kind;
+    b->id = keep(f, e->id);
+    b->name = keep(f, e->name);
+    b->raw = keep(f, e->raw);
+    if (ch->last == NULL)
+        ch->blocks = b;
+    else
+        ch->last->next = b;
+    ch->last = b;
+    f->open[e->choice] = (struct choice_fold){.text = {.data = NULL}};
+}
+
+static void end_block(struct chat_fold *f, struct chat_choice_answer *ch, uint32_t n)
+{
+    struct chat_block *b = ch->last;
+    struct choice_fold *open = &f->open[n];
+
+    if (b == NULL)
+        return;
+    if (b->kind == BLOCK_TOOL_CALL)
+        b->arguments_text = view(&open->text);
+    else
+        b->text = view(&open->text);
+    b->signature = view(&open->signature);
+}
+
+static void add_citation(struct chat_fold *f, struct chat_block *b,
+                         const struct chat_citation *from)
+{
+    struct chat_citation *copy = arena_alloc(f->codec.arena, sizeof(*copy));
+    struct chat_citation **end = &b->citations;
+
+    *copy = *from;
+    copy->next = NULL;
+    copy->url = keep(f, from->url);
+    copy->title = keep(f, from->title);
+    copy->text = keep(f, from->text);
+    copy->raw = keep(f, from->raw);
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = copy;
+}
+
+static struct str append_array(struct chat_fold *f, struct str all, struct str more)
+{
+    if (all.len < 3) /* "[]" or nothing */
+        return keep(f, more);
+    if (more.len < 3)
+        return all;
+    return arena_concat(f->codec.arena,
+                        (struct str[]){{all.p, all.len - 1}, STR(","), str_skip(more, 1)}, 3);
+}
+
+static void in_block(struct chat_fold *f, struct chat_choice_answer *ch, const struct chat_event *e)
+{
+    struct choice_fold *open = &f->open[e->choice];
+
+    if (e->kind == EVENT_BLOCK_START) {
+        begin_block(f, ch, e);
+        return;
+    }
+    if (ch->last == NULL)
+        return;
+    switch (e->kind) {
+    case EVENT_DELTA:
+        append(f, &open->text, e->text);
+        break;
+    case EVENT_SIGNATURE:
+        append(f, &open->signature, e->text);
+        ch->last->signer = e->signer;
+        break;
+    case EVENT_CITATION:
+        add_citation(f, ch->last, e->citation);
+        break;
+    default:
+        end_block(f, ch, e->choice);
+    }
+}
+
+static struct chat_error keep_error(const struct chat_fold *f, const struct chat_error *e)
+{
+    return (struct chat_error){e->kind,          e->status,        keep(f, e->message),
+                               keep(f, e->type), keep(f, e->code), keep(f, e->param)};
+}
+
+void fold_event(void *fold, const struct chat_event *e)
+{
+    struct chat_fold *f = fold;
+    struct chat_choice_answer *ch;
+
+    switch (e->kind) {
+    case EVENT_START:
+        f->answer.id = keep(f, e->id);
+        f->answer.model = keep(f, e->model);
+        break;
+    case EVENT_USAGE:
+        f->answer.usage = *e->usage;
+        break;
+    case EVENT_END:
+        f->answer.has_end = true;
+        break;
+    case EVENT_ERROR:
+        if (!f->answer.has_error)
+            f->answer.error = keep_error(f, e->error);
+        f->answer.has_error = true;
+        break;
+    case EVENT_LOGPROBS:
+        ch = choice_at(f, e->choice);
+        ch->logprobs = append_array(f, ch->logprobs, e->raw);
+        break;
+    case EVENT_STOP:
+        ch = choice_at(f, e->choice);
+        ch->stop = e->stop;
+        ch->sequence = keep(f, e->text);
+        break;
+    default:
+        in_block(f, choice_at(f, e->choice), e);
+    }
+}
+
+const struct chat_answer *fold_answer(struct chat_fold *fold)
+{
+    return &fold->answer;
+}
+
+/* --- and back --- */
+
+static void replay_block(const struct chat_block *b, struct chat_event e,
+                         const struct chat_sink *sink)
+{
+    struct chat_event begin = e;
+
+    begin.kind = EVENT_BLOCK_START;
+    begin.id = b->id;
+    begin.name = b->name;
+    begin.raw = b->raw;
+    sink->fn(sink->ctx, &begin);
+    e.text = b->kind == BLOCK_TOOL_CALL ? b->arguments_text : b->text;
+    e.kind = EVENT_DELTA;
+    if (e.text.len > 0)
+        sink->fn(sink->ctx, &e);
+    e.kind = EVENT_SIGNATURE;
+    e.text = b->signature;
+    e.signer = b->signer;
+    if (e.text.len > 0)
+        sink->fn(sink->ctx, &e);
+    e.text = STR_NONE;
+    e.kind = EVENT_CITATION;
+    for (const struct chat_citation *c = b->citations; c != NULL; c = c->next) {
+        e.citation = c;
+        sink->fn(sink->ctx, &e);
+    }
+    e.kind = EVENT_BLOCK_STOP;
+    sink->fn(sink->ctx, &e);
+}
+
+static void replay_choice(const struct chat_choice_answer *ch, uint32_t n,
+                          const struct chat_sink *sink)
+{
+    struct chat_event e = {.choice = n};
+
+    for (const struct chat_block *b = ch->blocks; b != NULL; b = b->next) {
+        e.block_kind = b->kind;
+        replay_block(b, e, sink);
+        e.block++;
+    }
+    if (ch->logprobs.len > 0)
+        sink->fn(sink->ctx,
+                 &(struct chat_event){.kind = EVENT_LOGPROBS, .choice = n, .raw = ch->logprobs});
+    sink->fn(sink->ctx,
+             &(struct chat_event){
+                 .kind = EVENT_STOP, .choice = n, .stop = ch->stop, .text = ch->sequence});
+}
+
+void fold_replay(const struct chat_answer *answer, const struct chat_sink *sink)
+{
+    sink->fn(sink->ctx,
+             &(struct chat_event){.kind = EVENT_START, .id = answer->id, .model = answer->model});
+    for (uint32_t i = 0; i < answer->n_choices; i++)
+        replay_choice(&answer->choices[i], i, sink);
+    if (answer->usage.known)
+        sink->fn(sink->ctx, &(struct chat_event){.kind = EVENT_USAGE, .usage = &answer->usage});
+    if (answer->has_error)
+        sink->fn(sink->ctx, &(struct chat_event){.kind = EVENT_ERROR, .error = &answer->error});
+    else
+        sink->fn(sink->ctx, &(struct chat_event){.kind = EVENT_END});
+}
