@@ -37,12 +37,16 @@ struct conf_vendor {
     const char *key_env;        /* environment variable of its usual credential; NULL: none */
     const char *default_models; /* comma-separated names and globs it declares; NULL: none */
     bool needs_base_url;
-    bool needs_key; /* false: mock, local servers */
+    bool needs_key;    /* false: mock, local servers */
+    bool is_mock;      /* needs nothing: offered also without a file */
+    uint32_t dialects; /* those it speaks: bits by their index in conf_vendors.dialects */
 };
 
 struct conf_vendors {
     const struct conf_vendor *items;
     size_t n;
+    const char *const *dialects; /* names of wire formats; the first one is "" */
+    size_t n_dialects;
 };
 
 /* A secret's text: no format function, wiped by config_free, never in an error. */
@@ -86,8 +90,10 @@ struct conf_provider {
     uint32_t vendor;  /* index into conf_vendors */
     const char *vendor_name;
     const char *base_url; /* NULL: the vendor's */
-    const char *proxy;    /* NULL: none */
-    const char *ca_file;  /* NULL: the system's */
+    const char *dialect;  /* the only one to use; NULL: any that the vendor has */
+    uint32_t dialect_index;
+    const char *proxy;   /* NULL: none */
+    const char *ca_file; /* NULL: the system's */
     bool tls_verify;
     bool http2; /* default true: negotiated by ALPN */
     bool h2c;   /* HTTP/2 with prior knowledge on http:// */

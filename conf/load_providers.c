@@ -188,10 +188,40 @@ static void set_nothing(struct load *l, const struct load_at *at, const struct l
     (void)l, (void)at, (void)key, (void)object; /* `vendor` was read before the rest */
 }
 
+static void set_dialect(struct load *l, const struct load_at *at, const struct load_key *key,
+                        void *object)
+{
+    const struct conf_vendors *v = l->vendors;
+    struct conf_provider *p = object;
+    const char *nearest;
+    struct str text;
+
+    (void)key;
+    if (!load_text(l, at, &text, NULL))
+        return;
+    for (uint32_t i = 1; i < v->n_dialects; i++) {
+        if (str_eq(text, str_of(v->dialects[i]))) {
+            p->dialect = v->dialects[i];
+            p->dialect_index = i;
+            if (p->vendor_name[0] != '\0' && (v->items[p->vendor].dialects >> i & 1) == 0)
+                load_fail(l, at, "must be a dialect that vendor %s speaks, is %s", p->vendor_name,
+                          findings_quote(l->findings, text));
+            return;
+        }
+    }
+    nearest = v->n_dialects > 1 ? str_nearest(text, v->dialects + 1, v->n_dialects - 1) : NULL;
+    if (nearest != NULL)
+        load_fail(l, at, "names no dialect, did you mean \"%s\"? (is %s)", nearest,
+                  findings_quote(l->findings, text));
+    else
+        load_must_be(l, at, "the name of a dialect");
+}
+
 #define PROVIDER(member) offsetof(struct conf_provider, member)
 static const struct load_key provider_keys[] = {
     {"vendor", "name of a vendor", set_nothing, 0, 0, 0, false},
     {"base_url", "URL", set_url, PROVIDER(base_url), 0, 0, false},
+    {"dialect", "name of a dialect", set_dialect, 0, 0, 0, false},
     {"keys", "list of mappings", set_keys, 0, 0, 0, false},
     {"models", "list of names and globs", load_set_texts, PROVIDER(models), 0, 0, false},
     {"timeout", "mapping", set_timeout, 0, 0, 0, false},

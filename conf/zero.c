@@ -57,7 +57,7 @@ static void zero_providers(struct load *l)
         struct conf_provider *p = &c->providers[c->n_providers];
         bool is_usable = !vendor->needs_base_url && env_is_set(l, vendor->key_env);
 
-        if (!is_usable && strcmp(vendor->name, "mock") != 0)
+        if (!is_usable && !vendor->is_mock)
             continue;
         conf_provider_init(p);
         p->name = arena_cstr(l->arena, str_of(vendor->name));

@@ -9,11 +9,21 @@ const struct dialect *dialect_get(enum dialect_id id)
     return (size_t)id < ARRAY_LEN(dialects) ? dialects[id] : NULL;
 }
 
+const char *const dialect_names[DIALECTS] = {
+    [DIALECT_NONE] = "",
+    [DIALECT_OPENAI] = "openai",
+    [DIALECT_RESPONSES] = "responses",
+    [DIALECT_ANTHROPIC] = "anthropic",
+    [DIALECT_GEMINI] = "gemini",
+    [DIALECT_BEDROCK] = "bedrock",
+    [DIALECT_COHERE] = "cohere",
+};
+
 enum dialect_id dialect_find(struct str name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(dialects); i++) {
-        if (dialects[i] != NULL && str_eq(name, str_of(dialects[i]->name)))
-            return dialects[i]->id;
+    for (enum dialect_id i = DIALECT_OPENAI; i < DIALECTS; i++) {
+        if (str_eq(name, str_of(dialect_names[i])))
+            return i;
     }
     return DIALECT_NONE;
 }

@@ -1,9 +1,9 @@
 /*
- * vendor - the table of vendors: a row is a name, a base URL, a dialect, a way to authenticate.
+ * vendor - the table of vendors: a row is a name, an address, dialects, a way to authenticate.
  *
  * Runs in:  every process.   Reads, writes: nothing.
- * A new OpenAI-compatible vendor is one row and no code.
- * Does not: do I/O; hold secrets.
+ * A vendor has one face for each dialect that it speaks, all below one root; a new vendor of a known
+ * dialect is one row and no code. Does not: do I/O; hold secrets.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -15,27 +15,66 @@
 #include <stdint.h>
 
 #include "providers/chat.h"
+#include "providers/target.h"
 #include "server/base/base.h"
 #include "server/base/str.h"
 
-enum vendor_auth { AUTH_NONE = 1, AUTH_BEARER };
+/* How the credential is shown. */
+enum vendor_auth {
+    AUTH_DEFAULT, /* of a face: as its vendor says */
+    AUTH_NONE,
+    AUTH_BEARER,         /* Authorization: Bearer KEY */
+    AUTH_X_API_KEY,      /* x-api-key: KEY (Anthropic) */
+    AUTH_X_GOOG_API_KEY, /* x-goog-api-key: KEY (Gemini) */
+    AUTH_API_KEY         /* api-key: KEY (Azure) */
+};
+
+#define FACES_MAX 6 /* the mock speaks all dialects */
+
+/* One dialect of a vendor, and where. */
+struct vendor_face {
+    enum dialect_id dialect; /* DIALECT_NONE: no more faces */
+    const char *path;        /* behind the root: "/v1", "/anthropic/v1", "" */
+    const char *models;      /* comma-separated globs: only for these; NULL: for all */
+    enum vendor_auth auth;
+};
 
 struct vendor {
     const char *name;
-    const char *base_url; /* as its documentation writes it, version segment included; NULL: must be
-                             configured */
-    enum dialect_id dialect;
+    const char *root; /* "https://api.openai.com", without a slash at its end; NULL: the whole base
+                         URL must be configured (or the mock's) */
+    /* In the order of preference, when the client's own dialect is not among them. */
+    struct vendor_face faces[FACES_MAX];
     enum vendor_auth auth;
     const char *key_env;        /* usual environment variable; NULL: none */
     const char *default_models; /* comma-separated names and globs that bare names resolve through;
                                    NULL: none */
+    const char *reference;      /* where it was taken from, in words */
+    uint32_t quirks;            /* QUIRK_* of target.h */
     bool needs_key;
-    bool tells_usage; /* usage ends its streams unasked, and it refuses stream_options */
-    bool is_mock;     /* the master starts the mock process and fills in the base URL */
+    bool is_mock; /* the master starts the mock process and fills in the root */
 };
 
 size_t vendor_count(void);
 const struct vendor *vendor_get(size_t index);     /* must be < vendor_count() */
 const struct vendor *vendor_find(struct str name); /* NULL when unknown */
+
+/* Bit 1 << enum dialect_id for each of its faces. */
+uint32_t vendor_dialects(const struct vendor *v);
+/* Its face of this dialect (the first one when DIALECT_NONE); NULL when it has none. */
+const struct vendor_face *vendor_face(const struct vendor *v, enum dialect_id dialect);
+/*
+ * The face to call for a client's dialect and an upstream model: its own dialect, else the first that
+ * is for the model. `forced`: the only one allowed, DIALECT_NONE: any. NULL when there is none.
+ */
+const struct vendor_face *vendor_choose(const struct vendor *v, enum dialect_id forced,
+                                        enum dialect_id wanted, struct str model);
+/*
+ * The base URL of a face, in two parts. `base_url` is the whole one of the forced, else the first
+ * face; the others stand below the same root, if it can be told. False when it cannot.
+ */
+bool vendor_face_base(const struct vendor *v, enum dialect_id forced,
+                      const struct vendor_face *face, struct str base_url, struct str out[2]);
+enum vendor_auth vendor_auth(const struct vendor *v, const struct vendor_face *face);
 
 #endif

@@ -36,20 +36,20 @@ struct pub_text {
     uint32_t len;
 };
 
-/* enum vendor_dialect and vendor_auth of providers/vendor.h go through as plain numbers. */
 struct pub_provider {
     struct pub_text name;
-    struct pub_text base_url;       /* no slash at the end */
-    struct pub_text proxy;          /* empty: none */
-    struct pub_text ca_file;        /* empty: the system's */
-    struct pub_text models;         /* NUL-separated names and globs that it declares */
-    struct pub_text headers;        /* "Name: value\0..." to add to each call */
-    uint32_t vendor;                /* index into the vendor table */
+    struct pub_text base_url; /* of the forced, else its vendor's first face; no slash at its end */
+    struct pub_text proxy;    /* empty: none */
+    struct pub_text ca_file;  /* empty: the system's */
+    struct pub_text models;   /* NUL-separated names and globs that it declares */
+    struct pub_text headers;  /* "Name: value\0..." to add to each call */
+    uint32_t vendor;          /* index into the vendor table */
     uint32_t first_key, n_keys;     /* in pub_keys */
     uint32_t first_route, n_routes; /* in pub_routes; sorted by model, "" (any) first */
     uint32_t connect_ms, first_byte_ms, between_bytes_ms, total_ms; /* 0: none */
     uint32_t flags;                                                 /* PUB_PROVIDER_* */
-    uint32_t id; /* stable over reloads: counters and metrics */
+    uint32_t id;      /* stable over reloads: counters and metrics */
+    uint32_t dialect; /* enum dialect_id of chat.h: the only one to use; 0: any of its vendor's */
 };
 #define PUB_PROVIDER_INSECURE 1u /* do not verify TLS */
 #define PUB_PROVIDER_HTTP1 2u    /* never HTTP/2 */

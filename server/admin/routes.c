@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "providers/dialect.h"
 #include "providers/vendor.h"
 #include "server/admin/admin.h"
 #include "server/admin/api.h"
@@ -85,6 +86,8 @@ static void write_provider(struct writer *w, const struct pub_view *v, uint32_t 
     writer_str(w, "name", pub_text(v, p->name));
     writer_cstr(w, "vendor", p->vendor < vendor_count() ? vendor_get(p->vendor)->name : NULL);
     writer_str(w, "base_url", pub_text(v, p->base_url));
+    if (p->dialect != DIALECT_NONE && p->dialect < DIALECTS)
+        writer_cstr(w, "dialect", dialect_names[p->dialect]);
     writer_bool(w, "tls_verify", (p->flags & PUB_PROVIDER_INSECURE) == 0);
     write_timeouts(w, p);
     writer_list(w, "models", pub_text(v, p->models));

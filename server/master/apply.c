@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "conf/export.h"
+#include "providers/dialect.h"
 #include "providers/vendor.h"
 #include "server/base/crypto.h"
 #include "server/base/log.h"
@@ -22,15 +23,17 @@ int apply_load(const char *path, const struct options *options, struct config **
                struct error *err)
 {
     struct conf_vendor items[VENDORS_MAX];
-    struct conf_vendors vendors = {items, vendor_count()};
+    struct conf_vendors vendors = {items, vendor_count(), dialect_names, DIALECTS};
     struct conf_overrides overrides = {options->listen, options->n_listen, options->workers};
 
     must(vendors.n <= VENDORS_MAX);
     for (size_t i = 0; i < vendors.n; i++) {
         const struct vendor *v = vendor_get(i);
 
-        items[i] = (struct conf_vendor){v->name, v->key_env, v->default_models,
-                                        v->base_url == NULL && !v->is_mock, v->needs_key};
+        items[i] = (struct conf_vendor){
+            v->name,      v->key_env, v->default_models,  v->root == NULL && !v->is_mock,
+            v->needs_key, v->is_mock, vendor_dialects(v),
+        };
     }
     return config_load(path, &overrides, &vendors, out, err);
 }
@@ -110,7 +113,7 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
 
     must_be_role(ROLE_MASTER);
     how->wrong_file = false;
-    (void)snprintf(mock_url, sizeof(mock_url), "http://127.0.0.1:%u/v1", m->mock_port);
+    (void)snprintf(mock_url, sizeof(mock_url), "http://127.0.0.1:%u", m->mock_port);
     if (read_settings(m, conf, &settings, err) != 0 ||
         save_config(&save, &image, &how->wrong_file, err) != 0)
         goto out;

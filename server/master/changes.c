@@ -98,6 +98,7 @@ static void add_provider(struct writer *w, const struct conf_provider *p)
     buf_cstr(j, "{\"vendor\":");
     buf_json(j, str_of(p->vendor_name));
     put_text(j, "base_url", p->base_url);
+    put_text(j, "dialect", p->dialect);
     put_text(j, "proxy", p->proxy);
     put_text(j, "ca_file", p->ca_file);
     buf_printf(j, ",\"tls_verify\":%s,\"http2\":%s,\"h2c\":%s", p->tls_verify ? "true" : "false",

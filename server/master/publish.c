@@ -72,13 +72,17 @@ bool publish_needs_mock(const struct config *conf)
 static int base_url(const struct build *b, const struct conf_provider *p, struct str *out,
                     struct error *err)
 {
-    const char *url = p->base_url;
+    const struct vendor *vendor = vendor_get(p->vendor);
+    const struct vendor_face *face = vendor_face(vendor, p->dialect_index);
+    const char *root = is_mock(p) ? b->req->mock_url : vendor->root;
 
-    if (url == NULL)
-        url = is_mock(p) ? b->req->mock_url : vendor_get(p->vendor)->base_url;
-    if (url == NULL)
+    if (face == NULL)
+        return error_set(err, "provider %s: its vendor does not speak %s", p->name, p->dialect);
+    if (p->base_url == NULL && root == NULL)
         return error_set(err, "provider %s: has no base_url", p->name);
-    *out = str_of(url);
+    *out = p->base_url != NULL
+               ? str_of(p->base_url)
+               : arena_concat(b->conf->arena, (struct str[]){str_of(root), str_of(face->path)}, 2);
     while (out->len > 0 && out->p[out->len - 1] == '/')
         out->len--;
     return 0;
@@ -143,6 +147,7 @@ static int add_provider(struct build *b, uint32_t index, struct error *err)
     out->models = add_list(b, p->models, p->n_models);
     out->headers = add_headers(b, p);
     out->vendor = p->vendor;
+    out->dialect = p->dialect_index;
     out->connect_ms = narrow_ms(p->connect_ms);
     out->first_byte_ms = narrow_ms(p->first_byte_ms);
     out->between_bytes_ms = narrow_ms(p->between_bytes_ms);

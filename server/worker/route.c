@@ -44,7 +44,7 @@ static enum step_result resolve_default(struct request *r)
     for (uint32_t i = 0; i < v->image->n_providers; i++) {
         const struct vendor *vendor = vendor_get(pub_provider(v, i)->vendor);
 
-        if (vendor->dialect == DIALECT_OPENAI && !vendor->is_mock) {
+        if (vendor_face(vendor, DIALECT_OPENAI) != NULL && !vendor->is_mock) {
             p = pub_provider(v, i);
             break;
         }

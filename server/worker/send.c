@@ -103,7 +103,7 @@ static void add_credential(struct request *r, const struct vendor *vendor,
 /* Only these endpoints end their streams with usage when asked, and Mistral's does unasked. */
 static bool asks_for_usage(const struct request *r, const struct vendor *vendor)
 {
-    return r->openai.stream && !r->openai.include_usage && !vendor->tells_usage &&
+    return r->openai.stream && !r->openai.include_usage && (vendor->quirks & QUIRK_TELLS_USAGE) == 0 &&
            (r->endpoint == OPENAI_CHAT || r->endpoint == OPENAI_COMPLETIONS);
 }
 

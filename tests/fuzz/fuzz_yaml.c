@@ -13,12 +13,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct conf_vendor vendor_rows[] = {
-    {"openai", "OPENAI_API_KEY", "gpt-*", false, true},
-    {"mock", NULL, "echo,lorem-*", false, false},
-    {"openai-compatible", NULL, NULL, true, true},
+    {"openai", "OPENAI_API_KEY", "gpt-*", false, true, false, 6},
+    {"mock", NULL, "echo,lorem-*", false, false, true, 2},
+    {"openai-compatible", NULL, NULL, true, true, false, 2},
 };
+static const char *const dialects[] = {"", "openai", "responses"};
 
-static const struct conf_vendors vendors = {vendor_rows, ARRAY_LEN(vendor_rows)};
+static const struct conf_vendors vendors = {vendor_rows, ARRAY_LEN(vendor_rows), dialects,
+                                            ARRAY_LEN(dialects)};
 
 static const char *no_env(const char *name)
 {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "conf/config.h"
+#include "providers/dialect.h"
 #include "providers/vendor.h"
 #include "server/base/alloc.h"
 #include "server/base/fd.h"
@@ -221,8 +222,10 @@ static void fill_vendors(struct conf_vendor *out)
     for (size_t i = 0; i < vendor_count(); i++) {
         const struct vendor *v = vendor_get(i);
 
-        out[i] = (struct conf_vendor){v->name, v->key_env, v->default_models,
-                                      v->base_url == NULL && !v->is_mock, v->needs_key};
+        out[i] = (struct conf_vendor){
+            v->name,      v->key_env, v->default_models,  v->root == NULL && !v->is_mock,
+            v->needs_key, v->is_mock, vendor_dialects(v),
+        };
     }
 }
 
@@ -231,7 +234,7 @@ int world_configure(struct str yaml, struct error *err)
     char path[] = "/tmp/bowfin-replay-XXXXXX";
     struct conf_overrides none = {NULL, 0, 0};
     struct conf_vendor *vendors = xcalloc(vendor_count(), sizeof(*vendors));
-    struct conf_vendors all = {vendors, vendor_count()};
+    struct conf_vendors all = {vendors, vendor_count(), dialect_names, DIALECTS};
     struct config *conf = NULL;
     int fd = mkstemp(path);
     int rc = -1;

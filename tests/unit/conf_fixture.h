@@ -14,14 +14,17 @@
 #include "conf/config.h"
 
 static const struct conf_vendor fixture_vendors[] = {
-    {"openai", "OPENAI_API_KEY", "gpt-4o, gpt-*", false, true},
-    {"mistral", "MISTRAL_API_KEY", NULL, false, true},
-    {"mock", NULL, "echo,lorem-*", false, false},
-    {"openai-compatible", NULL, NULL, true, true},
-    {"local", NULL, NULL, true, false},
+    {"openai", "OPENAI_API_KEY", "gpt-4o, gpt-*", false, true, false, 6},
+    {"mistral", "MISTRAL_API_KEY", NULL, false, true, false, 2},
+    {"mock", NULL, "echo,lorem-*", false, false, true, 14},
+    {"openai-compatible", NULL, NULL, true, true, false, 6},
+    {"local", NULL, NULL, true, false, false, 2},
 };
 
-static const struct conf_vendors fixture_all = {fixture_vendors, ARRAY_LEN(fixture_vendors)};
+static const char *const fixture_dialects[] = {"", "openai", "responses", "anthropic"};
+
+static const struct conf_vendors fixture_all = {fixture_vendors, ARRAY_LEN(fixture_vendors),
+                                                fixture_dialects, ARRAY_LEN(fixture_dialects)};
 
 static inline const char *fixture_env(const char *name)
 {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "conf/config.h"
+#include "providers/dialect.h"
 #include "providers/vendor.h"
 #include "tests/unit/unit.h"
 
@@ -24,7 +25,7 @@ static inline const char *master_env(const char *name)
 static inline struct config *master_config(const char *text)
 {
     struct conf_vendor items[256];
-    struct conf_vendors vendors = {items, vendor_count()};
+    struct conf_vendors vendors = {items, vendor_count(), dialect_names, DIALECTS};
     struct conf_source source = {text != NULL ? "t.yaml" : NULL, str_of(text), master_env};
     struct config *conf = NULL;
     struct error err = ERROR_INIT;
@@ -33,8 +34,10 @@ static inline struct config *master_config(const char *text)
     for (size_t i = 0; i < vendors.n; i++) {
         const struct vendor *v = vendor_get(i);
 
-        items[i] = (struct conf_vendor){v->name, v->key_env, v->default_models,
-                                        v->base_url == NULL && !v->is_mock, v->needs_key};
+        items[i] = (struct conf_vendor){
+            v->name,      v->key_env, v->default_models,  v->root == NULL && !v->is_mock,
+            v->needs_key, v->is_mock, vendor_dialects(v),
+        };
     }
     if (config_load_text(&source, NULL, &vendors, &conf, &err) != 0)
         fail_msg("%s", err.text);

@@ -204,6 +204,12 @@ static void providers(void **state)
          "t.yaml:1: providers.mock.proxy must be a URL such as http://proxy:3128: it does not "
          "start "
          "with a scheme that is known here"},
+        {"providers:\n  openai:\n    dialect: anthropic\n",
+         "t.yaml:3: providers.openai.dialect must be a dialect that vendor openai speaks, is "
+         "\"anthropic\""},
+        {"providers: { mock: { dialect: antropic } }\n",
+         "t.yaml:1: providers.mock.dialect names no dialect, did you mean \"anthropic\"? (is "
+         "\"antropic\")"},
         {"providers: { mock: { h2c: true, base_url: \"https://a\" } }\n",
          "t.yaml:1: providers.mock.h2c needs a base_url that starts with http://"},
         {"providers: { mock: { ca_file: /nonexistent/ca.pem } }\n",

@@ -37,7 +37,7 @@ static int no_number(void *ctx, struct str identity, uint32_t limit, uint32_t *o
 static void see(struct world *w, const char *text)
 {
     struct config *conf = master_config(text);
-    struct publish_request req = {conf, "http://127.0.0.1:4242/v1", number, w};
+    struct publish_request req = {conf, "http://127.0.0.1:4242", number, w};
     struct error err = ERROR_INIT;
     struct image image;
 

@@ -7,6 +7,7 @@
 
 #include "conf/config.h"
 #include "conf/paths.h"
+#include "providers/dialect.h"
 #include "providers/vendor.h"
 #include "tools/bfctl/args.h"
 #include "tools/bfctl/commands.h"
@@ -24,10 +25,12 @@ static struct conf_vendors vendors_of(struct arena *a)
         items[i] = (struct conf_vendor){.name = v->name,
                                         .key_env = v->key_env,
                                         .default_models = v->default_models,
-                                        .needs_base_url = v->base_url == NULL && !v->is_mock,
-                                        .needs_key = v->needs_key};
+                                        .needs_base_url = v->root == NULL && !v->is_mock,
+                                        .needs_key = v->needs_key,
+                                        .is_mock = v->is_mock,
+                                        .dialects = vendor_dialects(v)};
     }
-    return (struct conf_vendors){items, n};
+    return (struct conf_vendors){items, n, dialect_names, DIALECTS};
 }
 
 static void print_findings(struct ctl *c, struct str text)
