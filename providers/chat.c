@@ -36,31 +36,45 @@ struct chat_block *chat_add_block(const struct chat_codec *c, struct chat_messag
     return b;
 }
 
-/* Requests have few tools, extras and stops: walking to the end costs less than a pointer to it. */
-#define APPEND(list, item)                                                                         \
+/* A client may send a hundred thousand of them: no walking to the end. */
+#define APPEND(list, last, item)                                                                   \
     do {                                                                                           \
-        __typeof__(&(list)) end_ = &(list);                                                        \
-        while (*end_ != NULL)                                                                      \
-            end_ = &(*end_)->next;                                                                 \
-        *end_ = (item);                                                                            \
+        if ((last) == NULL)                                                                        \
+            (list) = (item);                                                                       \
+        else                                                                                       \
+            (last)->next = (item);                                                                 \
+        (last) = (item);                                                                           \
     } while (0)
 
 struct chat_tool *chat_add_tool(const struct chat_codec *c, struct chat *chat)
 {
     struct chat_tool *t = arena_zalloc(c->arena, sizeof(*t));
 
-    APPEND(chat->tools, t);
+    APPEND(chat->tools, chat->last_tool, t);
     chat->n_tools++;
     return t;
 }
 
+static bool has_extra(const struct chat *chat, struct str name)
+{
+    for (const struct chat_extra *x = chat->extras; x != NULL; x = x->next) {
+        if (str_eq(x->name, name))
+            return true;
+    }
+    return false;
+}
+
 void chat_add_extra(const struct chat_codec *c, struct chat *chat, struct str name, struct str raw)
 {
-    struct chat_extra *x = arena_zalloc(c->arena, sizeof(*x));
+    struct chat_extra *x;
 
+    if (chat->n_extras == CHAT_EXTRAS_MAX || (raw.len == 0 && has_extra(chat, name)))
+        return;
+    x = arena_zalloc(c->arena, sizeof(*x));
     x->name = arena_str(c->arena, name);
     x->raw = raw;
-    APPEND(chat->extras, x);
+    APPEND(chat->extras, chat->last_extra, x);
+    chat->n_extras++;
 }
 
 void chat_add_stop(const struct chat_codec *c, struct chat *chat, struct str escaped)
@@ -68,7 +82,7 @@ void chat_add_stop(const struct chat_codec *c, struct chat *chat, struct str esc
     struct chat_text_list *t = arena_zalloc(c->arena, sizeof(*t));
 
     t->text = escaped;
-    APPEND(chat->stops, t);
+    APPEND(chat->stops, chat->last_stop, t);
 }
 
 /* --- which call a result answers --- */

@@ -42,6 +42,7 @@ enum dialect_id {
 };
 
 #define CHAT_MESSAGES_MAX 100000 /* more nodes than this are refused before they are built */
+#define CHAT_EXTRAS_MAX 256      /* a client that says more than these has been told enough */
 
 enum chat_role { ROLE_SYSTEM = 1, ROLE_DEVELOPER, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL };
 
@@ -192,7 +193,7 @@ struct chat {
     bool is_completion;                           /* decoded from the legacy completions endpoint */
     struct chat_message *messages, *last_message; /* system and developer in their places */
     uint32_t n_messages;
-    struct chat_tool *tools;
+    struct chat_tool *tools, *last_tool;
     uint32_t n_tools;
     enum chat_choice tool_choice;
     struct str tool_name; /* escaped: CHOICE_NAMED */
@@ -208,7 +209,7 @@ struct chat {
         repetition_penalty, seed, top_logprobs;
     enum chat_three logprobs;
     uint32_t n; /* answers; 0: not told */
-    struct chat_text_list *stops;
+    struct chat_text_list *stops, *last_stop;
     struct str logit_bias;   /* raw */
     struct str user;         /* escaped: the end user's id */
     struct str metadata;     /* raw object */
@@ -217,7 +218,8 @@ struct chat {
     struct str cache_key;    /* escaped: prompt_cache_key */
     struct str safety; /* raw: Gemini's safetySettings, Bedrock's guardrailConfig stay extras */
     enum chat_three store;
-    struct chat_extra *extras; /* in the order of the wire */
+    struct chat_extra *extras, *last_extra; /* in the order of the wire */
+    uint32_t n_extras;
 };
 
 struct chat_usage {
@@ -285,7 +287,8 @@ struct chat_message *chat_add_message(const struct chat_codec *c, struct chat *c
 struct chat_block *chat_add_block(const struct chat_codec *c, struct chat_message *m,
                                   enum chat_block_kind kind);
 struct chat_tool *chat_add_tool(const struct chat_codec *c, struct chat *chat);
-/* A field with no meaning here. `name` is copied when it is not static. */
+/* A field with no meaning here. `name` is copied. One without a value is noted once; what is past
+ * CHAT_EXTRAS_MAX is not. */
 void chat_add_extra(const struct chat_codec *c, struct chat *chat, struct str name, struct str raw);
 void chat_add_stop(const struct chat_codec *c, struct chat *chat, struct str escaped);
 /*

@@ -8,7 +8,8 @@
  *
  * Order, which every decoder keeps whatever its wire does: START once; then for each choice blocks
  * that do not overlap (BLOCK_START, deltas, BLOCK_STOP), then STOP once; USAGE at any time (the last
- * one counts, it is cumulative); END once, last, or ERROR instead of it. Choices may interleave.
+ * one counts, it is cumulative); a tool call's SIGNATURE before its first delta (a client may have
+ * to see it ahead of the call); END once, last, or ERROR instead of it. Choices may interleave.
  * Texts are valid during the call only. Does not: do I/O.
  *
  * SPDX-License-Identifier: Apache-2.0

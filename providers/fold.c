@@ -218,26 +218,32 @@ const struct chat_answer *fold_answer(struct chat_fold *fold)
 
 /* --- and back --- */
 
+static void replay_text(struct chat_event e, enum chat_event_kind kind, struct str text,
+                        const struct chat_sink *sink)
+{
+    e.kind = kind;
+    e.text = text;
+    if (text.len > 0)
+        sink->fn(sink->ctx, &e);
+}
+
 static void replay_block(const struct chat_block *b, struct chat_event e,
                          const struct chat_sink *sink)
 {
     struct chat_event begin = e;
+    bool is_call = b->kind == BLOCK_TOOL_CALL;
 
     begin.kind = EVENT_BLOCK_START;
     begin.id = b->id;
     begin.name = b->name;
     begin.raw = b->raw;
     sink->fn(sink->ctx, &begin);
-    e.text = b->kind == BLOCK_TOOL_CALL ? b->arguments_text : b->text;
-    e.kind = EVENT_DELTA;
-    if (e.text.len > 0)
-        sink->fn(sink->ctx, &e);
-    e.kind = EVENT_SIGNATURE;
-    e.text = b->signature;
     e.signer = b->signer;
-    if (e.text.len > 0)
-        sink->fn(sink->ctx, &e);
-    e.text = STR_NONE;
+    if (is_call)
+        replay_text(e, EVENT_SIGNATURE, b->signature, sink);
+    replay_text(e, EVENT_DELTA, is_call ? b->arguments_text : b->text, sink);
+    if (!is_call)
+        replay_text(e, EVENT_SIGNATURE, b->signature, sink);
     e.kind = EVENT_CITATION;
     for (const struct chat_citation *c = b->citations; c != NULL; c = c->next) {
         e.citation = c;

@@ -40,6 +40,8 @@
 #define QUIRK_THINK_TAGS (1u << 19) /* thinking comes as <think>...</think> in the text */
 #define QUIRK_NO_PENALTY_THINKING                                                                  \
     (1u << 20) /* reasoning models: refuses temperature and its like */
+#define QUIRK_INVOKE                                                                               \
+    (1u << 21) /* Anthropic behind Bedrock's InvokeModel: as QUIRK_VERTEX, no stream */
 
 /* What the catalogue knows of a model. */
 #define MODEL_IMAGES (1u << 0)
@@ -53,6 +55,8 @@
 #define MODEL_EFFORT (1u << 8)    /* Gemini 3 and later: thinkingLevel instead of thinkingBudget */
 #define MODEL_CHAT (1u << 9)
 #define MODEL_EMBED (1u << 10)
+#define MODEL_SYSTEM_TURNS                                                                         \
+    (1u << 11) /* Claude Opus 4.8 and later: role system among the messages */
 
 struct chat_target {
     struct str model;     /* the upstream's name for it, not escaped */
