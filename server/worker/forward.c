@@ -67,7 +67,7 @@ enum step_result forward_step(struct request *r)
         if (passes(h.name))
             lines[n++] = line_of(r, h.name, h.value);
     }
-    /* Never curl's own "localhost", which the management API trusts. */
+    /* Never the "localhost" of our own URL, which the management API trusts. */
     lines[n++] = line_of(r, STR("host"), ex->authority.len > 0 ? ex->authority : STR("unknown"));
     lines[n++] = line_of(r, STR("x-bf-peer"), ex->peer);
     lines[n++] = line_of(r, STR("x-bf-peer-loopback"), ex->peer_is_loopback ? STR("1") : STR("0"));

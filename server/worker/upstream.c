@@ -61,13 +61,9 @@ static struct upstream_call *call_pop(struct upstream_call **head)
 
 static void call_destroy(struct upstream_call *call)
 {
-    curl_easy_cleanup(call->easy);
-    curl_url_cleanup(call->parsed);
+    curl_call_free(call);
     buf_fini(&call->head);
-    buf_fini(&call->url);
-    buf_fini(&call->proxy);
-    buf_fini(&call->ca);
-    buf_fini(&call->path);
+    buf_fini(&call->out);
     free(call);
 }
 
@@ -81,8 +77,6 @@ static struct upstream_call *call_take(struct upstream *u)
     }
     call = xcalloc(1, sizeof(*call));
     call->upstream = u;
-    call->easy = upstream_easy_create(call);
-    must(call->easy != NULL); /* fails for want of memory only */
     return call;
 }
 
@@ -100,18 +94,6 @@ static void call_give(struct upstream_call *call)
     }
     call_link(&u->pool, call);
     u->n_pool++;
-}
-
-/* Take it out of curl; its connection stays open only if the answer was whole. */
-static void call_remove(struct upstream_call *call)
-{
-    struct upstream *u = call->upstream;
-
-    must(!u->inside_curl);
-    u->inside_curl = true;
-    (void)curl_multi_remove_handle(u->multi, call->easy); /* fails for strangers only */
-    u->inside_curl = false;
-    call->in_multi = false;
 }
 
 static void call_end(struct upstream_call *call, enum upstream_result result, const char *detail)
@@ -178,17 +160,19 @@ static enum upstream_result limit_passed(const struct upstream_call *call, uint6
     return UPSTREAM_OK;
 }
 
-static void arm_limit(struct upstream_call *call)
+/* False: one has passed, and the call is over. */
+static bool arm_limit(struct upstream_call *call)
 {
     uint64_t next_ms;
     enum upstream_result passed = limit_passed(call, loop_now_ms(call->upstream->loop), &next_ms);
 
     if (passed != UPSTREAM_OK) {
-        call_remove(call);
-        call_end(call, passed, "time limit");
-    } else if (next_ms > 0) {
-        loop_timer_start(call->upstream->loop, &call->limit, next_ms, on_limit);
+        upstream_ended(call, passed, "time limit");
+        return false;
     }
+    if (next_ms > 0)
+        loop_timer_start(call->upstream->loop, &call->limit, next_ms, on_limit);
+    return true;
 }
 
 static void on_limit(struct timer *t)
@@ -196,95 +180,76 @@ static void on_limit(struct timer *t)
     struct upstream_call *call = container_of(t, struct upstream_call, limit);
 
     if (call->state == CALL_RUNNING)
-        arm_limit(call);
+        (void)arm_limit(call);
 }
 
-/* --- what curl tells --- */
+/* --- what the transports tell --- */
 
 static void on_start(struct timer *t);
+
+void upstream_on_connected(struct upstream_call *call)
+{
+    call->connected_us = max_u64(1, loop_now_us(call->upstream->loop) - call->begun_us);
+    call->connected_ms = loop_now_ms(call->upstream->loop);
+}
+
+void upstream_on_bytes(struct upstream_call *call)
+{
+    if (call->first_byte_us == 0)
+        call->first_byte_us = max_u64(1, loop_now_us(call->upstream->loop) - call->begun_us);
+    call->last_byte_ms = loop_now_ms(call->upstream->loop);
+}
+
+void upstream_on_head(struct upstream_call *call, const struct upstream_head *head)
+{
+    call->has_head = true;
+    call->in_callback = true;
+    call->ops->on_head(call->ctx, head);
+    call->in_callback = false;
+}
 
 void upstream_on_body(struct upstream_call *call, struct str bytes)
 {
     call->in_callback = true;
     call->ops->on_body(call->ctx, bytes);
     call->in_callback = false;
-    if (call->state != CALL_RUNNING || !call->wants_pause || call->is_paused)
-        return;
-    call->is_paused = true;
-    (void)curl_easy_pause(call->easy, CURLPAUSE_RECV); /* allowed inside its own callback */
 }
 
-static enum upstream_result result_of(const struct upstream_call *call, CURLcode code)
+void upstream_ended(struct upstream_call *call, enum upstream_result result, const char *detail)
 {
-    switch (code) {
-    case CURLE_OK:
-        return call->has_head ? UPSTREAM_OK : UPSTREAM_NONSENSE;
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_PROXY:
-    case CURLE_INTERFACE_FAILED:
-    case CURLE_URL_MALFORMAT:
-        return UPSTREAM_CONNECT;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_ENGINE_INITFAILED:
-    case CURLE_USE_SSL_FAILED:
-        return UPSTREAM_TLS;
-    case CURLE_OPERATION_TIMEDOUT:
-        return call->connected_us == 0 ? UPSTREAM_CONNECT : UPSTREAM_FIRST_BYTE;
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-    case CURLE_SEND_FAIL_REWIND:
-        return UPSTREAM_CUT;
-    default: /* not HTTP (curl takes it for HTTP/0.9), a head past its bound, and the like */
-        return UPSTREAM_NONSENSE;
-    }
+    must(call->transport->leave(call));
+    if (call->state == CALL_RUNNING) /* else cancelled in this very turn: its list gives it back */
+        call_end(call, result, detail);
 }
 
-static bool is_reused(const struct upstream_call *call)
+void upstream_failed(struct upstream_call *call, bool was_kept, enum upstream_result result,
+                     const char *detail)
 {
-    long connects = 0;
+    struct upstream *u = call->upstream;
 
-    (void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
-    return call->connected_us > 0 && connects == 0;
-}
-
-/*
- * A kept-alive connection that the provider had closed: curl tries again by itself, but it counts
- * over the life of an easy handle, not per transfer, and gives up at every sixth.
- */
-static bool died_idle(const struct upstream_call *call, CURLcode code)
-{
-    return (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING) &&
-           call->first_byte_us == 0 && !call->is_second && is_reused(call);
-}
-
-void upstream_on_done(struct upstream_call *call, CURLcode code)
-{
-    call_remove(call);
-    if (call->state != CALL_RUNNING) /* cancelled in this very turn: its list gives it back */
-        return;
-    if (died_idle(call, code)) {
-        call->is_second = true;
-        call->state = CALL_QUEUED;
-        call_link(&call->upstream->queue, call);
-        loop_timer_start(call->upstream->loop, &call->upstream->start_timer, 0, on_start);
+    if (!was_kept || call->is_second || call->first_byte_us > 0 || call->state != CALL_RUNNING) {
+        upstream_ended(call, result, detail);
         return;
     }
-    call_end(call, result_of(call, code),
-             call->error[0] != '\0' ? call->error : curl_easy_strerror(code));
+    must(call->transport->leave(call));
+    call->is_second = true;
+    call->state = CALL_QUEUED;
+    call_link(&u->queue, call);
+    loop_timer_start(u->loop, &u->start_timer, 0, on_start);
 }
 
 /* --- the public side --- */
+
+static void on_cancelled(struct timer *t)
+{
+    struct upstream *u = container_of(t, struct upstream, cancel_timer);
+    struct upstream_call *call;
+
+    while ((call = call_pop(&u->cancelled)) != NULL) {
+        must(call->transport->leave(call));
+        call_give(call);
+    }
+}
 
 struct upstream *upstream_create(struct loop *loop, struct slot *slot, struct error *err)
 {
@@ -292,10 +257,11 @@ struct upstream *upstream_create(struct loop *loop, struct slot *slot, struct er
 
     u->loop = loop;
     u->slot = slot;
-    if (upstream_multi_open(u, err) != 0) {
-        free(u);
+    if (curl_side_open(u, err) != 0 || (u->resolver = resolve_create(loop, err)) == NULL) {
+        upstream_free(u);
         return NULL;
     }
+    u->conns = conns_create(u);
     return u;
 }
 
@@ -307,9 +273,12 @@ void upstream_free(struct upstream *u)
         return;
     loop_timer_stop(&u->start_timer);
     loop_timer_stop(&u->cancel_timer);
+    on_cancelled(&u->cancel_timer);
     while ((call = call_pop(&u->pool)) != NULL)
         call_destroy(call);
-    upstream_multi_close(u);
+    conns_free(u->conns);
+    resolve_free(u->resolver);
+    curl_side_close(u);
     free(u);
 }
 
@@ -319,15 +288,11 @@ static void on_start(struct timer *t)
     struct upstream_call *call;
 
     while ((call = call_pop(&u->queue)) != NULL) {
-        upstream_easy_prepare(call);
         call->state = CALL_RUNNING;
-        call->in_multi = true;
-        u->inside_curl = true;
-        (void)curl_multi_add_handle(u->multi, call->easy); /* fails for strangers only */
-        u->inside_curl = false;
-        arm_limit(call);
+        if (arm_limit(call))
+            call->transport->begin(call);
     }
-    upstream_run(u);
+    curl_side_run(u);
 }
 
 struct upstream_call *upstream_start(struct upstream *u, const struct upstream_request *req,
@@ -339,6 +304,7 @@ struct upstream_call *upstream_start(struct upstream *u, const struct upstream_r
     call->ops = ops;
     call->ctx = ctx;
     call->req = *req;
+    call->transport = plain_takes(call) ? &transport_plain : &transport_curl;
     call->begun_us = loop_now_us(u->loop);
     call->begun_ms = loop_now_ms(u->loop);
     call->connected_us = call->first_byte_us = 0;
@@ -354,18 +320,6 @@ struct upstream_call *upstream_start(struct upstream *u, const struct upstream_r
     return call;
 }
 
-static void on_cancelled(struct timer *t)
-{
-    struct upstream *u = container_of(t, struct upstream, cancel_timer);
-    struct upstream_call *call;
-
-    while ((call = call_pop(&u->cancelled)) != NULL) {
-        if (call->in_multi)
-            call_remove(call);
-        call_give(call);
-    }
-}
-
 void upstream_cancel(struct upstream_call *call)
 {
     struct upstream *u = call->upstream;
@@ -375,29 +329,23 @@ void upstream_cancel(struct upstream_call *call)
     call_unlink(call);
     loop_timer_stop(&call->limit);
     loop_timer_stop(&call->turn);
-    if (call->in_callback || (call->in_multi && u->inside_curl)) {
-        /* curl cannot lose a handle now; its callbacks refuse everything from here on. */
+    if (call->in_callback || !call->transport->leave(call)) {
         call_link(&u->cancelled, call);
         loop_timer_start(u->loop, &u->cancel_timer, 0, on_cancelled);
         return;
     }
-    if (call->in_multi)
-        call_remove(call);
     call_give(call);
 }
 
-/* Out of curl's callbacks: make its state what was asked for. */
+/* Out of the transport's callbacks: make its state what was asked for. */
 static void on_turn(struct timer *t)
 {
     struct upstream_call *call = container_of(t, struct upstream_call, turn);
-    struct upstream *u = call->upstream;
 
     if (call->state != CALL_RUNNING || call->is_paused == call->wants_pause)
         return;
     call->is_paused = call->wants_pause;
-    u->inside_curl = true; /* what curl had kept back comes through the callbacks right now */
-    (void)curl_easy_pause(call->easy, call->is_paused ? CURLPAUSE_RECV : CURLPAUSE_CONT);
-    u->inside_curl = false;
+    call->transport->flow(call);
 }
 
 void upstream_pause(struct upstream_call *call)

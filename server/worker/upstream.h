@@ -1,12 +1,11 @@
 /*
- * upstream - one call to a provider: the door to libcurl (with loop.c).
+ * upstream - one call to a provider: our own plain HTTP/1.1, or libcurl.
  *
  * Runs in:  worker.   Reads: nothing shared.   Writes: its own slot (connection counters).
- * libcurl multi on h2o's loop: kept-alive connections, pooled easy handles, HTTP/1.1 and HTTP/2,
- * TLS verified, proxies, DNS on curl's resolver thread. A connection that the provider closed while
- * idle is retried by curl on a new one, so it costs nothing. Replay and flow tests put
- * fake_upstream.c in its place. Does not: retry, know dialects, keep anything of a call after its
- * on_done.
+ * Plain http:// and unix sockets are spoken here, straight on the loop; https://, HTTP/2 and proxies
+ * by libcurl (upstream_io.h has the map). Connections are kept; one that the provider closed while
+ * idle is replaced by a new one, so it costs nothing. Replay tests put fake_upstream.c in its place.
+ * Does not: retry, know dialects, keep anything of a call after its on_done.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -24,7 +23,7 @@
 
 struct loop;
 struct slot;
-struct upstream;      /* a worker's multi handle and its pools */
+struct upstream;      /* a worker's connections and pools */
 struct upstream_call; /* one call */
 
 enum upstream_result {
@@ -39,7 +38,7 @@ enum upstream_result {
 };
 const char *upstream_result_name(enum upstream_result r);
 
-/* All texts are borrowed until on_done or cancel; `arena` serves for what curl needs copied. */
+/* All is borrowed until on_done or cancel; `arena` serves for what curl needs copied. */
 struct upstream_request {
     struct arena *arena;
     struct str method;
@@ -77,7 +76,7 @@ struct upstream_timing { /* microseconds from the start; 0: did not happen */
     uint64_t connected_us, first_byte_us;
 };
 
-/* NULL with *err when curl cannot start. Called after fork. */
+/* NULL with *err when curl or the resolver cannot start. Called after fork. */
 struct upstream *upstream_create(struct loop *loop, struct slot *slot, struct error *err);
 void upstream_free(struct upstream *u); /* takes NULL; running calls must have been cancelled */
 

@@ -53,8 +53,7 @@ static void deliver_head(struct upstream_call *call)
     }
     struct upstream_head head = {call->status, names, values, n};
 
-    call->has_head = true;
-    call->ops->on_head(call->ctx, &head);
+    upstream_on_head(call, &head);
 }
 
 bool upstream_head_line(struct upstream_call *call, struct str line)
