@@ -189,8 +189,9 @@ struct chat {
     enum dialect_id from;
     struct str model; /* as the client wrote it, decoded */
     bool stream;
-    bool include_usage;                           /* OpenAI: the client asked for the usage chunk */
-    bool is_completion;                           /* decoded from the legacy completions endpoint */
+    bool include_usage; /* OpenAI: the client asked for the usage chunk */
+    bool is_completion; /* decoded from the legacy completions endpoint */
+    bool is_functions;  /* OpenAI: tools came as the old `functions`; calls go back likewise */
     struct chat_message *messages, *last_message; /* system and developer in their places */
     uint32_t n_messages;
     struct chat_tool *tools, *last_tool;

@@ -42,6 +42,15 @@
     (1u << 20) /* reasoning models: refuses temperature and its like */
 #define QUIRK_INVOKE                                                                               \
     (1u << 21) /* Anthropic behind Bedrock's InvokeModel: as QUIRK_VERTEX, no stream */
+#define QUIRK_SAMPLING (1u << 22) /* takes top_k, min_p, repetition_penalty (vLLM and its kin) */
+#define QUIRK_CACHE_CONTROL (1u << 23)  /* takes Anthropic's cache_control in OpenAI's parts */
+#define QUIRK_STRING_CONTENT (1u << 24) /* OpenAI: `content` must be a string, not parts */
+#define QUIRK_NO_STORAGE (1u << 25)     /* refuses store, metadata, verbosity, prompt_cache_key */
+/* How a vendor of the OpenAI dialect is asked to think; none of them: reasoning_effort. */
+#define QUIRK_REASONING_OBJECT (1u << 26) /* reasoning: {effort | max_tokens} (OpenRouter) */
+#define QUIRK_THINKING_OBJECT (1u << 27)  /* thinking: {type} (Zhipu, DeepSeek, Moonshot) */
+#define QUIRK_ENABLE_THINKING (1u << 28)  /* enable_thinking, thinking_budget (Qwen) */
+#define QUIRK_NO_REASONING (1u << 29)     /* cannot be asked; refuses all of these */
 
 /* What the catalogue knows of a model. */
 #define MODEL_IMAGES (1u << 0)
