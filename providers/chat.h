@@ -145,6 +145,9 @@ struct chat_tool {
     struct str description; /* escaped */
     struct str schema;      /* raw JSON Schema of the parameters; empty: none */
     enum chat_three strict;
+    /* A free-form tool of OpenAI's (`custom`), given as a function of one string, `input`. Its calls
+     * have {"input":"..."}; the client's encoder makes free-form calls of them again. */
+    bool is_freeform;
     enum chat_cache cache;
     struct str raw; /* the whole declaration as it stood */
 };
