@@ -91,6 +91,12 @@ struct dialect {
                           struct buf *out);
     /* Append an error body in the dialect. */
     void (*encode_error)(const struct chat_error *err, struct str request_id, struct buf *out);
+    /*
+     * The header of an error answer that names its type, beside the body: x-amzn-errortype, by
+     * which AWS's SDKs choose the exception. Both NULL: the dialect has none.
+     */
+    const char *error_header;
+    const char *(*error_type)(const struct chat_error *err);
     /* Append it as the last words of a stream that has begun, framing included. */
     void (*encode_error_event)(const struct chat_error *err, struct str request_id,
                                struct buf *out);
@@ -116,5 +122,11 @@ extern const struct dialect dialect_openai, dialect_responses, dialect_anthropic
  * chats, its answers are made of chat events; the other functions are dialect_openai's.
  */
 extern const struct dialect dialect_completions;
+
+/*
+ * Bedrock's InvokeModel with bodies of Anthropic and of Amazon Titan: clients only. Streams are
+ * event streams whose chunks have the inner event in base64.
+ */
+extern const struct dialect dialect_invoke_anthropic, dialect_invoke_titan;
 
 #endif

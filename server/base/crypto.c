@@ -24,14 +24,49 @@ static _Thread_local struct {
 } pool;
 static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
 
+static void add_parts(SHA256_CTX *ctx, const struct str *parts, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        must(parts[i].len == 0 || SHA256_Update(ctx, parts[i].p, parts[i].len) == 1);
+}
+
 void crypto_sha256(struct str in, uint8_t out[SHA256_BYTES])
+{
+    crypto_sha256_parts(&in, 1, out);
+}
+
+void crypto_sha256_parts(const struct str *parts, size_t n, uint8_t out[SHA256_BYTES])
 {
     SHA256_CTX ctx;
 
     must(SHA256_Init(&ctx) == 1);
-    must(in.len == 0 || SHA256_Update(&ctx, in.p, in.len) == 1);
+    add_parts(&ctx, parts, n);
     must(SHA256_Final(out, &ctx) == 1);
     OPENSSL_cleanse(&ctx, sizeof(ctx)); /* it holds the end of what was hashed: a key, mostly */
+}
+
+void crypto_hmac(struct str key, const struct str *parts, size_t n, uint8_t out[SHA256_BYTES])
+{
+    uint8_t pad[SHA256_CBLOCK] = {0};
+    uint8_t inner[SHA256_BYTES];
+    SHA256_CTX ctx;
+
+    if (key.len > sizeof(pad))
+        crypto_sha256(key, pad);
+    else if (key.len > 0)
+        memcpy(pad, key.p, key.len);
+    for (size_t i = 0; i < sizeof(pad); i++)
+        pad[i] ^= 0x36;
+    must(SHA256_Init(&ctx) == 1 && SHA256_Update(&ctx, pad, sizeof(pad)) == 1);
+    add_parts(&ctx, parts, n);
+    must(SHA256_Final(inner, &ctx) == 1);
+    for (size_t i = 0; i < sizeof(pad); i++)
+        pad[i] ^= 0x36 ^ 0x5c;
+    must(SHA256_Init(&ctx) == 1 && SHA256_Update(&ctx, pad, sizeof(pad)) == 1);
+    must(SHA256_Update(&ctx, inner, sizeof(inner)) == 1);
+    must(SHA256_Final(out, &ctx) == 1);
+    OPENSSL_cleanse(&ctx, sizeof(ctx));
+    OPENSSL_cleanse(pad, sizeof(pad));
 }
 
 void crypto_random(void *out, size_t len)

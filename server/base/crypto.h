@@ -2,7 +2,7 @@
  * crypto - hashes, random bytes and ids; the door to libcrypto.
  *
  * Runs in:  every process and tool.   Reads: the kernel's random source.   Writes: nothing shared.
- * Does not: set up TLS, sign requests.
+ * Does not: set up TLS, sign requests (providers/auth does).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -19,6 +19,10 @@
 #define UUID_TEXT_LEN 36
 
 void crypto_sha256(struct str in, uint8_t out[SHA256_BYTES]);
+/* Of what the parts make together. */
+void crypto_sha256_parts(const struct str *parts, size_t n, uint8_t out[SHA256_BYTES]);
+/* HMAC (RFC 2104) with SHA-256 of what the parts make together. */
+void crypto_hmac(struct str key, const struct str *parts, size_t n, uint8_t out[SHA256_BYTES]);
 void crypto_random(void *out, size_t len); /* dies when the kernel has none */
 /* out gets 2 * len characters and a NUL. */
 void crypto_hex(const uint8_t *in, size_t len, char *out);

@@ -20,6 +20,25 @@ static void hashes(void **state)
     assert_string_equal(text, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
+static void authenticates(void **state)
+{
+    static const char long_key[131] = {0};
+    uint8_t hash[SHA256_BYTES];
+    uint8_t mac[SHA256_BYTES];
+    char text[2 * SHA256_BYTES + 1];
+
+    (void)state;
+    /* RFC 4231, case 2, in two parts */
+    crypto_hmac(STR("Jefe"), (struct str[]){STR("what do ya "), STR("want for nothing?")}, 2, mac);
+    crypto_hex(mac, sizeof(mac), text);
+    assert_string_equal(text, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    /* a key longer than a block is its hash */
+    crypto_sha256((struct str){long_key, sizeof(long_key)}, hash);
+    crypto_hmac((struct str){(const char *)hash, sizeof(hash)}, NULL, 0, hash);
+    crypto_hmac((struct str){long_key, sizeof(long_key)}, NULL, 0, mac);
+    assert_memory_equal(mac, hash, sizeof(mac));
+}
+
 static void reads_hex(void **state)
 {
     uint8_t out[3] = {9, 9, 9};
@@ -104,12 +123,11 @@ static void makes_tokens(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hashes),
-                                       cmocka_unit_test(reads_hex),
-                                       cmocka_unit_test(compares_and_wipes),
-                                       cmocka_unit_test(makes_uuids),
-                                       cmocka_unit_test(child_has_ids_of_its_own),
-                                       cmocka_unit_test(makes_tokens)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hashes),      cmocka_unit_test(authenticates),
+        cmocka_unit_test(reads_hex),   cmocka_unit_test(compares_and_wipes),
+        cmocka_unit_test(makes_uuids), cmocka_unit_test(child_has_ids_of_its_own),
+        cmocka_unit_test(makes_tokens)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,6 +34,7 @@ DOORS = {
     r"simdjson.*": [r"server/base/json\.cc"],
     r"msgpack.*": [r"shm/record\.c"],
     r"openssl/.*": [r"server/base/crypto\.c", r"server/master/tls\.c", r"server/worker/(tls|http)(_\w+)?\.[ch]", r"providers/auth/.*"],
+    r"zlib\.h": [r"providers/eventstream\.c"],
     r"stdatomic\.h": [r"shm/.*"],
 }
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|gets|alloca|system|rand|srand|usleep|sleep)\s*\(")

@@ -1,0 +1,27 @@
+/*
+ * base64 - RFC 4648, the standard alphabet, for wires that carry bytes in JSON.
+ *
+ * Runs in:  worker, mock, tests.   Reads, writes: nothing shared.
+ * Does not: know the URL-safe alphabet; break lines.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef PROVIDERS_BASE64_H
+#define PROVIDERS_BASE64_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "server/base/buf.h"
+#include "server/base/str.h"
+
+void base64_put(struct buf *b, struct str bytes);
+/* At most this many bytes come out of a text. */
+static inline size_t base64_room(struct str text)
+{
+    return text.len / 4 * 3 + 3;
+}
+/* Into `out`, which has base64_room(text) bytes. False when it is not base64. Padding may lack. */
+bool base64_read(struct str text, char *out, size_t *out_len);
+
+#endif
