@@ -1,0 +1,421 @@
+#include "providers/paths.h"
+
+#include <string.h>
+
+#define GETS "GET, HEAD"
+#define POSTS "POST"
+#define ANY "GET, HEAD, POST, PUT, PATCH, DELETE"
+
+#define NEEDS 1u   /* a model, in the body if not in the path */
+#define OWN 2u     /* not at the root, unless the client's headers are this dialect's */
+#define BELOW 4u   /* an id and more may follow */
+#define IS_ITEM 8u /* something must follow */
+
+/* A path behind its prefix and version. */
+struct row {
+    enum dialect_id dialect;
+    const char *tail;
+    enum path_op op;
+    const char *endpoint;
+    const char *allow;
+    unsigned flags;
+};
+
+static const struct row openai_rows[] = {
+    {DIALECT_OPENAI, "/chat/completions", OP_CHAT, "chat.completions", POSTS, NEEDS},
+    {DIALECT_OPENAI, "/chat/completions", OP_RELAY, "chat.completions", ANY, BELOW | IS_ITEM},
+    {DIALECT_OPENAI, "/completions", OP_COMPLETIONS, "completions", POSTS, NEEDS},
+    {DIALECT_RESPONSES, "/responses", OP_CHAT, "responses", POSTS, NEEDS},
+    {DIALECT_RESPONSES, "/responses", OP_RELAY, "responses", "GET, POST, DELETE", BELOW | IS_ITEM},
+    {DIALECT_OPENAI, "/embeddings", OP_EMBEDDINGS, "embeddings", POSTS, NEEDS},
+    {DIALECT_OPENAI, "/rerank", OP_RERANK, "rerank", POSTS, NEEDS},
+    {DIALECT_OPENAI, "/moderations", OP_RELAY, "moderations", POSTS, 0},
+    {DIALECT_OPENAI, "/images/generations", OP_RELAY, "images", POSTS, 0},
+    {DIALECT_OPENAI, "/images/edits", OP_RELAY, "images", POSTS, 0},
+    {DIALECT_OPENAI, "/images/variations", OP_RELAY, "images", POSTS, 0},
+    {DIALECT_OPENAI, "/audio/speech", OP_RELAY, "audio", POSTS, 0},
+    {DIALECT_OPENAI, "/audio/transcriptions", OP_RELAY, "audio", POSTS, 0},
+    {DIALECT_OPENAI, "/audio/translations", OP_RELAY, "audio", POSTS, 0},
+    {DIALECT_OPENAI, "/files", OP_FILES, "files", "GET, POST", 0},
+    {DIALECT_OPENAI, "/files", OP_FILES, "files", "GET, DELETE", BELOW | IS_ITEM},
+    {DIALECT_OPENAI, "/uploads", OP_FILES, "uploads", POSTS, BELOW},
+    {DIALECT_OPENAI, "/batches", OP_RELAY, "batches", ANY, BELOW},
+    {DIALECT_OPENAI, "/fine_tuning", OP_RELAY, "fine_tuning", ANY, BELOW | IS_ITEM},
+    {DIALECT_OPENAI, "/videos", OP_RELAY, "videos", ANY, BELOW},
+    {DIALECT_OPENAI, "/containers", OP_RELAY, "containers", ANY, BELOW},
+    {DIALECT_OPENAI, "/vector_stores", OP_RELAY, "vector_stores", ANY, BELOW},
+    {DIALECT_OPENAI, "/assistants", OP_RELAY, "assistants", ANY, BELOW},
+    {DIALECT_OPENAI, "/threads", OP_RELAY, "threads", ANY, BELOW},
+    {DIALECT_RESPONSES, "/conversations", OP_RELAY, "conversations", ANY, BELOW},
+    {DIALECT_OPENAI, "/evals", OP_RELAY, "evals", ANY, BELOW},
+    {DIALECT_OPENAI, "/models", OP_MODELS, "models", GETS, BELOW},
+};
+
+static const struct row anthropic_rows[] = {
+    {DIALECT_ANTHROPIC, "/messages", OP_CHAT, "messages", POSTS, NEEDS},
+    {DIALECT_ANTHROPIC, "/messages/count_tokens", OP_COUNT_TOKENS, "count_tokens", POSTS, NEEDS},
+    {DIALECT_ANTHROPIC, "/messages/batches", OP_RELAY, "batches", ANY, BELOW},
+    {DIALECT_ANTHROPIC, "/complete", OP_RELAY, "complete", POSTS, NEEDS},
+    {DIALECT_ANTHROPIC, "/files", OP_FILES, "files", ANY, BELOW | OWN},
+    {DIALECT_ANTHROPIC, "/skills", OP_RELAY, "skills", ANY, BELOW | OWN},
+    {DIALECT_ANTHROPIC, "/models", OP_MODELS, "models", GETS, BELOW | OWN},
+};
+
+static const struct row gemini_rows[] = {
+    {DIALECT_GEMINI, "/models", OP_MODELS, "models", GETS, BELOW},
+    {DIALECT_GEMINI, "/files", OP_FILES, "files", ANY, BELOW},
+    {DIALECT_GEMINI, "/cachedContents", OP_RELAY, "cachedContents", ANY, BELOW},
+    {DIALECT_GEMINI, "/batches", OP_RELAY, "batches", ANY, BELOW},
+    {DIALECT_GEMINI, "/operations", OP_RELAY, "operations", ANY, BELOW},
+    {DIALECT_GEMINI, "/tunedModels", OP_RELAY, "tunedModels", ANY, BELOW},
+    {DIALECT_GEMINI, "/fileSearchStores", OP_RELAY, "fileSearchStores", ANY, BELOW},
+    {DIALECT_GEMINI, "/interactions", OP_RELAY, "interactions", ANY, BELOW},
+};
+
+static const struct row bedrock_rows[] = {
+    {DIALECT_BEDROCK, "/async-invoke", OP_RELAY, "async-invoke", ANY, BELOW},
+    {DIALECT_BEDROCK, "/guardrail", OP_RELAY, "guardrail", ANY, BELOW | IS_ITEM},
+};
+
+static const struct row cohere_rows[] = {
+    {DIALECT_COHERE, "/v2/chat", OP_CHAT, "chat", POSTS, NEEDS},
+    {DIALECT_COHERE, "/v2/embed", OP_EMBEDDINGS, "embed", POSTS, NEEDS},
+    {DIALECT_COHERE, "/v2/rerank", OP_RERANK, "rerank", POSTS, NEEDS},
+    {DIALECT_COHERE, "/v1/tokenize", OP_COUNT_TOKENS, "tokenize", POSTS, NEEDS},
+    {DIALECT_COHERE, "/v1/detokenize", OP_RELAY, "detokenize", POSTS, NEEDS},
+    {DIALECT_COHERE, "/v1/chat", OP_RELAY, "chat.v1", POSTS, 0},
+    {DIALECT_COHERE, "/v1/embed", OP_RELAY, "embed.v1", POSTS, 0},
+    {DIALECT_COHERE, "/v1/rerank", OP_RELAY, "rerank.v1", POSTS, OWN},
+    {DIALECT_COHERE, "/v1/classify", OP_RELAY, "classify", POSTS, 0},
+    {DIALECT_COHERE, "/v1/datasets", OP_RELAY, "datasets", ANY, BELOW},
+    {DIALECT_COHERE, "/v1/embed-jobs", OP_RELAY, "embed-jobs", ANY, BELOW},
+    {DIALECT_COHERE, "/v1/models", OP_MODELS, "models", GETS, BELOW | OWN},
+};
+
+/* --- pieces of a path --- */
+
+/* Is `prefix` the path's first segments? Then *rest is what follows, with its slash, or empty. */
+static bool path_under(struct str path, struct str prefix, struct str *rest)
+{
+    if (!str_starts(path, prefix) || (path.len > prefix.len && path.p[prefix.len] != '/'))
+        return false;
+    *rest = str_skip(path, prefix.len);
+    return true;
+}
+
+/* Index of the last `c`, or -1. */
+static ptrdiff_t last_index(struct str s, char c)
+{
+    const char *p = s.len > 0 ? memrchr(s.p, c, s.len) : NULL;
+
+    return p != NULL ? p - s.p : -1;
+}
+
+static struct str decode(struct arena *a, struct str s)
+{
+    char *out;
+    size_t len;
+
+    if (memchr(s.p, '%', s.len) == NULL)
+        return s;
+    out = arena_alloc(a, s.len + 1);
+    (void)str_unescape(s, out, &len); /* what is no escape stays, and no model is called that */
+    return (struct str){out, len};
+}
+
+static bool find_row(const struct row *rows, size_t n, struct str tail, bool at_root,
+                     struct path *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct row *row = &rows[i];
+        struct str rest;
+
+        if (!path_under(tail, str_of(row->tail), &rest) || (at_root && (row->flags & OWN) != 0))
+            continue;
+        if (rest.len > 0 ? (row->flags & BELOW) == 0 || rest.len == 1 : (row->flags & IS_ITEM) != 0)
+            continue;
+        out->dialect = row->dialect;
+        out->op = row->op;
+        out->endpoint = row->endpoint;
+        out->allow = row->allow;
+        out->needs_model = (row->flags & NEEDS) != 0;
+        out->tail = tail;
+        return true;
+    }
+    return false;
+}
+
+/* --- OpenAI --- */
+
+/* "/deployments/{name}/chat/completions": the name is the model. */
+static bool parse_deployment(struct arena *a, struct str path, struct path *out)
+{
+    struct str rest;
+    struct str name;
+    ptrdiff_t slash;
+
+    if (!path_under(path, STR("/deployments"), &rest) || rest.len < 2)
+        return false;
+    rest = str_skip(rest, 1);
+    slash = str_index(rest, '/');
+    if (slash <= 0)
+        return false;
+    name = (struct str){rest.p, (size_t)slash};
+    rest = str_skip(rest, (size_t)slash);
+    if (!find_row(openai_rows, ARRAY_LEN(openai_rows), rest, false, out) || out->op == OP_MODELS)
+        return false;
+    out->model = decode(a, name);
+    out->has_model = true;
+    out->is_azure = true;
+    return true;
+}
+
+static bool parse_openai(struct arena *a, struct str path, bool at_root, struct path *out)
+{
+    struct str rest = path;
+
+    if (!at_root && path_under(path, STR("/openai"), &rest) && parse_deployment(a, rest, out))
+        return true; /* AzureOpenAI adds an "/openai" of its own */
+    if (!at_root && parse_deployment(a, path, out))
+        return true;
+    rest = path;
+    (void)path_under(path, STR("/v1"), &rest);
+    return find_row(openai_rows, ARRAY_LEN(openai_rows), rest, false, out);
+}
+
+/* --- Anthropic --- */
+
+static bool parse_anthropic(struct str path, bool at_root, struct path *out)
+{
+    struct str rest = path;
+
+    (void)path_under(path, STR("/v1"), &rest);
+    return find_row(anthropic_rows, ARRAY_LEN(anthropic_rows), rest, at_root, out);
+}
+
+/* --- Gemini --- */
+
+static const struct verb {
+    struct str name;
+    enum path_op op;
+    bool stream;
+} verbs[] = {
+    {{"generateContent", 15}, OP_CHAT, false},
+    {{"streamGenerateContent", 21}, OP_CHAT, true},
+    {{"countTokens", 11}, OP_COUNT_TOKENS, false},
+    {{"embedContent", 12}, OP_EMBEDDINGS, false},
+    {{"batchEmbedContents", 18}, OP_EMBEDDINGS_BATCH, false},
+    {{"batchGenerateContent", 20}, OP_RELAY, false},
+    {{"asyncBatchEmbedContent", 22}, OP_RELAY, false},
+    {{"predict", 7}, OP_RELAY, false},
+    {{"predictLongRunning", 18}, OP_RELAY, false},
+    {{"fetchPredictOperation", 21}, OP_RELAY, false},
+    {{"rawPredict", 10}, OP_RELAY, false},
+    {{"streamRawPredict", 16}, OP_RELAY, true},
+};
+
+/* Where a model's name begins: behind "/models/", in Vertex's long paths as well. */
+static bool skip_to_model(struct str path, struct str *name)
+{
+    struct str rest;
+
+    if (path_under(path, STR("/models"), name))
+        return true;
+    if (path_under(path, STR("/tunedModels"), &rest)) {
+        *name = (struct str){path.p, path.len}; /* "/tunedModels/x" is the name */
+        return true;
+    }
+    if (path_under(path, STR("/projects"), &rest)) { /* /{project}/locations/{location} */
+        for (int i = 0; i < 3; i++) {
+            ptrdiff_t slash = rest.len > 1 ? str_index(str_skip(rest, 1), '/') : -1;
+
+            if (slash < 0)
+                return false;
+            rest = str_skip(rest, (size_t)slash + 1);
+        }
+    } else {
+        rest = path;
+    }
+    if (!path_under(rest, STR("/publishers"), &rest) || rest.len < 2)
+        return false;
+    rest = str_skip(rest, 1);
+    if (str_index(rest, '/') <= 0)
+        return false;
+    rest = str_skip(rest, (size_t)str_index(rest, '/'));
+    return path_under(rest, STR("/models"), name);
+}
+
+static bool parse_verb(struct arena *a, struct str path, struct str query, struct path *out)
+{
+    struct str name;
+    ptrdiff_t colon = last_index(path, ':');
+    struct str verb;
+    struct str param;
+
+    if (colon < 0 || !skip_to_model((struct str){path.p, (size_t)colon}, &name) || name.len < 2)
+        return false;
+    verb = str_skip(path, (size_t)colon + 1);
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        if (!str_eq(verb, verbs[i].name))
+            continue;
+        *out = (struct path){.dialect = DIALECT_GEMINI, .op = verbs[i].op, .allow = POSTS};
+        out->endpoint = verbs[i].name.p;
+        out->tail = path;
+        out->model = decode(a, str_skip(name, 1));
+        out->before = STR("/models/");
+        out->after = str_skip(path, (size_t)colon);
+        out->stream = verbs[i].stream;
+        out->has_model = true;
+        while (str_next(&query, '&', &param))
+            out->sse = out->sse || str_eq(param, STR("alt=sse"));
+        return true;
+    }
+    return false;
+}
+
+static bool parse_gemini(struct arena *a, struct str path, struct str query, bool at_root,
+                         struct path *out)
+{
+    static const struct str versions[] = {
+        {"/v1beta", 7},
+        {"/v1alpha", 8},
+        {"/v1beta1", 8}, /* Vertex */
+        {"/v1", 3},
+    };
+    struct str version = STR_NONE;
+    struct str rest = path;
+
+    for (size_t i = 0; i < ARRAY_LEN(versions) && version.len == 0; i++) {
+        if (path_under(path, versions[i], &rest))
+            version = str_skip(versions[i], 1);
+    }
+    if (!parse_verb(a, rest, query, out) &&
+        ((at_root && version.len < 3) || /* /v1/models and /v1/files are OpenAI's there */
+         !find_row(gemini_rows, ARRAY_LEN(gemini_rows), rest, false, out)))
+        return false;
+    out->version = version;
+    return true;
+}
+
+/* --- Bedrock --- */
+
+static const struct action {
+    struct str name;
+    enum path_op op;
+    bool stream;
+} actions[] = {
+    {{"/converse", 9}, OP_CHAT, false},
+    {{"/converse-stream", 16}, OP_CHAT, true},
+    {{"/invoke", 7}, OP_INVOKE, false},
+    {{"/invoke-with-response-stream", 28}, OP_INVOKE, true},
+    {{"/count-tokens", 13}, OP_COUNT_TOKENS, false},
+};
+
+static bool parse_bedrock(struct arena *a, struct str path, struct path *out)
+{
+    struct str rest;
+    ptrdiff_t slash;
+
+    if (!path_under(path, STR("/model"), &rest) || rest.len < 2)
+        return find_row(bedrock_rows, ARRAY_LEN(bedrock_rows), path, false, out);
+    slash = last_index(rest, '/');
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+        if (slash < 2 || !str_eq(str_skip(rest, (size_t)slash), actions[i].name))
+            continue;
+        *out = (struct path){.dialect = DIALECT_BEDROCK, .op = actions[i].op, .allow = POSTS};
+        out->endpoint = actions[i].name.p + 1;
+        out->tail = path;
+        out->model = decode(a, (struct str){rest.p + 1, (size_t)slash - 1});
+        out->before = STR("/model/");
+        out->after = actions[i].name;
+        out->stream = actions[i].stream;
+        out->has_model = true;
+        return true;
+    }
+    return false;
+}
+
+/* --- all --- */
+
+struct request_path {
+    struct str path, query;
+    bool at_root;
+};
+
+static bool parse_as(struct arena *a, enum dialect_id dialect, const struct request_path *in,
+                     struct path *out)
+{
+    switch (dialect) {
+    case DIALECT_OPENAI:
+        return parse_openai(a, in->path, in->at_root, out);
+    case DIALECT_ANTHROPIC:
+        return parse_anthropic(in->path, in->at_root, out);
+    case DIALECT_GEMINI:
+        return parse_gemini(a, in->path, in->query, in->at_root, out);
+    case DIALECT_BEDROCK:
+        return parse_bedrock(a, in->path, out);
+    case DIALECT_COHERE:
+        return find_row(cohere_rows, ARRAY_LEN(cohere_rows), in->path, in->at_root, out);
+    default:
+        return false;
+    }
+}
+
+/* Base URLs that are one dialect's, and the vendor that a bare model name means there. */
+static const struct prefix {
+    struct str prefix;
+    enum dialect_id dialect;
+    const char *vendor;
+} prefixes[] = {
+    {{"/openai", 7}, DIALECT_OPENAI, "openai"},
+    {{"/anthropic", 10}, DIALECT_ANTHROPIC, "anthropic"},
+    {{"/genai", 6}, DIALECT_GEMINI, "gemini"},
+    {{"/bedrock", 8}, DIALECT_BEDROCK, "bedrock"},
+    {{"/cohere", 7}, DIALECT_COHERE, "cohere"},
+};
+
+/* Those that have all others beneath. */
+static const struct str umbrellas[] = {{"/langchain", 10}, {"/pydanticai", 11}, {"/litellm", 8}};
+
+/* At the root: Gemini first, because its ":verb" is unmistakable and /models/... is OpenAI's too. */
+static bool parse_root(struct arena *a, struct request_path *in, enum dialect_id hint,
+                       struct path *out)
+{
+    static const enum dialect_id order[] = {DIALECT_GEMINI, DIALECT_ANTHROPIC, DIALECT_OPENAI,
+                                            DIALECT_BEDROCK, DIALECT_COHERE};
+
+    in->at_root = false;
+    if (hint != DIALECT_NONE && parse_as(a, hint, in, out))
+        return true;
+    in->at_root = true;
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        if (parse_as(a, order[i], in, out))
+            return true;
+    }
+    return false;
+}
+
+bool path_parse(struct arena *a, struct str path, struct str query, enum dialect_id hint,
+                struct path *out)
+{
+    struct request_path in = {path, query, false};
+    struct str rest;
+
+    *out = (struct path){.op = OP_NONE, .endpoint = "none", .allow = ""};
+    for (size_t i = 0; i < ARRAY_LEN(umbrellas); i++) {
+        if (path_under(in.path, umbrellas[i], &rest)) {
+            in.path = rest;
+            break;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        if (!path_under(in.path, prefixes[i].prefix, &rest))
+            continue;
+        in.path = rest;
+        if (!parse_as(a, prefixes[i].dialect, &in, out))
+            return false;
+        out->vendor = prefixes[i].vendor;
+        return true;
+    }
+    return parse_root(a, &in, hint, out);
+}

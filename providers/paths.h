@@ -1,0 +1,73 @@
+/*
+ * paths - what a URL asks for: dialect, operation, and the model where the wire puts it there.
+ *
+ * Runs in:  worker, mock, tests.   Reads, writes: nothing shared.
+ * One table for all base URLs: /, /openai, /anthropic, /genai, /bedrock, /cohere, and /langchain,
+ * /pydanticai and /litellm with all of those beneath. And the other way: the URL of an operation at
+ * a provider. Does not: check methods (the caller does, with `allow`), know vendors.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef PROVIDERS_PATHS_H
+#define PROVIDERS_PATHS_H
+
+#include <stdbool.h>
+
+#include "providers/chat.h"
+#include "server/base/arena.h"
+#include "server/base/base.h"
+#include "server/base/str.h"
+
+enum path_op {
+    OP_NONE, /* no path of ours */
+    OP_CHAT,
+    OP_COMPLETIONS, /* the legacy one of OpenAI */
+    OP_EMBEDDINGS,
+    OP_EMBEDDINGS_BATCH, /* Gemini: batchEmbedContents */
+    OP_RERANK,
+    OP_COUNT_TOKENS, /* Anthropic count_tokens, Gemini countTokens, Bedrock count-tokens, Cohere
+                        tokenize */
+    OP_INVOKE,       /* Bedrock: the body is that of the model's own vendor */
+    OP_MODELS,       /* answered by the worker itself: the list, or one */
+    OP_FILES,        /* relayed; uploads have no model */
+    OP_RELAY         /* at home only: byte for byte; a model where the wire has one */
+};
+
+struct path {
+    enum dialect_id dialect;
+    enum path_op op;
+    const char *endpoint; /* for records and globs: "chat.completions", "messages", "files" */
+    const char *allow;    /* methods, as the Allow header writes them */
+    const char *vendor;   /* a prefix's own, for bare model names: "anthropic"; NULL: none */
+    struct str tail;      /* behind the version segment, with its slash: "/chat/completions" */
+    /* The model where the path has it, decoded (arena); and what stands around it in the URL of a
+     * provider: "/models/" and ":generateContent". */
+    struct str model;
+    struct str before, after;
+    struct str version; /* Gemini: "v1", "v1beta", "v1alpha"; empty: none */
+    bool has_model;     /* the path has a place for it */
+    bool stream, sse;   /* said by the path; sse: Gemini's alt=sse */
+    bool needs_model;   /* the body must name one, if the path does not */
+    bool is_azure; /* /deployments/: the body need not have a model, the query an api-version */
+};
+
+/*
+ * What a path (without its query) asks for. `hint`: whose headers the client sends, for the few paths
+ * that two dialects share (/v1/models, /v1/files); DIALECT_NONE: nobody's. False when it is not ours.
+ */
+bool path_parse(struct arena *a, struct str path, struct str query, enum dialect_id hint,
+                struct path *out);
+
+/*
+ * The path of an operation below a face's base URL, with its query if it has one:
+ * "/models/gemini-2.5-pro:streamGenerateContent?alt=sse". STR_NONE when the dialect has no such
+ * operation. The model is escaped as the dialect's own SDK does.
+ */
+struct str path_for(struct arena *a, enum dialect_id dialect, enum path_op op, struct str model,
+                    bool stream);
+/* `before`, the model escaped, `after`: the same for what is relayed. */
+struct str path_with_model(struct arena *a, const struct path *path, struct str model);
+/* Can a model of this name stand in a path? Not "..", nor anything that a server would take for it. */
+bool path_model_is_safe(struct str model);
+
+#endif
