@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         must(got.op != OP_NONE && got.dialect > DIALECT_NONE && got.dialect < DIALECTS);
         must(got.tail.len > 0 && got.tail.p[0] == '/' && got.endpoint[0] != '\0');
-        if (got.has_model && path_model_is_safe(got.model))
+        if (got.before.len > 0 && path_model_is_safe(got.model))
             must(path_with_model(arena, &got, got.model).p[0] == '/');
     }
     free(copy);

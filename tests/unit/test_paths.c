@@ -149,7 +149,6 @@ static void test_what_is_not_ours(void **state)
         "/model//converse",
         "/bedrock/model/x/explode",
         "/cohere/v3/chat",
-        "/openai/deployments/chat/completions",
         "/openai/deployments//chat/completions",
         "/deployments/d/chat/completions",
         "/langchain/litellm/v1/models",
