@@ -3,6 +3,9 @@
 #include "server/base/base.h"
 #include "server/worker/http_guard.h"
 
+static const char NO_STATUS[] = "no HTTP status line";
+static const char LONG_CHUNK[] = "a chunk is longer than its size";
+
 enum framing_state {
     AT_STATUS,
     AT_HEADER,
@@ -59,7 +62,7 @@ static enum framing_event on_status(struct framing *f, struct str line)
                    str_is_digit(p[11]) && (line.len == 12 || p[12] == ' ');
 
     if (!is_good)
-        return bad(f, "no HTTP status line");
+        return bad(f, NO_STATUS);
     f->minor = (uint8_t)(p[7] - '0');
     f->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
     if (f->status == 101)
@@ -195,7 +198,7 @@ static enum framing_event on_chunk(struct framing *f, struct str line)
 static enum framing_event on_chunk_end(struct framing *f, struct str line)
 {
     if (line.len > 0)
-        return bad(f, "a chunk is longer than its size");
+        return bad(f, LONG_CHUNK);
     f->bytes = 0;
     f->state = AT_CHUNK;
     return FRAMING_MORE;
@@ -227,13 +230,15 @@ static enum framing_event take_line(struct framing *f, struct str *in, struct st
     return FRAMING_LINE;
 }
 
-/* What is no HTTP need not be waited for until a line of it ends. */
-static bool may_be_status(struct str begun)
+/* What cannot become right any more need not be waited for until its line ends. */
+static bool may_become_right(const struct framing *f, struct str begun)
 {
     struct str start = STR("HTTP/1.");
 
+    if (f->state == AT_CHUNK_END)
+        return str_eq(begun, STR("\r"));
     start.len = min_u64(start.len, begun.len);
-    return str_starts(begun, start);
+    return f->state != AT_STATUS || str_starts(begun, start);
 }
 
 /* MORE: either there is no event in this line, or it is incomplete and *in is empty. */
@@ -245,8 +250,8 @@ static enum framing_event next_line(struct framing *f, struct str *in, struct st
     };
     enum framing_event event = take_line(f, in, line);
 
-    if (event == FRAMING_MORE && f->state == AT_STATUS && !may_be_status(*line))
-        return bad(f, "no HTTP status line");
+    if (event == FRAMING_MORE && !may_become_right(f, *line))
+        return bad(f, f->state == AT_STATUS ? NO_STATUS : LONG_CHUNK);
     if (event != FRAMING_LINE)
         return event;
     if (has_control(*line))

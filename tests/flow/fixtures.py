@@ -5,15 +5,17 @@ start_gateway  start_gateway(yaml=None, workers=2, ...) -> Gateway; stopped and 
 mocked_gateway a gateway whose provider `up` is the mock, one per test file
 mock           `bowfin mock`, one per run; cleared for each test
 upstream       upstream(script) -> ScriptedUpstream: a provider that misbehaves as told
+provided       provided(script, more="", ...) -> Gateway with such a provider: the test runs once in plain HTTP, which
+               the gateway speaks itself, and once over TLS, where libcurl does; provided.upstream is the provider
 """
 
 import pytest
 
-from gateway import Gateway, Mock, Process, one_provider
+from gateway import Gateway, Mock, Process, make_certificate, one_provider
 from wire import ScriptedUpstream
 
 __all__ = ["pytest_runtest_makereport", "start_gateway", "gateway", "mock_process", "mock", "mocked_gateway",
-           "upstream"]
+           "upstream", "certificate", "provided"]
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -94,11 +96,30 @@ def mocked_gateway(request, mock_process):
 def upstream():
     started = []
 
-    def start(script):
-        one = ScriptedUpstream(script)
+    def start(script, certificate=None):
+        one = ScriptedUpstream(script, certificate)
         started.append(one)
         return one
 
     yield start
     for one in started:
         one.stop()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("certificate")
+    for path in (directory, *directory.parents[:2]):  # for the user whom the gateway drops to
+        path.chmod(0o755)
+    return make_certificate(directory)
+
+
+@pytest.fixture(params=["plain", "tls"])
+def provided(request, upstream, start_gateway):
+    def start(script, more="", **options):
+        tls = request.getfixturevalue("certificate") if request.param == "tls" else None
+        start.upstream = upstream(script, tls)
+        trust = f"    ca_file: {tls[0]}\n" if tls else ""
+        return start_gateway(one_provider(start.upstream.base_v1, more=trust + more), **options)
+
+    return start

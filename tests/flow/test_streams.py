@@ -14,7 +14,7 @@ def streaming(gateway, model, **more):
     return Stream(gateway.base, "/v1/chat/completions", chat(model, stream=True, **more))
 
 
-def test_each_event_arrives_before_the_next_is_made(start_gateway, upstream):
+def test_each_event_arrives_before_the_next_is_made(provided):
     go_on = threading.Semaphore(0)
 
     def script(conn):
@@ -27,7 +27,7 @@ def test_each_event_arrives_before_the_next_is_made(start_gateway, upstream):
         conn.event("[DONE]")
         conn.end_stream()
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1))
+    gateway = provided(script)
     stream = streaming(gateway, "up/m")
     assert stream.headers["content-type"].startswith("text/event-stream")
     got = []
@@ -37,7 +37,7 @@ def test_each_event_arrives_before_the_next_is_made(start_gateway, upstream):
     assert got == [f"word{i}" for i in range(5)]
 
 
-def test_events_cut_anywhere_come_whole(start_gateway, upstream):
+def test_events_cut_anywhere_come_whole(provided):
     """Bytes of events that come one by one, with every line end the standard allows."""
     wire = (b'data: {"choices":[{"delta":{"content":"a"}}]}\r\n\r\n: a comment\n\nevent: x\n'
             b'data: {"choices":[{"delta":{"content":"\xc3\xa9"}}]}\n\n'
@@ -50,7 +50,7 @@ def test_events_cut_anywhere_come_whole(start_gateway, upstream):
             conn.chunk(wire[i:i + 1])
         conn.end_stream()
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1))
+    gateway = provided(script)
     body = b""
     stream = streaming(gateway, "up/m")
     while piece := stream.read():
@@ -91,7 +91,7 @@ def test_a_cut_stream_ends_with_an_error_event(mocked_gateway, chunks):
     assert "[DONE]" not in events
 
 
-def test_a_cut_in_the_middle_of_an_event(start_gateway, upstream):
+def test_a_cut_in_the_middle_of_an_event(provided):
     def script(conn):
         conn.read_request()
         conn.start_stream()
@@ -99,19 +99,19 @@ def test_a_cut_in_the_middle_of_an_event(start_gateway, upstream):
         conn.chunk(b'data: {"choices":[{"del')
         conn.reset()
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1))
+    gateway = provided(script)
     events = [data for _, data in streaming(gateway, "up/m").events()]
     # What was half an event must not swallow the error behind it.
     assert json.loads(events[-1])["error"]["code"] == "upstream_cut"
     assert json.loads(events[0])["choices"][0]["delta"]["content"] == "whole"
 
 
-def test_a_cut_before_the_first_byte_is_502(start_gateway, upstream):
+def test_a_cut_before_the_first_byte_is_502(provided):
     def script(conn):
         conn.read_request()
         conn.reset()
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1))
+    gateway = provided(script)
     answer = gateway.call("POST", "/v1/chat/completions", chat("up/m", stream=True))
     assert answer.status == 502 and answer.error["code"] == "upstream_cut"
 
@@ -126,7 +126,7 @@ def test_a_cut_whole_answer_is_not_taken_for_whole(mocked_gateway):
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_client_that_goes_cancels_the_call(start_gateway, upstream, stream):
+def test_a_client_that_goes_cancels_the_call(provided, stream):
     begun, closed = threading.Event(), threading.Event()
 
     def script(conn):
@@ -138,7 +138,7 @@ def test_a_client_that_goes_cancels_the_call(start_gateway, upstream, stream):
         if conn.wait_closed():
             closed.set()
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1))
+    gateway = provided(script)
     body = json.dumps(chat("up/m", stream=stream)).encode()
     with socket.create_connection(("127.0.0.1", gateway.port)) as client:
         client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
@@ -163,7 +163,7 @@ def test_the_mock_sees_the_cancelled_stream(mocked_gateway, mock):
     wait_until(lambda: mock.last()["outcome"] == "gone", "the mock's client gone")
 
 
-def test_a_slow_reader_stops_the_provider(start_gateway, upstream):
+def test_a_slow_reader_stops_the_provider(provided):
     """48 MiB for a client that does not read: they wait at the provider, not in the gateway."""
     blocked, sent = threading.Event(), [0]
     total, piece = 48 << 20, b"data: " + b'{"choices":[]}' + b" " * 16000 + b"\n\n"
@@ -184,7 +184,7 @@ def test_a_slow_reader_stops_the_provider(start_gateway, upstream):
             sent[0] += n
             view = view[n:]
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1))
+    gateway = provided(script)
     before = gateway.memory_kib(gateway.pids("worker"))
     stream = streaming(gateway, "up/m", stream_options={"include_usage": True})
     assert blocked.wait(DEADLINE), "the gateway took all of it"
@@ -197,14 +197,14 @@ def test_a_slow_reader_stops_the_provider(start_gateway, upstream):
     assert received == total // len(piece) * len(piece) + len(last)
 
 
-def test_a_large_whole_answer(start_gateway, upstream):
+def test_a_large_whole_answer(provided):
     body = json.dumps({"data": "x" * (20 << 20), "usage": {"prompt_tokens": 3, "total_tokens": 3}}).encode()
 
     def script(conn):
         while conn.read_request():
             conn.answer(body=body)
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1))
+    gateway = provided(script)
     answer = gateway.call("POST", "/v1/embeddings", {"model": "up/m", "input": "x"})
     assert answer.status == 200 and answer.body == body
 

@@ -42,15 +42,14 @@ def test_first_byte_timeout(start_gateway, mock):
     assert ask(gateway, "up/slow-50").status == 200
 
 
-def test_silence_in_a_stream(start_gateway, upstream):
+def test_silence_in_a_stream(provided):
     def script(conn):
         conn.read_request()
         conn.start_stream()
         conn.event(chat_chunk("one"))
         conn.wait_closed()
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1,
-                                         more="    timeout: { between_bytes: 300ms }\n"))
+    gateway = provided(script, more="    timeout: { between_bytes: 300ms }\n")
     stream = Stream(gateway.base, "/v1/chat/completions", chat("up/m", stream=True))
     events = list(stream.json_events())
     assert events[0]["choices"][0]["delta"]["content"] == "one"
@@ -73,15 +72,14 @@ def test_the_total_ends_what_shows_no_life(start_gateway, mock):
     assert answer.status == 504, answer
 
 
-def test_connections_are_kept(start_gateway, upstream):
-    up = upstream(serve_all)
-    gateway = start_gateway(one_provider(up.base_v1), workers=1)
+def test_connections_are_kept(provided):
+    gateway = provided(serve_all, workers=1)
     for _ in range(20):
         assert ask(gateway).status == 200
-    assert up.connections == 1
+    assert provided.upstream.connections == 1
 
 
-def test_a_connection_closed_while_idle_costs_nothing(start_gateway, upstream):
+def test_a_connection_closed_while_idle_costs_nothing(provided):
     closed = threading.Semaphore(0)
 
     def script(conn):
@@ -90,15 +88,15 @@ def test_a_connection_closed_while_idle_costs_nothing(start_gateway, upstream):
         conn.close()
         closed.release()
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1, more="limits: { attempts: 1 }\n"), workers=1)
+    gateway = provided(script, more="limits: { attempts: 1 }\n", workers=1)
     for _ in range(10):
         answer = ask(gateway)
         assert answer.status == 200 and answer.headers["x-bf-attempts"] == "1", answer
         assert closed.acquire(timeout=DEADLINE)
 
 
-def test_a_connection_closed_under_the_next_request_costs_nothing(start_gateway, upstream):
-    """The provider's close and our next request cross: curl sends it again on a new connection."""
+def test_a_connection_closed_under_the_next_request_costs_nothing(provided):
+    """The provider's close and our next request cross: it is sent again on a new connection."""
     def script(conn):
         conn.read_request()
         conn.answer(body=chat_answer())
@@ -107,7 +105,7 @@ def test_a_connection_closed_under_the_next_request_costs_nothing(start_gateway,
         else:
             serve_all(conn)
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1, more="limits: { attempts: 1 }\n"), workers=1)
+    gateway = provided(script, more="limits: { attempts: 1 }\n", workers=1)
     assert ask(gateway).status == 200
     answer = ask(gateway)
     assert answer.status == 200 and answer.headers["x-bf-attempts"] == "1", answer
@@ -164,13 +162,13 @@ def test_attempts_are_bounded(start_gateway, mock):
 @pytest.mark.parametrize("answer", [
     b"this is not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"a" * 400000 + b"\r\n\r\n", b"\0\1\2\3" * 1000],
     ids=["text", "large head", "binary"])
-def test_nonsense_is_502(start_gateway, upstream, answer):
+def test_nonsense_is_502(provided, answer):
     def script(conn):
         conn.read_request()
         conn.send(answer)
         conn.wait_closed()
 
-    gateway = start_gateway(one_provider(upstream(script).base_v1, more="limits: { attempts: 1 }\n"))
+    gateway = provided(script, more="limits: { attempts: 1 }\n")
     got = ask(gateway)
     assert got.status == 502, got
     assert got.error["code"] in ("upstream_nonsense", "upstream_cut"), got
@@ -186,13 +184,13 @@ def test_redirects_are_not_followed(start_gateway, upstream, mock):
     assert mock.requests() == []
 
 
-def test_interim_answers_are_skipped(start_gateway, upstream):
+def test_interim_answers_are_skipped(provided):
     def script(conn):
         while conn.read_request():
             conn.send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
             conn.answer(body=chat_answer())
 
-    answer = ask(start_gateway(one_provider(upstream(script).base_v1)))
+    answer = ask(provided(script))
     assert answer.status == 200 and "link" not in answer.headers
 
 

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import socket
+import ssl
 import threading
 import time
 from urllib.parse import urlsplit
@@ -225,7 +226,7 @@ class UpstreamConnection:
             while self.sock.recv(65536):
                 pass
             return True
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLError):  # over TLS an end without a goodbye is an error
             return True
         except TimeoutError:
             return False
@@ -239,16 +240,23 @@ class UpstreamConnection:
 
 
 class ScriptedUpstream:
-    """A provider that does what the test says: script(connection) runs in a thread per connection."""
+    """A provider that does what the test says: script(connection) runs in a thread per connection.
 
-    def __init__(self, script):
+    `certificate`: paths of certificate and key; then it speaks TLS.
+    """
+
+    def __init__(self, script, certificate=None):
         self.script = script
+        self.tls = None
+        if certificate:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(*certificate)
         self.errors = []
         self.connections = 0
         self.lock = threading.Lock()
         self.open = []
         self.sock = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.base = f"http://127.0.0.1:{self.sock.getsockname()[1]}"
+        self.base = f"http{'s' if self.tls else ''}://127.0.0.1:{self.sock.getsockname()[1]}"
         self.base_v1 = self.base + "/v1"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -266,9 +274,12 @@ class ScriptedUpstream:
             threading.Thread(target=self._run, args=(sock, number), daemon=True).start()
 
     def _run(self, sock, number):
-        conn = UpstreamConnection(sock, number)
         try:
-            self.script(conn)
+            if self.tls:
+                sock = self.tls.wrap_socket(sock, server_side=True)
+                with self.lock:
+                    self.open.append(sock)
+            self.script(UpstreamConnection(sock, number))
         except (ConnectionError, TimeoutError, OSError):
             pass
         except Exception as error:  # the test reads it

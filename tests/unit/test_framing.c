@@ -172,6 +172,7 @@ static const struct sample samples[] = {
     {CHUNKED "-1\r\n", .end = FRAMING_BAD},
     {CHUNKED "5 5\r\nhello\r\n", .end = FRAMING_BAD},
     {CHUNKED "10000000000000000\r\n", .end = FRAMING_BAD},
+    {CHUNKED "5\r\nhello!", .end = FRAMING_BAD},
     {CHUNKED "5\r\nhello!\r\n", .end = FRAMING_BAD},
 };
 
