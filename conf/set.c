@@ -61,6 +61,7 @@ void set_init(struct set *s, size_t expected)
     while (cap < expected * 2)
         cap *= 2;
     s->slots = xcalloc(cap, sizeof(*s->slots));
+    s->items = xcalloc(cap / 2, sizeof(*s->items));
     s->cap = cap;
     s->n = 0;
     crypto_random(s->seed, sizeof(s->seed));
@@ -69,17 +70,9 @@ void set_init(struct set *s, size_t expected)
 void set_fini(struct set *s)
 {
     free(s->slots);
+    free(s->items);
     s->slots = NULL;
-}
-
-/* The slot of the key, or the free one where it belongs (line 0). */
-static struct set_slot *find_slot(struct set_slot *slots, size_t cap, struct str key, uint32_t hash)
-{
-    size_t at = hash & (cap - 1);
-
-    while (slots[at].line != 0 && !(slots[at].hash == hash && str_eq(slots[at].key, key)))
-        at = (at + 1) & (cap - 1);
-    return &slots[at];
+    s->items = NULL;
 }
 
 static void grow(struct set *s)
@@ -88,28 +81,37 @@ static void grow(struct set *s)
     struct set_slot *slots = xcalloc(cap, sizeof(*slots));
 
     for (size_t i = 0; i < s->cap; i++) {
-        const struct set_slot *old = &s->slots[i];
+        size_t at = s->slots[i].hash & (cap - 1);
 
-        if (old->line != 0)
-            *find_slot(slots, cap, old->key, old->hash) = *old;
+        if (s->slots[i].item == 0)
+            continue;
+        while (slots[at].item != 0)
+            at = (at + 1) & (cap - 1);
+        slots[at] = s->slots[i];
     }
     free(s->slots);
     s->slots = slots;
+    s->items = xrealloc(s->items, cap / 2, sizeof(*s->items));
     s->cap = cap;
 }
 
 int set_add(struct set *s, struct str key, int line)
 {
     uint32_t hash = hash_of(s, key);
-    struct set_slot *slot;
+    size_t at;
 
-    must(line > 0);
+    must(line > 0 && s->n < UINT32_MAX);
     if (s->n * 2 >= s->cap)
         grow(s);
-    slot = find_slot(s->slots, s->cap, key, hash);
-    if (slot->line != 0)
-        return slot->line;
-    *slot = (struct set_slot){key, hash, line};
-    s->n++;
+    at = hash & (s->cap - 1);
+    while (s->slots[at].item != 0) {
+        const struct set_item *item = &s->items[s->slots[at].item - 1];
+
+        if (s->slots[at].hash == hash && str_eq(item->key, key))
+            return item->line;
+        at = (at + 1) & (s->cap - 1);
+    }
+    s->items[s->n++] = (struct set_item){key, line};
+    s->slots[at] = (struct set_slot){hash, (uint32_t)s->n};
     return 0;
 }

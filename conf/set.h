@@ -16,13 +16,19 @@
 #include "server/base/str.h"
 
 struct set_slot {
-    struct str key;
     uint32_t hash;
+    uint32_t item; /* its number + 1; 0: free */
+};
+
+struct set_item {
+    struct str key;
     int line;
 };
 
+/* Slots are small, because they are hit at random; the items lie in the order of their coming. */
 struct set {
     struct set_slot *slots; /* heap */
+    struct set_item *items; /* heap, half as many */
     size_t cap, n;
     uint64_t seed[2];
 };

@@ -341,12 +341,20 @@ int store_walk(struct store *s, const struct store_walk *w, struct error *err)
     return rc == 0 || rc == MDB_NOTFOUND ? 0 : fail(s, rc, err);
 }
 
+int store_each_below(struct store *s, const struct store_rows *rows, store_row_fn *fn, void *ctx,
+                     struct error *err)
+{
+    struct store_walk w = {rows->table, rows->prefix, fn, ctx, false};
+
+    must(rows->table < STORE_TABLES);
+    return store_walk(s, &w, err);
+}
+
 int store_each(struct store *s, enum store_table t, store_row_fn *fn, void *ctx, struct error *err)
 {
-    struct store_walk w = {t, STR_NONE, fn, ctx, false};
+    struct store_rows all = {t, STR_NONE};
 
-    must(t < STORE_TABLES);
-    return store_walk(s, &w, err);
+    return store_each_below(s, &all, fn, ctx, err);
 }
 
 const char *store_path(const struct store *s)

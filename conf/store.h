@@ -42,7 +42,7 @@ enum store_table {
                     secrets */
     STORE_KEYS,  /* uint64_t id (big endian): virtual keys of origin api, encoded by the caller */
     STORE_INDEX, /* "route/...", "provider/...": stable number, uint32_t */
-    STORE_META,  /* "version", ... */
+    STORE_META,  /* "version"; "mirror": what the last change of STORE_FILE is known by */
     STORE_TABLES
 };
 BF_MUST_CHECK int store_put(struct store *s, enum store_table t, struct str key, struct str value,
@@ -56,6 +56,12 @@ BF_MUST_CHECK int store_get(struct store *s, enum store_table t, struct str key,
 typedef bool store_row_fn(void *ctx, struct str key, struct str value);
 BF_MUST_CHECK int store_each(struct store *s, enum store_table t, store_row_fn *fn, void *ctx,
                              struct error *err);
+struct store_rows {
+    enum store_table table;
+    struct str prefix; /* those whose keys start with it */
+};
+BF_MUST_CHECK int store_each_below(struct store *s, const struct store_rows *rows, store_row_fn *fn,
+                                   void *ctx, struct error *err);
 
 /*
  * The stable number of an identity ("route/openai/main/gpt-4o"), below `limit`; a new identity

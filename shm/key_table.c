@@ -110,6 +110,43 @@ static void forget(struct key_table *t, uint32_t entry)
     key_map_remove(&t->names, name_hash(name_of(t, entry, buffer)), entry);
 }
 
+static bool has_name(const struct key_table *t, uint32_t entry, struct str name)
+{
+    uint64_t buffer[KEY_NAME_MAX / 8];
+    const struct key_entry *e = &t->p->entries[entry];
+
+    return KEY_LOAD(e->id) != 0 && KEY_LOAD(e->name_len) == name.len &&
+           str_eq(name_of(t, entry, buffer), name);
+}
+
+static bool has_texts(const _Atomic uint64_t *from, const struct virtual_key *key)
+{
+    const struct str parts[] = {key->name, key->models, key->hint};
+    uint64_t word = 0;
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        for (size_t j = 0; j < parts[i].len; j++, n++) {
+            if (n % 8 == 0)
+                word = KEY_LOAD(from[n / 8]);
+            if (memcmp((const char *)&word + n % 8, parts[i].p + j, 1) != 0)
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool is_same(const struct key_table *t, uint32_t entry, const struct virtual_key *key)
+{
+    const struct key_entry *e = &t->p->entries[entry];
+    struct key_texts texts = texts_of(e);
+
+    return KEY_LOAD(e->flags) == key->flags && KEY_LOAD(e->expires_ms) == key->expires_ms &&
+           texts.name_len == key->name.len && texts.models_len == key->models.len &&
+           texts.hint_len == key->hint.len && hash_equal(hash_of(e), key_hash_of(key->hash)) &&
+           has_texts(key_words(t->p, e, &texts), key);
+}
+
 static void write_texts(_Atomic uint64_t *to, const struct virtual_key *key)
 {
     const struct str parts[] = {key->name, key->models, key->hint};
@@ -343,6 +380,20 @@ bool key_table_get(const struct key_table *t, uint64_t id, struct arena *a, stru
     uint32_t entry = id != 0 ? find_id(t, id) : KEY_ENTRY_NONE;
 
     return entry != KEY_ENTRY_NONE && key_entry_read(t->p, entry, NULL, a, out) == KEY_READ_OK;
+}
+
+bool key_table_has(const struct key_table *t, const struct virtual_key *key, uint32_t *at)
+{
+    uint32_t entry = *at + 1;
+
+    if (key->name.len > KEY_NAME_MAX)
+        return false;
+    if (entry >= KEY_LOAD(t->p->keys_high) || !has_name(t, entry, key->name))
+        entry = find_name(t, key->name);
+    if (entry == KEY_ENTRY_NONE || !is_same(t, entry, key))
+        return false;
+    *at = entry;
+    return true;
 }
 
 bool key_table_id_of_name(const struct key_table *t, struct str name, uint64_t *out_id)

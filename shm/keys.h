@@ -75,6 +75,13 @@ BF_MUST_CHECK int key_table_put(struct key_table *t, const struct virtual_key *k
 bool key_table_remove(struct key_table *t, uint64_t id); /* false: there was none */
 BF_MUST_CHECK bool key_table_get(const struct key_table *t, uint64_t id, struct arena *a,
                                  struct virtual_key *out);
+/*
+ * Is there exactly this key, but for its id and creation? *at is the entry where it was found; when
+ * it comes in as the one of the key before, a list in the table's order is compared without a
+ * look-up.
+ */
+BF_MUST_CHECK bool key_table_has(const struct key_table *t, const struct virtual_key *key,
+                                 uint32_t *at);
 bool key_table_id_of_name(const struct key_table *t, struct str name, uint64_t *out_id);
 /* Call with each id in the table; the callback must not change the table. */
 void key_table_each(const struct key_table *t, void (*fn)(void *ctx, uint64_t id), void *ctx);

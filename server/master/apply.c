@@ -97,7 +97,7 @@ static void keep_effective(struct master *m, const struct config *conf, struct e
 int apply_config(struct master *m, const struct config *conf, struct apply *how, struct error *err)
 {
     struct entities *entities = entities_create(conf);
-    struct image image = {0};
+    struct saved saved = {0};
     struct settings settings;
     char mock_url[64];
     struct save_request save = {.state_dir = m->state_dir,
@@ -106,19 +106,24 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
                                 .mock_url = m->mock_fd >= 0 ? mock_url : NULL,
                                 .keys = m->keys,
                                 .published = &m->regions.published,
+                                .mark = m->mark,
                                 .load_keys = how->when != APPLY_RELOAD,
                                 .fresh = how->when == APPLY_FRESH};
+    struct str secrets;
     int64_t generation;
     int rc = -1;
 
     must_be_role(ROLE_MASTER);
     how->wrong_file = false;
     (void)snprintf(mock_url, sizeof(mock_url), "http://127.0.0.1:%u", m->mock_port);
-    if (read_settings(m, conf, &settings, err) != 0 ||
-        save_config(&save, &image, &how->wrong_file, err) != 0)
+    if (read_settings(m, conf, &settings, err) != 0 || save_config(&save, &saved, err) != 0) {
+        how->wrong_file = saved.wrong_file;
         goto out;
-    generation = published_flip(&m->regions.published, &m->regions.secrets, image.bytes,
-                                (struct str){(const char *)image.secrets, image.secret_len}, err);
+    }
+    m->mark = (struct mirror_mark){{0}}; /* unless all that follows works */
+    secrets = (struct str){(const char *)saved.image.secrets, saved.image.secret_len};
+    generation =
+        published_flip(&m->regions.published, &m->regions.secrets, saved.image.bytes, secrets, err);
     if (generation < 0)
         goto out;
     m->generation = (uint64_t)generation;
@@ -126,13 +131,15 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
     entities_diff(how->when == APPLY_RELOAD ? m->effective.entities : NULL, entities, how->changes);
     keep_effective(m, conf, entities);
     entities = NULL;
-    /* keyring_check said that they fit; a key that still does not go must not hide the others. */
-    if (keyring_apply(m->keys, &m->regions.published, conf, how->changes, err) != 0)
+    /* They were found to fit; a key that still does not go must not hide the others. */
+    if (keyring_apply(m->keys, &m->regions.published, conf, &saved.keys, how->changes, err) != 0)
         log_error("keys_not_applied", "text=\"%s\"", err->text);
+    else
+        m->mark = saved.mark;
     rc = 0;
 out:
     crypto_wipe(&settings, sizeof(settings));
-    image_fini(&image);
+    saved_fini(&saved);
     entities_free(entities);
     return rc;
 }

@@ -33,13 +33,28 @@ struct store;
 
 /* --- the file's keys --- */
 
-/* Would they go beside the API's? -1: "FILE:LINE: ..." for each that would not. */
-BF_MUST_CHECK int keyring_check(const struct key_table *t, const struct region *published,
-                                const struct config *conf, struct error *err);
-/* Add, change and remove until the table has what the file declares; after keyring_check. */
+/*
+ * What a configuration's keys are beside those in the table. Most are in it already, exactly so, and
+ * are passed over from here on: the store's mirror and the table are only brought up to date in the
+ * others. Good until the table changes.
+ */
+struct keyring_diff {
+    uint32_t *differing; /* indexes of the configuration's keys; heap */
+    size_t n_differing;
+    struct str *gone; /* names of the file's keys in the table that are not declared so; in arena */
+    uint64_t *gone_ids;
+    size_t n_gone;
+    struct arena *arena;
+};
+/* -1: they do not go beside the API's; "FILE:LINE: ..." for each. */
+BF_MUST_CHECK int keyring_compare(const struct key_table *t, const struct region *published,
+                                  const struct config *conf, struct keyring_diff *out,
+                                  struct error *err);
+void keyring_diff_fini(struct keyring_diff *d); /* takes a zeroed one */
+/* Add, change and remove until the table has what the file declares. */
 BF_MUST_CHECK int keyring_apply(struct key_table *t, const struct region *published,
-                                const struct config *conf, struct changes *changes,
-                                struct error *err);
+                                const struct config *conf, const struct keyring_diff *diff,
+                                struct changes *changes, struct error *err);
 uint64_t keyring_file_id(struct str name);
 
 /* --- the API's keys --- */

@@ -155,7 +155,7 @@ static void flush(struct master *m, uint64_t now_ms)
 
     if (c->state == CHILD_READY)
         spawn_stop(c, m->stops > 1 ? STATUS_NOW_MS : STOP_WAIT_MS, now_ms);
-    if (spawn_is_running(c))
+    if (spawn_is_running(c) || reload_is_loading(m))
         return;
     c->wanted = false;
     if (!all_stored(m) && m->stops <= 2 && m->flushes++ < FLUSHES_MAX &&

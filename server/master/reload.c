@@ -10,7 +10,7 @@
 #include "server/base/fd.h"
 #include "server/base/log.h"
 #include "server/master/apply.h"
-#include "server/master/priority.h"
+#include "server/master/loading.h"
 #include "server/master/spawn.h"
 #include "server/master/state.h"
 #include "server/master/workers.h"
@@ -19,7 +19,7 @@
 #define WAITERS_MAX 64 /* calls that wait for one reload; admin has no more under way */
 #define LOOK_MS 10     /* while workers take up a generation: they need one turn of their loops */
 
-enum reload_step { RELOAD_IDLE, RELOAD_ASKED, RELOAD_ACKS, RELOAD_ADOPT };
+enum reload_step { RELOAD_IDLE, RELOAD_ASKED, RELOAD_LOADING, RELOAD_ACKS, RELOAD_ADOPT };
 
 struct waiters {
     uint64_t seqs[WAITERS_MAX];
@@ -30,6 +30,7 @@ struct reload {
     enum reload_step step;
     bool again; /* asked for while one was under way */
     struct waiters now, next;
+    struct loading *loading;
     struct config *conf;
     struct listeners listeners;
     struct changes changes;
@@ -51,6 +52,7 @@ void reload_free(struct reload *r)
 {
     if (r == NULL)
         return;
+    loading_free(r->loading);
     config_free(r->conf);
     listeners_abort(&r->listeners);
     changes_fini(&r->changes);
@@ -71,6 +73,11 @@ void reload_ask(struct master *m, uint64_t seq)
     }
     if (seq != 0 && w->n < WAITERS_MAX)
         w->seqs[w->n++] = seq;
+}
+
+bool reload_is_loading(const struct master *m)
+{
+    return m->reload->loading != NULL && !loading_is_done(m->reload->loading);
 }
 
 void reload_last(const struct master *m, struct buf *out)
@@ -155,19 +162,26 @@ static void fail(struct master *m, const char *text)
 
 /* --- the steps --- */
 
-static void begin(struct master *m, uint64_t now_ms)
+static void begin(struct master *m)
+{
+    struct reload *r = m->reload;
+    struct error err = ERROR_INIT;
+
+    notify_send(&m->notify, "RELOADING=1\nMONOTONIC_USEC=%ju", (uintmax_t)clock_mono_ns() / 1000);
+    if (loading_start(m->config_path, m->options, &r->loading, &err) != 0)
+        fail(m, err.text);
+    else
+        r->step = RELOAD_LOADING;
+}
+
+static void prepare(struct master *m, uint64_t now_ms)
 {
     struct reload *r = m->reload;
     struct listeners_request req = {.old = &m->listeners};
     struct error err = ERROR_INIT;
     bool wrong_file;
-    int rc;
 
-    notify_send(&m->notify, "RELOADING=1\nMONOTONIC_USEC=%ju", (uintmax_t)clock_mono_ns() / 1000);
-    priority_lower();
-    rc = apply_load(m->config_path, m->options, &r->conf, &err);
-    priority_restore();
-    if (rc != 0) {
+    if (loading_take(&r->loading, &r->conf, &err) != 0) {
         fail(m, err.text);
         return;
     }
@@ -212,12 +226,8 @@ static void swap(struct master *m, uint64_t now_ms)
     struct settings old = m->settings;
     struct apply how = {.when = APPLY_RELOAD, .changes = &r->changes};
     struct error err = ERROR_INIT;
-    int rc;
 
-    priority_lower();
-    rc = apply_config(m, r->conf, &how, &err);
-    priority_restore();
-    if (rc != 0) {
+    if (apply_config(m, r->conf, &how, &err) != 0) {
         fail(m, err.text);
         return;
     }
@@ -297,7 +307,9 @@ uint64_t reload_tick(struct master *m, uint64_t now_ms)
     char text[128];
 
     if (r->step == RELOAD_ASKED)
-        begin(m, now_ms);
+        begin(m);
+    if (r->step == RELOAD_LOADING && loading_is_done(r->loading))
+        prepare(m, now_ms);
     if (r->step == RELOAD_ACKS) {
         if (workers_have_acked(m, who)) {
             swap(m, now_ms);

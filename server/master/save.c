@@ -7,7 +7,7 @@
 #include "server/base/alloc.h"
 #include "server/base/arena.h"
 #include "server/base/buf.h"
-#include "server/master/keyring.h"
+#include "server/base/crypto.h"
 
 /* --- the mirror of what the file declares --- */
 
@@ -46,23 +46,34 @@ static struct str key_json(struct arena *a, const struct conf_virtual_key *k, st
     return arena_str(a, buf_view(scratch));
 }
 
-static void mirror_init(struct mirror *m, const struct config *conf, const struct entities *e)
+static void add_key(struct mirror *m, const struct conf_virtual_key *k, struct buf *scratch)
 {
+    const struct str parts[] = {STR("key/"), str_of(k->name)};
+
+    m->rows[m->n++] = (struct row){arena_concat(m->arena, parts, ARRAY_LEN(parts)),
+                                   key_json(m->arena, k, scratch)};
+}
+
+/* The rows to have: of the virtual keys only those that differ, unless all are to be compared. */
+static void mirror_init(struct mirror *m, const struct save_request *req,
+                        const struct keyring_diff *diff, bool all)
+{
+    const struct config *conf = req->conf;
+    const struct entities *e = req->entities;
+    size_t n_keys = all ? conf->n_keys : diff->n_differing;
     struct buf scratch = BUF_INIT;
 
     *m = (struct mirror){.arena = arena_create(65536), .stale = BUF_INIT};
-    m->rows = xcalloc(e->n + conf->n_keys + 1, sizeof(*m->rows));
-    m->put = xcalloc(e->n + conf->n_keys + 1, sizeof(struct row *));
+    m->rows = xcalloc(e->n + n_keys + 1, sizeof(*m->rows));
+    m->put = xcalloc(e->n + n_keys + 1, sizeof(struct row *));
     for (size_t i = 0; i < e->n; i++) {
         const struct entity *one = &e->items[i];
 
         m->rows[m->n++] = (struct row){
             arena_printf(m->arena, "%s/%.*s", one->kind, STR_ARGS(one->name)), one->json};
     }
-    for (size_t i = 0; i < conf->n_keys; i++) {
-        m->rows[m->n++] = (struct row){arena_printf(m->arena, "key/%s", conf->keys[i].name),
-                                       key_json(m->arena, &conf->keys[i], &scratch)};
-    }
+    for (size_t i = 0; i < n_keys; i++)
+        add_key(m, &conf->keys[all ? i : diff->differing[i]], &scratch);
     qsort(m->rows, m->n, sizeof(*m->rows), compare_rows);
     buf_fini(&scratch);
 }
@@ -98,24 +109,82 @@ static bool on_stored(void *ctx, struct str key, struct str value)
     return true;
 }
 
-static int write_mirror(struct store *s, const struct save_request *req, struct error *err)
+/* What is in the store and not in the key table's diff is as it should be. */
+static int compare_rest(struct store *s, struct mirror *m, const struct keyring_diff *diff,
+                        struct error *err)
 {
-    struct mirror m;
-    struct str rest;
-    struct str key;
-    int rc;
+    /* All but "key", in the order in which the store has them. */
+    static const char *const kinds[] = {"listener/", "model/", "provider/", "setting/"};
+    int rc = 0;
 
-    mirror_init(&m, req->conf, req->entities);
-    rc = store_each(s, STORE_FILE, on_stored, &m, err);
-    while (rc == 0 && m.at < m.n)
-        want(&m, &m.rows[m.at++]);
-    rest = buf_view(&m.stale);
+    while (m->at < m->n && str_starts(m->rows[m->at].key, STR("key/")))
+        want(m, &m->rows[m->at++]);
+    for (size_t i = 0; i < diff->n_gone; i++) {
+        buf_cstr(&m->stale, "key/");
+        buf_str(&m->stale, diff->gone[i]);
+        buf_char(&m->stale, '\0');
+    }
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(kinds); i++) {
+        struct store_rows rows = {STORE_FILE, str_of(kinds[i])};
+
+        rc = store_each_below(s, &rows, on_stored, m, err);
+    }
+    return rc;
+}
+
+static int write_rows(struct store *s, struct mirror *m, struct error *err)
+{
+    struct str rest = buf_view(&m->stale);
+    struct str key;
+    int rc = 0;
+
     while (rc == 0 && str_next(&rest, '\0', &key)) {
         if (key.len > 0)
             rc = store_delete(s, STORE_FILE, key, err);
     }
-    for (size_t i = 0; rc == 0 && i < m.n_put; i++)
-        rc = store_put(s, STORE_FILE, m.put[i]->key, m.put[i]->value, err);
+    for (size_t i = 0; rc == 0 && i < m->n_put; i++)
+        rc = store_put(s, STORE_FILE, m->put[i]->key, m->put[i]->value, err);
+    return rc;
+}
+
+static struct str mark_text(const struct mirror_mark *mark)
+{
+    return (struct str){(const char *)mark->bytes, sizeof(mark->bytes)};
+}
+
+/* 1: the store's mark is the one remembered, 0: another, or none. */
+static int is_known(struct store *s, const struct mirror_mark *mark, struct error *err)
+{
+    static const struct mirror_mark none;
+    struct str have;
+    int found = store_get(s, STORE_META, STR("mirror"), &have, err);
+
+    if (found < 0)
+        return -1;
+    return found > 0 && str_eq(have, mark_text(mark)) && !str_eq(have, mark_text(&none));
+}
+
+static int write_mirror(struct store *s, const struct save_request *req, struct saved *out,
+                        struct error *err)
+{
+    int known = is_known(s, &req->mark, err);
+    struct mirror m;
+    int rc;
+
+    if (known < 0)
+        return -1;
+    mirror_init(&m, req, &out->keys, !known);
+    rc = known ? compare_rest(s, &m, &out->keys, err)
+               : store_each(s, STORE_FILE, on_stored, &m, err);
+    while (rc == 0 && m.at < m.n)
+        want(&m, &m.rows[m.at++]);
+    out->mark = req->mark;
+    if (rc == 0 && (!known || m.n_put > 0 || m.stale.len > 0)) {
+        crypto_random(out->mark.bytes, sizeof(out->mark.bytes));
+        rc = store_put(s, STORE_META, STR("mirror"), mark_text(&out->mark), err);
+    }
+    if (rc == 0)
+        rc = write_rows(s, &m, err);
     mirror_fini(&m);
     return rc;
 }
@@ -211,32 +280,34 @@ static int build(struct store *s, const struct save_request *req, struct image *
     return publish_build(&p, out, err);
 }
 
-int save_config(const struct save_request *req, struct image *out, bool *out_wrong_file,
-                struct error *err)
+int save_config(const struct save_request *req, struct saved *out, struct error *err)
 {
     struct store *s = NULL;
     int rc = -1;
 
-    *out = (struct image){0};
-    *out_wrong_file = false;
+    *out = (struct saved){0};
     if (store_open(req->state_dir, &s, err) != 0)
         return -1;
     if (store_begin(s, err) != 0 || (req->load_keys && keyring_load(req->keys, s, err) != 0))
         goto out;
-    *out_wrong_file = true;
-    if (keyring_check(req->keys, req->published, req->conf, err) != 0 ||
-        build(s, req, out, err) != 0)
+    out->wrong_file = true;
+    if (keyring_compare(req->keys, req->published, req->conf, &out->keys, err) != 0 ||
+        build(s, req, &out->image, err) != 0)
         goto out;
-    *out_wrong_file = false;
+    out->wrong_file = false;
     /* The file is the record: nothing to sync. */
-    if (write_mirror(s, req, err) != 0 || store_commit(s, false, err) != 0)
+    if (write_mirror(s, req, out, err) != 0 || store_commit(s, false, err) != 0)
         goto out;
     rc = 0;
 out:
-    if (rc != 0) {
+    if (rc != 0)
         store_abort(s);
-        image_fini(out);
-    }
     store_close(s);
     return rc;
+}
+
+void saved_fini(struct saved *s)
+{
+    image_fini(&s->image);
+    keyring_diff_fini(&s->keys);
 }

@@ -4,7 +4,9 @@
  * Runs in:  master.   Reads, writes: LMDB config, opened and closed within the call.
  * The image is built inside the same transaction, because the numbers in it come from there: both
  * are kept, or neither. What the file declares is mirrored row by row; only rows that differ are
- * written. Does not: publish.
+ * written. Each change of the mirror gives it a new mark: when the store has the mark that the
+ * caller remembers, the virtual keys in it are those of the key table, and 100,000 rows need not be
+ * read to write the one that differs. Does not: publish.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -12,15 +14,22 @@
 #define MASTER_SAVE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "conf/config.h"
 #include "server/base/base.h"
 #include "server/base/error.h"
 #include "server/master/changes.h"
+#include "server/master/keyring.h"
 #include "server/master/publish.h"
 
 struct key_table;
 struct region;
+
+/* Of the mirror's state; all zero: not known, all of it is compared. */
+struct mirror_mark {
+    uint8_t bytes[16];
+};
 
 struct save_request {
     const char *state_dir;
@@ -29,12 +38,20 @@ struct save_request {
     const char *mock_url; /* NULL: no mock process */
     struct key_table *keys;
     const struct region *published;
-    bool load_keys; /* put the API's keys into the table first */
-    bool fresh;     /* no region knows a number yet: numbers out of use are given back */
+    struct mirror_mark mark; /* of the mirror when the key table was last made like it */
+    bool load_keys;          /* put the API's keys into the table first */
+    bool fresh;              /* no region knows a number yet: numbers out of use are given back */
 };
 
-/* *out_wrong_file: it is the configuration that does not go, not the store. */
-BF_MUST_CHECK int save_config(const struct save_request *req, struct image *out,
-                              bool *out_wrong_file, struct error *err);
+struct saved {
+    struct image image;
+    struct keyring_diff keys; /* for keyring_apply */
+    struct mirror_mark mark;
+    bool wrong_file; /* on failure: it is the configuration that does not go, not the store */
+};
+
+/* saved_fini is due also after a failure. */
+BF_MUST_CHECK int save_config(const struct save_request *req, struct saved *out, struct error *err);
+void saved_fini(struct saved *s); /* takes a zeroed one */
 
 #endif

@@ -15,6 +15,7 @@
 #include "server/base/log.h"
 #include "server/master/fork.h"
 #include "server/master/pipes.h"
+#include "server/master/reload.h"
 #include "server/master/state.h"
 #include "shm/live.h"
 #include "shm/weights.h"
@@ -315,10 +316,13 @@ static void tick_one(struct master *m, struct child *c, uint64_t now_ms)
 uint64_t spawn_tick(struct master *m, uint64_t now_ms)
 {
     uint64_t next = now_ms + LOOK_MS;
+    bool may_fork = !reload_is_loading(m);
 
     for (uint32_t i = 0; i < CHILDREN_MAX; i++) {
         struct child *c = &m->children[i];
 
+        if (c->state == CHILD_WAITING && !may_fork)
+            continue; /* the reload looks again soon, and so does this */
         tick_one(m, c, now_ms);
         if (c->state != CHILD_NONE && c->state != CHILD_READY)
             next = min_u64(next, c->due_ms);

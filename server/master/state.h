@@ -22,6 +22,7 @@
 #include "server/master/listeners.h"
 #include "server/master/notify.h"
 #include "server/master/options.h"
+#include "server/master/save.h"
 #include "server/master/throttle.h"
 #include "shm/keys.h"
 #include "shm/layout.h"
@@ -108,7 +109,8 @@ struct master {
 
     struct regions regions;
     struct key_table *keys;
-    uint64_t generation; /* published */
+    struct mirror_mark mark; /* of the store's mirror that `keys` is like */
+    uint64_t generation;     /* published */
 
     struct settings settings;
     struct effective effective;

@@ -50,12 +50,14 @@ static int end(void **state)
 static void apply(struct world *w, const char *text)
 {
     struct config *conf = master_config(text);
+    struct keyring_diff diff;
     struct error err = ERROR_INIT;
 
     changes_fini(&w->changes);
-    if (keyring_check(w->keys, &w->published, conf, &err) != 0 ||
-        keyring_apply(w->keys, &w->published, conf, &w->changes, &err) != 0)
+    if (keyring_compare(w->keys, &w->published, conf, &diff, &err) != 0 ||
+        keyring_apply(w->keys, &w->published, conf, &diff, &w->changes, &err) != 0)
         fail_msg("%s", err.text);
+    keyring_diff_fini(&diff);
     config_free(conf);
 }
 
@@ -150,6 +152,7 @@ static void names_stay_unique_over_both_origins(void **state)
 {
     struct world *w = *state;
     struct key_wish wish = {.has_name = true, .name = STR("a")};
+    struct keyring_diff diff;
     struct config *conf;
     struct error err = ERROR_INIT;
     struct new_key made;
@@ -158,7 +161,8 @@ static void names_stay_unique_over_both_origins(void **state)
     assert_int_equal(keyring_create(w->keys, w->directory, &wish, &made, &err), KEYRING_CONFLICT);
     (void)create(w, "b");
     conf = master_config(HEAD KEY_A KEY_B);
-    assert_int_equal(keyring_check(w->keys, &w->published, conf, &err), -1);
+    assert_int_equal(keyring_compare(w->keys, &w->published, conf, &diff, &err), -1);
+    keyring_diff_fini(&diff);
     assert_non_null(strstr(err.text, "t.yaml:5: virtual key \"b\""));
     config_free(conf);
     apply(w, HEAD KEY_A); /* the API's key is not the file's to remove */
