@@ -92,6 +92,20 @@ static void a_reload_does_what_differs(void **state)
     assert_false(find(w, "sk-bf-bbbbbbbbbbbbbbbbbbbbbbbb", &k));
 }
 
+static void the_order_in_the_file_says_nothing(void **state)
+{
+    struct world *w = *state;
+
+    apply(w, HEAD KEY_A KEY_B);
+    apply(w, HEAD KEY_B KEY_A);
+    assert_int_equal(w->changes.n, 0);
+    apply(w, HEAD KEY_B);
+    assert_string_equal(w->changes.lines.data, "key a: removed\n");
+    apply(w,
+          HEAD "  - { name: b, value: sk-bf-bbbbbbbbbbbbbbbbbbbbbbbb, models: [ \"mock/*\" ] }\n");
+    assert_string_equal(w->changes.lines.data, "key b: changed\n");
+}
+
 static void values_may_change_places(void **state)
 {
     struct world *w = *state;
@@ -266,6 +280,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_encoded_is_decoded),
         cmocka_unit_test_setup_teardown(a_reload_does_what_differs, begin, end),
+        cmocka_unit_test_setup_teardown(the_order_in_the_file_says_nothing, begin, end),
         cmocka_unit_test_setup_teardown(values_may_change_places, begin, end),
         cmocka_unit_test_setup_teardown(a_created_key_works_and_survives, begin, end),
         cmocka_unit_test_setup_teardown(names_stay_unique_over_both_origins, begin, end),

@@ -350,7 +350,10 @@ def part_start(run, upstream):
 
 
 def part_reload(run, upstream):
-    p, port = start_bowfin(run, write_yaml(run, upstream, 100_000, name="many.yaml"))
+    config = write_yaml(run, upstream, 100_000, name="many.yaml")
+    with open(config, encoding="ascii") as f:
+        text = f.read()
+    p, port = start_bowfin(run, config)
     script, _ = lua(run, "chat", "gpt")
     wrk(port, script, 8, 1)
     without, during = [], []
@@ -360,6 +363,8 @@ def part_reload(run, upstream):
             load = pool.submit(wrk, port, script, 8, 4)
             end = time.monotonic() + 3.5
             while time.monotonic() < end:
+                with open(config, "w", encoding="ascii") as f:  # a key goes, another one comes
+                    f.write(text.replace(f"name: k{1000 + time.monotonic_ns() % 9000},", "name: new,"))
                 p.send_signal(signal.SIGHUP)
                 time.sleep(1.0)
             during.append(load.result()["p99"])
