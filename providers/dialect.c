@@ -2,6 +2,7 @@
 
 static const struct dialect *const dialects[DIALECTS] = {
     [DIALECT_NONE] = NULL,
+    [DIALECT_ANTHROPIC] = &dialect_anthropic,
 };
 
 const struct dialect *dialect_get(enum dialect_id id)
