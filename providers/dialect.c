@@ -2,6 +2,7 @@
 
 static const struct dialect *const dialects[DIALECTS] = {
     [DIALECT_NONE] = NULL,
+    [DIALECT_OPENAI] = &dialect_openai,
     [DIALECT_ANTHROPIC] = &dialect_anthropic,
 };
 

@@ -46,6 +46,7 @@
 #define QUIRK_CACHE_CONTROL (1u << 23)  /* takes Anthropic's cache_control in OpenAI's parts */
 #define QUIRK_STRING_CONTENT (1u << 24) /* OpenAI: `content` must be a string, not parts */
 #define QUIRK_NO_STORAGE (1u << 25)     /* refuses store, metadata, verbosity, prompt_cache_key */
+#define QUIRK_SHORT_IDS (1u << 30) /* OpenAI: tool call ids of nine letters and digits (Mistral) */
 /* How a vendor of the OpenAI dialect is asked to think; none of them: reasoning_effort. */
 #define QUIRK_REASONING_OBJECT (1u << 26) /* reasoning: {effort | max_tokens} (OpenRouter) */
 #define QUIRK_THINKING_OBJECT (1u << 27)  /* thinking: {type} (Zhipu, DeepSeek, Moonshot) */

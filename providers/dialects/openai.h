@@ -76,6 +76,7 @@ void openai_splice(const struct openai_request *req, struct arena *a, struct str
 struct openai_usage {
     bool known;
     uint64_t input, output, cached, reasoning;
+    uint64_t written; /* into the provider's cache */
 };
 /*
  * Usage of a JSON answer: chat, completions, embeddings (`usage.prompt_tokens`) and responses

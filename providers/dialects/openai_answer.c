@@ -25,6 +25,8 @@ static bool read_usage(struct str object, struct openai_usage *out)
         } else if (str_eq(key, STR("cached_tokens")) ||
                    str_eq(key, STR("prompt_cache_hit_tokens"))) {
             usage.cached = n;
+        } else if (str_eq(key, STR("cache_write_tokens"))) {
+            usage.written = n;
         } else if (str_eq(key, STR("reasoning_tokens"))) {
             usage.reasoning = n;
         }
