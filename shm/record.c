@@ -31,6 +31,12 @@ enum record_field {
     FIELD_TOTAL_US,
     FIELD_BYTES_IN,
     FIELD_BYTES_OUT,
+    FIELD_TOKENS_WRITTEN_5M,
+    FIELD_TOKENS_WRITTEN_1H,
+    FIELD_TOKENS_AUDIO_IN,
+    FIELD_TOKENS_AUDIO_OUT,
+    FIELD_TOKENS_TOOL_INPUT,
+    FIELD_SEARCHES,
     FIELDS
 };
 
@@ -71,6 +77,12 @@ static const struct field fields[FIELDS] = {
     [FIELD_TOTAL_US] = FIELD(KIND_U64, total_us),
     [FIELD_BYTES_IN] = FIELD(KIND_U64, bytes_in),
     [FIELD_BYTES_OUT] = FIELD(KIND_U64, bytes_out),
+    [FIELD_TOKENS_WRITTEN_5M] = FIELD(KIND_U64, details.written_5m),
+    [FIELD_TOKENS_WRITTEN_1H] = FIELD(KIND_U64, details.written_1h),
+    [FIELD_TOKENS_AUDIO_IN] = FIELD(KIND_U64, details.audio_in),
+    [FIELD_TOKENS_AUDIO_OUT] = FIELD(KIND_U64, details.audio_out),
+    [FIELD_TOKENS_TOOL_INPUT] = FIELD(KIND_U64, details.tool_input),
+    [FIELD_SEARCHES] = FIELD(KIND_U64, details.searches),
 };
 
 #define ID_BYTES 16

@@ -27,6 +27,14 @@ struct usage_tokens {
     uint64_t reasoning; /* part of output */
 };
 
+/* What prices may also depend on; not summed up by day. */
+struct usage_details {
+    uint64_t written_5m, written_1h; /* parts of input written into the provider's cache */
+    uint64_t audio_in, audio_out;    /* parts of input and output */
+    uint64_t tool_input;             /* part of input: what a provider's own tools added */
+    uint64_t searches;               /* uses of a provider's tools that are billed by number */
+};
+
 struct record {
     uint8_t id[16];    /* UUIDv7, as in x-bf-request-id */
     uint64_t begun_ms; /* real time */
@@ -45,6 +53,7 @@ struct record {
     uint32_t slot;
     uint32_t row; /* route of the last attempt, UINT32_MAX: none */
     struct usage_tokens tokens;
+    struct usage_details details;
     uint64_t first_byte_us; /* request begun .. first byte handed to the client */
     uint64_t total_us;
     uint64_t bytes_in, bytes_out;

@@ -46,6 +46,26 @@ static void write_tokens(struct writer *w, const struct usage_tokens *t)
     writer_object_end(w);
 }
 
+/* Only what there is: most requests have none of it. */
+static void write_details(struct writer *w, const struct usage_details *d)
+{
+    const struct {
+        const char *name;
+        uint64_t n;
+    } rows[] = {
+        {"cache_written_5m", d->written_5m}, {"cache_written_1h", d->written_1h},
+        {"audio_input", d->audio_in},        {"audio_output", d->audio_out},
+        {"tool_input", d->tool_input},       {"searches", d->searches},
+    };
+
+    writer_object(w, "token_details");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].n > 0)
+            writer_u64(w, rows[i].name, rows[i].n);
+    }
+    writer_object_end(w);
+}
+
 static void write_key(struct writer *w, uint64_t key_id, struct str name)
 {
     char id[KEY_ID_TEXT];
@@ -225,6 +245,7 @@ static void write_record(struct writer *w, const struct log_row *row)
     writer_bool(w, "estimated", (r->flags & RECORD_ESTIMATED) != 0);
     writer_bool(w, "no_usage", (r->flags & RECORD_NO_USAGE) != 0);
     write_tokens(w, &r->tokens);
+    write_details(w, &r->details);
     writer_milli(w, "first_byte_ms", r->first_byte_us);
     writer_milli(w, "total_ms", r->total_us);
     writer_u64(w, "bytes_in", r->bytes_in);

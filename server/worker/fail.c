@@ -1,9 +1,11 @@
 #include "server/worker/fail.h"
 
+#include "providers/chat_text.h"
 #include "server/worker/answer.h"
 #include "server/worker/relay.h"
 #include "server/worker/request.h"
 #include "server/worker/settle.h"
+#include "server/worker/translate.h"
 
 #define INVALID "invalid_request_error"
 #define AUTH "authentication_error"
@@ -73,6 +75,16 @@ const struct fail FAIL_HEAD_TOO_LARGE = {
     "the request has more headers than are taken: 100, 64 KiB in all"};
 const struct fail FAIL_TOO_SLOW = {"too_slow", 408, INVALID,
                                    "the request took longer to arrive than limits allow"};
+const struct fail FAIL_NO_DIALECT = {
+    "no_dialect", 501, INVALID,
+    "this model's provider has nothing like it, and it cannot be translated"};
+const struct fail FAIL_NOT_FAITHFUL = {
+    "not_faithful", 400, INVALID,
+    "x-bf-strict is set, and this model's provider has no equivalent for parts of the request"};
+const struct fail FAIL_UNTRANSLATABLE = {"untranslatable", 400, INVALID,
+                                         "the request cannot be said to this model's provider"};
+const struct fail FAIL_UPSTREAM_ERROR = {"upstream_error", 502, UPSTREAM,
+                                         "the provider ended its answer with an error"};
 const struct fail FAIL_FORBIDDEN = {"forbidden", 403, PERMISSION, "this is not allowed"};
 
 static struct str whole_text(struct request *r, const struct fail *f, struct str detail)
@@ -82,10 +94,55 @@ static struct str whole_text(struct request *r, const struct fail *f, struct str
     return arena_concat(r->arena, (struct str[]){str_of(f->text), STR(": "), detail}, 3);
 }
 
+/* OpenAI's errors have our own names in them; the others' types are their SDKs' to choose. */
+static const struct dialect *dialect_of(const struct request *r)
+{
+    const struct dialect *d = translate_client(r);
+
+    return d != NULL && d->id != DIALECT_OPENAI ? d : NULL;
+}
+
+static struct chat_error error_of(struct request *r, const struct fail *f, struct str detail,
+                                  struct str param)
+{
+    if (r->fail_error != NULL)
+        return *r->fail_error;
+    return (struct chat_error){
+        .kind = chat_error_kind_of(f->status),
+        .status = f->status,
+        .message = text_escape(r->arena, whole_text(r, f, detail)),
+        .code = str_of(f->name),
+        .param = text_escape(r->arena, param),
+    };
+}
+
+/* The body in the caller's dialect, and the header that names its type where one does. */
+static struct str error_body(struct request *r, const struct fail *f, const struct chat_error *e,
+                             struct http_header *header)
+{
+    const struct dialect *d = dialect_of(r);
+    struct buf b = BUF_INIT;
+    struct str out;
+
+    if (d == NULL) {
+        const char *type = r->fail_error != NULL && f->status != 502 ? INVALID : f->type;
+
+        return openai_error(r->arena, text_plain(r->arena, e->message), type, f->name,
+                            text_plain(r->arena, e->param));
+    }
+    if (d->error_header != NULL)
+        *header = (struct http_header){str_of(d->error_header), str_of(d->error_type(e))};
+    d->encode_error(e, str_of(r->id_text), &b);
+    out = arena_str(r->arena, buf_view(&b));
+    buf_fini(&b);
+    return out;
+}
+
 static void answer_whole(struct request *r, const struct fail *f, struct str detail,
                          struct str param)
 {
-    struct http_header headers[3];
+    const struct chat_error e = error_of(r, f, detail, param);
+    struct http_header headers[4];
     struct str body;
     size_t n = 0;
 
@@ -95,19 +152,33 @@ static void answer_whole(struct request *r, const struct fail *f, struct str det
             (struct http_header){STR("x-bf-attempts"), arena_printf(r->arena, "%u", r->n_attempts)};
     if (f == &FAIL_BAD_METHOD)
         headers[n++] = (struct http_header){STR("allow"), detail};
-    else if (f->status == 401)
+    else if (e.status == 401)
         headers[n++] = (struct http_header){STR("www-authenticate"), STR("Bearer")};
-    else if (f->status == 503)
+    else if (e.status == 503)
         headers[n++] = (struct http_header){STR("retry-after"), STR("1")};
-    body = openai_error(r->arena, whole_text(r, f, detail), f->type, f->name, param);
-    r->status = f->status;
+    headers[n] = (struct http_header){STR_NONE, STR_NONE};
+    body = error_body(r, f, &e, &headers[n]);
+    n += headers[n].name.len > 0;
+    r->status = e.status;
     r->bytes_out += body.len;
     settle(r);
-    answer_json(r, f->status, body, headers, n);
+    answer_json(r, e.status, body, headers, n);
 }
 
-static void break_stream(struct request *r, struct str event)
+static void break_stream(struct request *r, const struct fail *f, struct str detail)
 {
+    const struct chat_error e = error_of(r, f, detail, STR_NONE);
+    const struct dialect *d = dialect_of(r);
+    struct buf b = BUF_INIT;
+    struct str event;
+
+    if (d == NULL) {
+        event = openai_error_event(r->arena, text_plain(r->arena, e.message), f->type, f->name);
+    } else {
+        d->encode_error_event(&e, str_of(r->id_text), &b);
+        event = arena_str(r->arena, buf_view(&b));
+        buf_fini(&b);
+    }
     r->bytes_out += event.len;
     settle(r);
     relay_break(r, event);
@@ -120,7 +191,7 @@ void fail_answer(struct request *r, const struct fail *f, struct str detail, str
     if (!r->answer_begun)
         answer_whole(r, f, detail, param);
     else if (r->is_stream)
-        break_stream(r, openai_error_event(r->arena, whole_text(r, f, detail), f->type, f->name));
+        break_stream(r, f, detail);
     else
         relay_abort(r);
 }

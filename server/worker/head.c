@@ -3,6 +3,7 @@
  */
 #include "server/worker/header.h"
 #include "server/worker/relay.h"
+#include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
 #define ADDED_MAX 8
@@ -28,8 +29,10 @@ static void read_type(struct request *r, struct str type)
     static const struct str event_stream = {"text/event-stream", 17};
     static const struct str json = {"application/json", 16};
 
-    r->is_stream = type.len >= event_stream.len &&
-                   str_eq_nocase((struct str){type.p, event_stream.len}, event_stream);
+    r->is_eventstream = str_starts(type, STR(EVENTSTREAM_TYPE));
+    r->is_stream =
+        r->is_eventstream || (type.len >= event_stream.len &&
+                              str_eq_nocase((struct str){type.p, event_stream.len}, event_stream));
     r->is_json = type.len >= json.len && str_eq_nocase((struct str){type.p, json.len}, json);
 }
 
@@ -40,6 +43,7 @@ void head_keep(struct request *r, const struct upstream_head *head)
 
     r->content_length = -1;
     r->is_stream = false;
+    r->is_eventstream = false;
     r->is_json = false;
     for (size_t i = 0; i < head->n; i++) {
         struct str name = head->names[i];
@@ -87,12 +91,14 @@ void head_send(struct request *r, int64_t content_length)
             STR("x-bf-attempts"),
             r->n_attempts == 1 ? STR("1") : arena_printf(r->arena, "%u", r->n_attempts)};
     }
+    if (!r->is_forward)
+        all[n++] = (struct http_header){STR("x-bf-fidelity"), translate_fidelity(r)};
     if (r->is_stream) {
         /* proxies in front of us (nginx) would collect the events otherwise */
         all[n++] = (struct http_header){STR("x-accel-buffering"), STR("no")};
         stat_add(r->worker->slot, STAT_STREAMS_OPEN, 1);
     }
-    r->status = r->attempt.status;
+    r->status = relay_status(r);
     r->answer_begun = true;
     r->first_byte_us = loop_now_us(r->worker->loop) - r->begun_us;
     http_start(r->ex, r->status, all, n, content_length);

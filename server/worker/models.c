@@ -86,7 +86,7 @@ static enum step_result put_one(struct request *r, struct buf *b)
     const struct pub_view *v = &r->worker->view;
     enum step_result result;
 
-    r->asked = decode(r->arena, str_skip(r->tail, strlen("/models/")));
+    r->asked = decode(r->arena, str_skip(r->path.tail, strlen("/models/")));
     result = route_resolve(r);
     if (result != STEP_NEXT)
         return result;
@@ -104,7 +104,7 @@ enum step_result models_answer(struct request *r)
     struct buf b = BUF_INIT;
     enum step_result result = STEP_NEXT;
 
-    if (str_eq(r->tail, STR("/models")))
+    if (str_eq(r->path.tail, STR("/models")))
         put_list(r, &b);
     else
         result = put_one(r, &b);

@@ -16,12 +16,13 @@ struct str query_find(struct str query, struct str name)
 }
 
 /* `key` is a secret of ours, `provider` a choice: neither is the upstream's business. */
-static bool is_ours(struct str param)
+static bool is_ours(struct str param, bool is_azure)
 {
-    return str_starts(param, STR("key=")) || str_starts(param, STR("provider="));
+    return (is_azure && str_starts(param, STR("api-version="))) || str_starts(param, STR("key=")) ||
+           str_starts(param, STR("provider="));
 }
 
-struct str query_for_upstream(struct arena *a, struct str query)
+struct str query_for_upstream(struct arena *a, struct str query, bool is_azure)
 {
     struct str rest = query;
     struct str param;
@@ -32,7 +33,7 @@ struct str query_for_upstream(struct arena *a, struct str query)
         return STR_NONE;
     out = arena_alloc(a, query.len + 2);
     while (str_next(&rest, '&', &param)) {
-        if (param.len == 0 || is_ours(param))
+        if (param.len == 0 || is_ours(param, is_azure))
             continue;
         out[len] = len == 0 ? '?' : '&';
         memcpy(out + len + 1, param.p, param.len);
@@ -109,6 +110,11 @@ static enum step_result bad_path(struct request *r)
         "/v1/audio/translations",
         "/v1/files",
         "/v1/models",
+        "/v1/messages",
+        "/anthropic/v1/messages",
+        "/genai/v1beta/models/",
+        "/bedrock/model/",
+        "/cohere/v2/chat",
     };
     struct str path = r->ex->path;
     const char *near;
@@ -122,23 +128,6 @@ static enum step_result bad_path(struct request *r)
                         STR_NONE);
 }
 
-/* The methods an endpoint takes, as the Allow header writes them. */
-static struct str methods_of(enum openai_endpoint e, struct str tail)
-{
-    bool has_id = tail.len > 1 && str_index(str_skip(tail, 1), '/') >= 0;
-
-    switch (e) {
-    case OPENAI_MODELS:
-        return STR("GET, HEAD");
-    case OPENAI_FILES:
-        return has_id ? STR("GET, DELETE") : STR("GET, POST");
-    case OPENAI_RESPONSES:
-        return has_id ? STR("GET, POST, DELETE") : STR("POST");
-    default:
-        return STR("POST");
-    }
-}
-
 static bool method_is_allowed(struct str allow, struct str method)
 {
     struct str one;
@@ -150,23 +139,55 @@ static bool method_is_allowed(struct str allow, struct str method)
     return false;
 }
 
+/* Whose SDK sends this? Asked for the few paths only that two dialects share. */
+static enum dialect_id dialect_of_headers(const struct http_exchange *ex)
+{
+    if (http_find(ex, STR("anthropic-version")).len > 0)
+        return DIALECT_ANTHROPIC;
+    if (http_find(ex, STR("x-goog-api-key")).len > 0 ||
+        http_find(ex, STR("x-goog-api-client")).len > 0)
+        return DIALECT_GEMINI;
+    return DIALECT_NONE;
+}
+
+static bool find_path(struct request *r)
+{
+    const struct http_exchange *ex = r->ex;
+    struct path shared;
+    enum dialect_id hint;
+
+    if (!path_parse(r->arena, ex->path, ex->query, DIALECT_NONE, &r->path))
+        return false;
+    if (r->path.dialect != DIALECT_OPENAI || r->path.vendor != NULL ||
+        (r->path.op != OP_MODELS && r->path.op != OP_FILES))
+        return true;
+    hint = dialect_of_headers(ex);
+    if (hint != DIALECT_NONE && path_parse(r->arena, ex->path, ex->query, hint, &shared))
+        r->path = shared;
+    return true;
+}
+
 enum step_result parse_url(struct request *r)
 {
-    struct str allow;
-
-    r->endpoint = openai_endpoint(r->ex->path, &r->tail);
-    if (r->endpoint == OPENAI_NONE || !path_is_safe(r->ex->path))
+    if (!find_path(r) || !path_is_safe(r->ex->path))
         return bad_path(r);
-    allow = methods_of(r->endpoint, r->tail);
-    if (method_is_allowed(allow, r->ex->method))
+    if (method_is_allowed(str_of(r->path.allow), r->ex->method))
         return STEP_NEXT;
     /* fail.c makes the Allow header of the detail */
-    return request_fail(r, &FAIL_BAD_METHOD, allow, STR_NONE);
+    return request_fail(r, &FAIL_BAD_METHOD, str_of(r->path.allow), STR_NONE);
 }
 
 static bool is_multipart(struct str content_type)
 {
     static const struct str type = {"multipart/form-data", 19};
+
+    return content_type.len >= type.len &&
+           str_eq_nocase((struct str){content_type.p, type.len}, type);
+}
+
+static bool is_json(struct str content_type)
+{
+    static const struct str type = {"application/json", 16};
 
     return content_type.len >= type.len &&
            str_eq_nocase((struct str){content_type.p, type.len}, type);
@@ -199,21 +220,6 @@ static bool model_is_sound(struct str model)
     return model.len > 0 && model.len <= MODEL_MAX;
 }
 
-/* Without a model these go to the provider that header, query or configuration names. */
-static bool needs_model(const struct request *r)
-{
-    switch (r->endpoint) {
-    case OPENAI_CHAT:
-    case OPENAI_COMPLETIONS:
-    case OPENAI_EMBEDDINGS:
-        return true;
-    case OPENAI_RESPONSES:
-        return str_eq(r->tail, STR("/responses"));
-    default:
-        return false;
-    }
-}
-
 static enum step_result parse_multipart(struct request *r, struct str content_type)
 {
     struct str model;
@@ -230,14 +236,27 @@ static enum step_result parse_multipart(struct request *r, struct str content_ty
     return STEP_NEXT;
 }
 
+/* The path's model comes before the body's: it is what the provider's URL will have. */
+static enum step_result parse_path_model(struct request *r)
+{
+    if (!model_is_sound(r->path.model) ||
+        (r->path.before.len > 0 && !path_model_is_safe(r->path.model)))
+        return request_fail(r, &FAIL_BAD_MODEL, STR_NONE, STR("model"));
+    r->asked = r->path.model;
+    return STEP_NEXT;
+}
+
 static enum step_result parse_json(struct request *r)
 {
     struct json_error err = {.text = "not JSON"};
 
     if (openai_scan(r->worker->json, r->arena, r->ex->body, &r->openai, &err) != 0)
         return not_json(r, &err);
+    r->wants_stream = r->openai.stream || r->path.stream;
+    if (r->path.has_model)
+        return STEP_NEXT;
     if (r->openai.model_raw.p == NULL) {
-        if (needs_model(r))
+        if (r->path.needs_model)
             return request_fail(r, &FAIL_NO_MODEL, STR_NONE, STR("model"));
         return STEP_NEXT;
     }
@@ -247,18 +266,28 @@ static enum step_result parse_json(struct request *r)
     return STEP_NEXT;
 }
 
+/* A body that nobody looks into: uploads, calls on an object (cancel), what a relay does not know. */
+static bool is_opaque(const struct request *r, struct str content_type)
+{
+    bool must_be_json = r->path.needs_model || r->path.has_model;
+    bool is_foreign = r->path.dialect != DIALECT_OPENAI && r->path.dialect != DIALECT_RESPONSES;
+
+    if (r->path.op == OP_FILES || (r->ex->body.len == 0 && !must_be_json))
+        return true;
+    return r->path.op == OP_RELAY && is_foreign && !is_json(content_type);
+}
+
 enum step_result parse_step(struct request *r)
 {
-    struct str content_type;
+    struct str content_type = http_find(r->ex, STR("content-type"));
 
-    if (r->endpoint == OPENAI_MODELS)
+    if (r->path.op == OP_MODELS)
         return models_answer(r);
-    if (!str_eq(r->ex->method, STR("POST")))
+    r->wants_stream = r->path.stream;
+    if (r->path.has_model && parse_path_model(r) == STEP_FAIL)
+        return STEP_FAIL;
+    if (!str_eq(r->ex->method, STR("POST")) || is_opaque(r, content_type))
         return STEP_NEXT;
-    /* uploads have no model, and a call on an object (cancel) needs no body */
-    if (r->endpoint == OPENAI_FILES || (r->ex->body.len == 0 && !needs_model(r)))
-        return STEP_NEXT;
-    content_type = http_find(r->ex, STR("content-type"));
     if (is_multipart(content_type))
         return parse_multipart(r, content_type);
     return parse_json(r);

@@ -19,7 +19,8 @@ enum step_result parse_url(struct request *r);
 
 /* Value of a query parameter as it stands there (not decoded); STR_NONE when absent. */
 struct str query_find(struct str query, struct str name);
-/* The query without the parameters that are meant for the gateway; begins with '?' or is empty. */
-struct str query_for_upstream(struct arena *a, struct str query);
+/* The query without the parameters that are meant for the gateway (and an Azure client's version, when
+ * it is not for Azure); begins with '?' or is empty. */
+struct str query_for_upstream(struct arena *a, struct str query, bool is_azure);
 
 #endif

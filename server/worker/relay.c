@@ -7,6 +7,7 @@
 #include "server/worker/fail.h"
 #include "server/worker/route.h"
 #include "server/worker/send.h"
+#include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
 #define RELAY_MIN 4096     /* less would pause the provider at every read */
@@ -17,7 +18,7 @@
 static struct relay_buffers *pool;
 static size_t pool_n;
 
-static void take_buffers(struct request *r)
+void relay_take(struct request *r)
 {
     if (r->buffers != NULL)
         return;
@@ -46,6 +47,9 @@ void relay_release(struct request *r)
     r->buffers = NULL;
     if (pool_n >= POOL_MAX) {
         sse_fini(&b->sse);
+        eventstream_fini(&b->eventstream);
+        buf_fini(&b->body);
+        buf_fini(&b->held);
         buf_fini(&b->out);
         buf_fini(&b->sending);
         buf_fini(&b->tail);
@@ -55,6 +59,10 @@ void relay_release(struct request *r)
     trim(&b->sse.partial);
     trim(&b->sse.joined);
     sse_reset(&b->sse);
+    trim(&b->eventstream.partial);
+    eventstream_reset(&b->eventstream);
+    trim(&b->body);
+    trim(&b->held);
     trim(&b->out);
     trim(&b->sending);
     trim(&b->tail);
@@ -114,15 +122,15 @@ void relay_end(struct request *r)
     r->answer_closing = true;
     if (r->ex == NULL || r->client_busy || r->answer_ended)
         return;
-    take_buffers(r);
+    relay_take(r);
     push(r, true);
 }
 
 void relay_break(struct request *r, struct str event)
 {
-    take_buffers(r);
+    relay_take(r);
     /* Half an event that the client has seen must not swallow ours. */
-    if (!r->withhold_usage && sse_rest(&r->buffers->sse).len > 0)
+    if (!r->withhold_usage && !r->attempt.is_abroad && sse_rest(&r->buffers->sse).len > 0)
         buf_cstr(&r->buffers->out, "\n\n");
     buf_str(&r->buffers->out, event);
     relay_end(r);
@@ -180,14 +188,16 @@ static void on_head(void *ctx, const struct upstream_head *head)
     request_enter(r);
     r->attempt.status = head->status;
     head_keep(r, head);
-    take_buffers(r);
+    relay_take(r);
+    r->withhold_usage = r->withhold_usage && r->is_stream;
+    r->watching = r->is_stream && !r->is_forward && !r->attempt.is_abroad;
+    if (r->attempt.is_abroad)
+        translate_head(r);
     if (!r->is_forward && status_may_improve(head->status) && route_has_more(r)) {
         /* Its end keeps the connection usable; a slow one is not worth the wait. */
         r->discard = true;
         loop_timer_start(r->worker->loop, &r->timer, RELAY_DISCARD_MS, on_discard_over);
     }
-    r->watching = r->is_stream && !r->is_forward;
-    r->withhold_usage = r->withhold_usage && r->is_stream;
     request_leave(r);
 }
 
@@ -204,12 +214,30 @@ static void on_hold_over(struct timer *t)
 /* May these bytes wait for the rest? */
 static bool hold(struct request *r)
 {
+    if (r->attempt.is_abroad)
+        return !translate_is_streamed(r);
     if (r->answer_begun || r->is_stream || !r->is_json ||
         r->buffers->out.len > min_u64(RELAY_HOLD_MAX, relay_max(r)))
         return false;
     if (r->content_length < 0)
         loop_timer_start(r->worker->loop, &r->timer, RELAY_HOLD_MS, on_hold_over);
     return r->content_length <= RELAY_HOLD_MAX;
+}
+
+/* -1: the answer cannot go on; relay_step will say why. */
+static int take_body(struct request *r, struct str bytes)
+{
+    int rc = 0;
+
+    if (r->attempt.is_abroad)
+        rc = translate_body(r, bytes);
+    else if (r->is_stream)
+        rc = watch_stream(r, bytes);
+    else
+        buf_str(&r->buffers->out, bytes);
+    if (rc != 0 && r->broken == NULL)
+        r->broken = r->fail_error != NULL ? &FAIL_UPSTREAM_ERROR : &FAIL_UPSTREAM_NONSENSE;
+    return rc;
 }
 
 static void on_body(void *ctx, struct str bytes)
@@ -221,13 +249,9 @@ static void on_body(void *ctx, struct str bytes)
     request_enter(r);
     if (r->attempt.first_byte_us == 0)
         r->attempt.first_byte_us = loop_now_us(r->worker->loop) - r->attempt.sent_us;
-    if (!r->is_stream) {
-        buf_str(&r->buffers->out, bytes);
-    } else if (watch_stream(r, bytes) != 0) {
-        r->broken = &FAIL_UPSTREAM_NONSENSE;
+    if (take_body(r, bytes) != 0)
         loop_timer_start(r->worker->loop, &r->timer, 0, on_discard_over);
-    }
-    if (!hold(r))
+    else if (!hold(r))
         flush(r);
     if (r->buffers->out.len > relay_max(r) && r->client_busy && !r->upstream_paused) {
         r->upstream_paused = true;
@@ -263,7 +287,8 @@ const struct upstream_ops relay_ops = {on_head, on_body, on_done};
 static bool stream_was_cut(const struct request *r)
 {
     return r->is_stream && r->watching && r->attempt.status == 200 && !r->stream_finished &&
-           !r->stream_error && (r->endpoint == OPENAI_CHAT || r->endpoint == OPENAI_COMPLETIONS);
+           !r->stream_error && (r->path.op == OP_CHAT || r->path.op == OP_COMPLETIONS) &&
+           (r->path.dialect == DIALECT_OPENAI || dialect_get(r->path.dialect) != NULL);
 }
 
 static enum sample_outcome outcome_of_status(const struct request *r)
@@ -278,7 +303,14 @@ static enum sample_outcome outcome_of_status(const struct request *r)
         return SAMPLE_UPSTREAM_ERROR;
     if (status >= 400)
         return SAMPLE_CALLER_FAULT;
+    if (r->broken == &FAIL_UPSTREAM_CUT)
+        return SAMPLE_CUT;
     return r->stream_error || r->broken != NULL ? SAMPLE_UPSTREAM_ERROR : SAMPLE_OK;
+}
+
+int relay_status(const struct request *r)
+{
+    return r->attempt.is_abroad ? translate_status(r) : r->attempt.status;
 }
 
 enum sample_outcome relay_outcome(const struct request *r)
@@ -333,14 +365,14 @@ static enum step_result fail_with(struct request *r, const struct fail *f)
 /* A whole answer, before its last bytes leave: what settle will want to know. */
 static void finish(struct request *r)
 {
-    if (r->is_stream)
+    if (r->is_stream && !r->attempt.is_abroad)
         watch_stream_end(r);
-    else if (r->is_json && !r->is_forward)
+    else if (r->is_json && !r->is_forward && !r->attempt.is_abroad)
         watch_body_end(r, buf_view(&r->buffers->out));
     r->bytes_out += r->buffers->out.len;
     if (r->answer_begun)
         return;
-    r->status = r->attempt.status;
+    r->status = relay_status(r);
     r->first_byte_us = loop_now_us(r->worker->loop) - r->begun_us;
 }
 
@@ -359,12 +391,16 @@ enum step_result relay_step(struct request *r)
     if (r->upstream_done && r->result == UPSTREAM_OK && !r->discard && broken == NULL) {
         if (r->client_busy)
             return STEP_WAIT; /* relay_writable runs us again: settled when it is taken */
-        if (!stream_was_cut(r)) {
+        if (r->attempt.is_abroad)
+            r->broken = translate_end(r);
+        broken = r->broken;
+        if (broken == NULL && !stream_was_cut(r)) {
             finish(r);
             attempt_end(r, relay_outcome(r));
             return STEP_NEXT;
         }
-        broken = &FAIL_UPSTREAM_CUT;
+        if (broken == NULL)
+            broken = &FAIL_UPSTREAM_CUT;
     }
     attempt_end(r, relay_outcome(r));
     if (r->discard || (!r->answer_begun && connect_failed(r) && route_has_more(r)))

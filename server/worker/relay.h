@@ -13,6 +13,7 @@
 #ifndef WORKER_RELAY_H
 #define WORKER_RELAY_H
 
+#include "providers/eventstream.h"
 #include "providers/sse.h"
 #include "server/base/buf.h"
 #include "server/worker/request.h"
@@ -25,6 +26,9 @@
 struct relay_buffers {
     struct relay_buffers *next; /* in the pool */
     struct sse sse;
+    struct eventstream eventstream;
+    struct buf body;    /* a translated request */
+    struct buf held;    /* a provider's whole answer, to be translated */
     struct buf out;     /* waiting for the client */
     struct buf sending; /* handed to http_send */
     struct buf tail;    /* of a JSON answer that did not fit: its usage stands there */
@@ -32,6 +36,8 @@ struct relay_buffers {
 
 extern const struct upstream_ops relay_ops;
 
+/* Take the request's buffers from the pool, if it has none yet. */
+void relay_take(struct request *r);
 /* The request may send no more than what it has; with what is left the answer ends. */
 void relay_end(struct request *r);
 /* End a stream that has begun with an error event. */
@@ -40,6 +46,8 @@ void relay_break(struct request *r, struct str event);
 void relay_abort(struct request *r);
 /* From http.c: the client took what was sent. */
 void relay_writable(struct request *r);
+/* What the client gets for the status of the upstream. */
+int relay_status(const struct request *r);
 /* What an attempt that ends now, whole or cut, says of its route. */
 enum sample_outcome relay_outcome(const struct request *r);
 /* The buffers go back to the pool. */

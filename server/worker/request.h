@@ -17,7 +17,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "providers/chat.h"
 #include "providers/dialects/openai.h"
+#include "providers/paths.h"
+#include "providers/vendor.h"
 #include "server/base/arena.h"
 #include "server/base/str.h"
 #include "server/worker/http.h"
@@ -58,8 +61,11 @@ struct resolved {
 struct attempt {
     struct str provider, provider_key, model; /* arena */
     struct str secret;                        /* arena; wiped when the attempt ends */
+    const struct vendor *vendor;
+    const struct vendor_face *face; /* its dialect is the client's: bytes pass untouched */
+    bool is_abroad;                 /* ... it is not: requests and answers are translated */
     struct upstream_request upstream;
-    struct openai_parts parts; /* of the body */
+    struct openai_parts parts; /* of the body, at home */
     uint32_t row;              /* pub_route.row; UINT32_MAX: none yet */
     uint32_t generation;
     uint64_t sent_us;       /* monotonic */
@@ -69,6 +75,7 @@ struct attempt {
     bool in_flight; /* counted in the slot's route row */
 };
 
+struct translation;   /* translate.c */
 struct relay_buffers; /* relay.c: pooled, taken when the first bytes come */
 
 struct request {
@@ -91,9 +98,9 @@ struct request {
     struct virtual_key key; /* key.id 0: none was used */
     bool admitted;          /* auth passed: it gets a usage record */
     /* parse */
-    enum openai_endpoint endpoint;
-    struct str tail; /* path behind /v1 */
-    struct openai_request openai;
+    struct path path;             /* dialect, operation, what the URL says */
+    struct openai_request openai; /* of a JSON body: what stands on its top level */
+    bool wants_stream;
     struct str multipart_model; /* span in the body */
     uint64_t body_bytes;        /* of the client's request */
     struct str asked;           /* the model as the client wrote it; empty: none */
@@ -104,7 +111,8 @@ struct request {
     uint32_t n_attempts;
     struct attempt attempt;
     /* send, relay */
-    struct upstream_call *call; /* NULL: none under way */
+    struct translation *translation; /* translate.c: NULL until one is needed */
+    struct upstream_call *call;      /* NULL: none under way */
     struct relay_buffers *buffers;
     const struct http_header *headers; /* of the upstream's answer, to pass on; arena */
     size_t n_headers;
@@ -115,7 +123,8 @@ struct request {
     bool upstream_done;          /* on_done came */
     bool discard;                /* this answer is not for the client: another attempt follows */
     bool discard_over;           /* ... and we have waited long enough for its end */
-    bool is_stream;              /* the answer is an event stream */
+    bool is_stream;              /* the answer is a stream of events */
+    bool is_eventstream;         /* ... in AWS's framing */
     bool is_json;                /* the answer may tell usage */
     bool withhold_usage;         /* the usage chunk was our wish, not the client's */
     bool watching;               /* events are looked at */
@@ -130,8 +139,9 @@ struct request {
     /* settle */
     const struct fail *fail;
     struct str fail_detail, fail_param;
-    int status; /* answered to the client; 0: none */
-    struct openai_usage usage;
+    const struct chat_error *fail_error; /* the provider's own words for it; NULL: ours */
+    int status;                          /* answered to the client; 0: none */
+    struct chat_usage usage;
     uint64_t first_byte_us; /* from begun_us */
     uint64_t bytes_out;
     struct timer timer;

@@ -1,14 +1,21 @@
 #include "server/worker/route.h"
 
+#include "providers/dialect.h"
 #include "providers/vendor.h"
 #include "server/worker/admit.h"
 #include "server/worker/balance.h"
 #include "server/worker/fail.h"
 #include "server/worker/parse.h"
 #include "server/worker/send.h"
+#include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
 #define NO_MODEL UINT32_MAX
+
+static bool is_openai_family(enum dialect_id d)
+{
+    return d == DIALECT_OPENAI || d == DIALECT_RESPONSES;
+}
 
 static uint32_t provider_index(const struct pub_view *v, const struct pub_provider *p)
 {
@@ -20,6 +27,28 @@ static void resolve_to(struct request *r, const struct pub_provider *p, struct s
     const struct pub_view *v = &r->worker->view;
 
     r->resolved = (struct resolved){v->generation, NO_MODEL, provider_index(v, p), name};
+}
+
+/* The first provider of a dialect that is real, else the first one. */
+static const struct pub_provider *first_with(const struct pub_view *v, enum dialect_id dialect)
+{
+    const struct pub_provider *mock = NULL;
+
+    for (uint32_t i = 0; i < v->image->n_providers; i++) {
+        const struct pub_provider *p = pub_provider(v, i);
+        const struct vendor *vendor = vendor_get(p->vendor);
+        const struct vendor_face *face =
+            vendor_face(vendor, p->dialect != DIALECT_NONE ? p->dialect : dialect);
+
+        if (face == NULL || (face->dialect != dialect &&
+                             !(is_openai_family(dialect) && is_openai_family(face->dialect))))
+            continue;
+        if (!vendor->is_mock)
+            return p;
+        if (mock == NULL)
+            mock = p;
+    }
+    return mock;
 }
 
 /* A provider for what has no model: named by the client, else the first that is real. */
@@ -40,15 +69,12 @@ static enum step_result resolve_default(struct request *r)
     }
     if (v->image->n_providers == 0)
         return request_fail(r, &FAIL_NO_UPSTREAM_KEY, STR("no provider is configured"), STR_NONE);
-    p = pub_provider(v, 0);
-    for (uint32_t i = 0; i < v->image->n_providers; i++) {
-        const struct vendor *vendor = vendor_get(pub_provider(v, i)->vendor);
-
-        if (vendor_face(vendor, DIALECT_OPENAI) != NULL && !vendor->is_mock) {
-            p = pub_provider(v, i);
-            break;
-        }
-    }
+    p = first_with(v, r->path.dialect);
+    if (p == NULL)
+        return request_fail(
+            r, &FAIL_NO_UPSTREAM_KEY,
+            arena_printf(r->arena, "no provider speaks %s", dialect_names[r->path.dialect]),
+            STR_NONE);
     resolve_to(r, p, STR_NONE);
     return STEP_NEXT;
 }
@@ -98,6 +124,14 @@ enum step_result route_resolve(struct request *r)
         resolve_to(r, p, r->asked);
         return STEP_NEXT;
     }
+    /* "/anthropic" and the like: a name that nobody here knows is most likely that vendor's. */
+    if (r->path.vendor != NULL && slash < 0 && r->path.op != OP_MODELS) {
+        p = pub_find_provider(v, str_of(r->path.vendor));
+        if (p != NULL) {
+            resolve_to(r, p, r->asked);
+            return STEP_NEXT;
+        }
+    }
     if (slash > 0)
         return suggest_provider(r, (struct str){r->asked.p, (size_t)slash});
     return suggest_model(r);
@@ -109,7 +143,35 @@ struct candidates {
     const struct pub_route *routes[BALANCE_MAX];
     struct str models[BALANCE_MAX];
     size_t n;
+    bool is_unspoken; /* a target was left out, because it cannot be asked in this way */
 };
+
+/*
+ * The face of a provider that can serve the request, NULL: none. Chats are translated into another
+ * dialect where the provider does not speak the client's; everything else stays at home.
+ */
+static const struct vendor_face *face_for(const struct request *r, const struct pub_provider *p,
+                                          struct str model)
+{
+    const struct vendor *vendor = vendor_get(p->vendor);
+    enum dialect_id dialect = r->path.dialect;
+    const struct vendor_face *face = vendor_choose(vendor, p->dialect, dialect, model);
+    struct str base[2];
+
+    if (face == NULL)
+        return NULL;
+    if (translate_is_needed(r, vendor, face)) {
+        if (!translate_can(r, vendor, face))
+            return NULL;
+    } else if (face->dialect != dialect &&
+               /* OpenAI's files and the like are below one address for both of its dialects */
+               !(is_openai_family(dialect) && is_openai_family(face->dialect))) {
+        return NULL;
+    }
+    return vendor_face_base(vendor, p->dialect, face, pub_text(&r->worker->view, p->base_url), base)
+               ? face
+               : NULL;
+}
 
 static bool was_tried(const struct request *r, uint32_t row)
 {
@@ -134,7 +196,7 @@ static bool target_is_allowed(const struct request *r, const struct pub_provider
     if (r->key.models.len == 0 || r->allowed_by_name)
         return true;
     if (model.len == 0)
-        model = str_of(openai_endpoint_name(r->endpoint));
+        model = str_of(r->path.endpoint);
     return admit_target(r, pub_text(&r->worker->view, p->name), model);
 }
 
@@ -144,6 +206,10 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
 {
     const struct pub_view *v = &r->worker->view;
 
+    if (n_routes > 0 && face_for(r, pub_provider(v, routes[0].provider), model) == NULL) {
+        out->is_unspoken = true;
+        return;
+    }
     for (uint32_t i = 0; i < n_routes && out->n < BALANCE_MAX; i++) {
         const struct pub_route *route = &routes[i];
 
@@ -163,6 +229,7 @@ static void gather(struct request *r, struct candidates *out)
     const struct pub_model *model;
 
     out->n = 0;
+    out->is_unspoken = false;
     if (r->resolved.model == NO_MODEL) {
         const struct pub_provider *p = pub_provider(v, r->resolved.provider);
         uint32_t n_routes = 0;
@@ -216,10 +283,12 @@ bool route_has_more(struct request *r)
     return found.n > 0;
 }
 
-static enum step_result no_route(struct request *r)
+static enum step_result no_route(struct request *r, const struct candidates *found)
 {
     const struct pub_view *v = &r->worker->view;
 
+    if (found->is_unspoken)
+        return request_fail(r, &FAIL_NO_DIALECT, str_of(r->path.endpoint), STR_NONE);
     if (r->resolved.model == NO_MODEL)
         return request_fail(
             r, &FAIL_NO_UPSTREAM_KEY,
@@ -231,7 +300,7 @@ static enum step_result no_route(struct request *r)
 }
 
 /* Copy what the attempt needs: nothing in it points into the published image. */
-static void adopt(struct request *r, const struct pub_route *route, struct str model)
+static enum step_result adopt(struct request *r, const struct pub_route *route, struct str model)
 {
     const struct pub_view *v = &r->worker->view;
     const struct pub_provider *p = pub_provider(v, route->provider);
@@ -239,6 +308,10 @@ static void adopt(struct request *r, const struct pub_route *route, struct str m
     struct attempt *a = &r->attempt;
 
     *a = (struct attempt){.row = route->row, .generation = (uint32_t)v->generation};
+    a->vendor = vendor_get(p->vendor);
+    a->face = face_for(r, p, model);
+    must(a->face != NULL); /* gather_routes has looked */
+    a->is_abroad = translate_is_needed(r, a->vendor, a->face);
     a->provider = arena_str(r->arena, pub_text(v, p->name));
     a->provider_key = arena_str(r->arena, pub_text(v, key->name));
     a->model = arena_str(r->arena, model);
@@ -251,7 +324,7 @@ static void adopt(struct request *r, const struct pub_route *route, struct str m
     a->upstream.first_byte_ms = p->first_byte_ms;
     a->upstream.between_bytes_ms = p->between_bytes_ms;
     a->upstream.total_ms = p->total_ms;
-    send_prepare(r, p, key);
+    return send_prepare(r, p, key);
 }
 
 enum step_result route_step(struct request *r)
@@ -264,8 +337,7 @@ enum step_result route_step(struct request *r)
         return result;
     gather(r, &found);
     if (found.n == 0)
-        return no_route(r);
+        return no_route(r, &found);
     i = balance_choose(r->worker, found.items, found.n, loop_now_ms(r->worker->loop));
-    adopt(r, found.routes[i], found.models[i]);
-    return STEP_NEXT;
+    return adopt(r, found.routes[i], found.models[i]);
 }

@@ -1,10 +1,15 @@
 #include "server/worker/send.h"
 
 #include "providers/vendor.h"
+#include "server/base/buf.h"
+#include "server/worker/fail.h"
 #include "server/worker/header.h"
 #include "server/worker/parse.h"
+#include "server/worker/relay.h"
+#include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
+#define ANTHROPIC_VERSION "anthropic-version: 2023-06-01" /* what its SDKs send */
 #define HEADERS_MAX 160 /* http.c takes 100 from a client; the rest is for the provider's own */
 
 bool send_header_passes(struct str name)
@@ -21,6 +26,9 @@ bool send_header_passes(struct str name)
         {"http2-settings", 14},
         {"x-goog-api-key", 14},
         {"accept-encoding", 15}, /* so that usage can be read in the answer */
+        {"x-amz-date", 10}, /* with the next two: of a signature that is not for this provider */
+        {"x-amz-security-token", 20},
+        {"x-amz-content-sha256", 20},
     };
 
     if (name.len == 0 || name.p[0] == ':')
@@ -56,6 +64,25 @@ static bool is_configured(struct str configured, struct str name)
     return false;
 }
 
+/* What only the client's own kind of provider understands. */
+static bool is_dialects(struct str name)
+{
+    static const struct str prefixes[] = {
+        {"anthropic-", 10}, {"x-goog-", 7}, {"openai-", 7},   {"x-stainless-", 12}, {"x-amz", 5},
+        {"amz-sdk-", 8},    {"x-fern-", 7}, {"x-cohere-", 9}, {"x-client-", 9},
+    };
+    static const struct str names[] = {
+        {"accept", 6}, {"content-type", 12},    {"content-md5", 11},
+        {"digest", 6}, {"idempotency-key", 15},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        if (str_starts(name, prefixes[i]))
+            return true;
+    }
+    return header_is_one_of(name, names, ARRAY_LEN(names));
+}
+
 struct lines {
     struct str items[HEADERS_MAX];
     size_t n;
@@ -69,89 +96,195 @@ static void add_line(struct lines *lines, struct str line)
 
 static void add_client_headers(struct request *r, struct str configured, struct lines *lines)
 {
+    const struct attempt *a = &r->attempt;
     struct str connection = http_find(r->ex, STR("connection"));
     bool has_type = false;
+    bool has_version = is_configured(configured, STR("anthropic-version"));
     struct http_header h;
 
     for (size_t i = 0; http_header_at(r->ex, i, &h); i++) {
         struct str parts[] = {h.name, STR(": "), h.value};
 
         if (!send_header_passes(h.name) || is_nominated(connection, h.name) ||
-            is_configured(configured, h.name))
+            is_configured(configured, h.name) || (a->is_abroad && is_dialects(h.name)))
             continue;
         has_type = has_type || str_eq(h.name, STR("content-type"));
+        has_version = has_version || str_eq(h.name, STR("anthropic-version"));
         add_line(lines, arena_concat(r->arena, parts, 3));
     }
-    if (!has_type && r->ex->body.len > 0)
+    if (!has_type && (a->is_abroad || r->ex->body.len > 0))
         add_line(lines, STR("content-type: application/json"));
+    if (a->face->dialect == DIALECT_ANTHROPIC && !has_version)
+        add_line(lines, STR(ANTHROPIC_VERSION));
 }
 
-static void add_credential(struct request *r, const struct vendor *vendor,
-                           const struct pub_key *key, struct lines *lines)
+static void add_credential(struct request *r, const struct pub_key *key, struct lines *lines)
 {
+    static const struct str before[] = {
+        [AUTH_BEARER] = {"authorization: Bearer ", 22},
+        [AUTH_X_API_KEY] = {"x-api-key: ", 11},
+        [AUTH_X_GOOG_API_KEY] = {"x-goog-api-key: ", 16},
+        [AUTH_API_KEY] = {"api-key: ", 9},
+    };
     struct attempt *a = &r->attempt;
+    enum vendor_auth auth = vendor_auth(a->vendor, a->face);
     struct str secret = {(const char *)r->worker->view.secrets + key->secret_offset,
                          key->secret_len};
 
-    if (vendor->auth != AUTH_BEARER || secret.len == 0 || r->worker->view.secrets == NULL)
+    if ((size_t)auth >= ARRAY_LEN(before) || before[auth].len == 0 || secret.len == 0 ||
+        r->worker->view.secrets == NULL)
         return;
     /* the whole line counts as the secret, so that one wipe gets it */
-    a->secret = arena_concat(r->arena, (struct str[]){STR("authorization: Bearer "), secret}, 2);
+    a->secret = arena_concat(r->arena, (struct str[]){before[auth], secret}, 2);
     add_line(lines, a->secret);
 }
 
 /* Only these endpoints end their streams with usage when asked, and Mistral's does unasked. */
-static bool asks_for_usage(const struct request *r, const struct vendor *vendor)
+static bool asks_for_usage(const struct request *r)
 {
-    return r->openai.stream && !r->openai.include_usage && (vendor->quirks & QUIRK_TELLS_USAGE) == 0 &&
-           (r->endpoint == OPENAI_CHAT || r->endpoint == OPENAI_COMPLETIONS);
+    const uint32_t untold = QUIRK_TELLS_USAGE | QUIRK_NO_STREAM_OPTIONS;
+
+    return r->openai.stream && !r->openai.include_usage &&
+           (r->attempt.vendor->quirks & untold) == 0 && r->path.dialect == DIALECT_OPENAI &&
+           (r->path.op == OP_CHAT || r->path.op == OP_COMPLETIONS);
 }
 
-static void prepare_body(struct request *r, const struct vendor *vendor)
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Azure's clients may leave the model to the path, where other providers do not look for it. */
+static void put_model(struct request *r, struct openai_parts *out)
+{
+    struct str body = r->ex->body;
+    ptrdiff_t brace = str_index(body, '{');
+    struct buf name = BUF_INIT;
+    struct str member;
+    size_t next;
+
+    must(brace >= 0); /* the scan saw an object */
+    next = (size_t)brace + 1;
+    while (next < body.len && is_blank(body.p[next]))
+        next++;
+    buf_cstr(&name, "{\"model\":");
+    buf_json(&name, r->attempt.model);
+    if (next < body.len && body.p[next] != '}')
+        buf_char(&name, ',');
+    member = arena_str(r->arena, buf_view(&name));
+    buf_fini(&name);
+    *out = (struct openai_parts){.n = 2};
+    out->parts[0] = member;
+    out->parts[1] = str_skip(body, (size_t)brace + 1);
+    out->bytes = member.len + out->parts[1].len;
+}
+
+static void prepare_home(struct request *r)
 {
     struct attempt *a = &r->attempt;
     struct str model = a->model;
 
-    r->withhold_usage = false;
     if (r->multipart_model.p != NULL) {
         openai_multipart_splice(r->ex->body, r->multipart_model, model, &a->parts);
-    } else if (r->openai.model_raw.p != NULL) {
-        r->withhold_usage = asks_for_usage(r, vendor);
+    } else if (r->openai.model_raw.p != NULL && (r->path.is_azure || !r->path.has_model)) {
+        r->withhold_usage = asks_for_usage(r);
         openai_splice(&r->openai, r->arena, model, r->withhold_usage, &a->parts);
+    } else if (r->path.is_azure && r->openai.body.len > 0) {
+        put_model(r, &a->parts);
     } else if (r->ex->body.len > 0) {
         a->parts = (struct openai_parts){{r->ex->body}, 1, r->ex->body.len};
+    }
+}
+
+static enum step_result prepare_body(struct request *r)
+{
+    struct attempt *a = &r->attempt;
+
+    r->withhold_usage = false;
+    if (a->is_abroad) {
+        relay_take(r);
+        if (translate_request(r, &r->buffers->body) != STEP_NEXT)
+            return STEP_FAIL;
+        a->parts = (struct openai_parts){{buf_view(&r->buffers->body)}, 1, r->buffers->body.len};
+    } else {
+        prepare_home(r);
     }
     a->upstream.body = a->parts.parts;
     a->upstream.n_body = a->parts.n;
     a->upstream.body_bytes = a->parts.bytes;
+    return STEP_NEXT;
 }
 
-void send_prepare(struct request *r, const struct pub_provider *p, const struct pub_key *key)
+static bool ends_with_version(struct str base)
 {
-    const struct pub_view *v = &r->worker->view;
-    const struct vendor *vendor = vendor_get(p->vendor);
-    struct str configured = arena_str(r->arena, pub_text(v, p->headers));
+    return str_ends(base, STR("/v1")) || str_ends(base, STR("/v1beta")) ||
+           str_ends(base, STR("/v1alpha"));
+}
+
+/*
+ * Below the face's base: as the client wrote it at home, with the upstream's name of the model; the
+ * operation's own path abroad.
+ */
+static struct str url_of(struct request *r, const struct pub_provider *p)
+{
+    const struct attempt *a = &r->attempt;
+    struct str parts[5] = {STR_NONE};
+    struct str base[2];
+    struct str text = pub_text(&r->worker->view, p->base_url);
+
+    /* route.c has seen that it can be told */
+    must(vendor_face_base(a->vendor, p->dialect, a->face, text, base));
+    parts[0] = base[0];
+    parts[1] = base[1];
+    if (a->face->dialect == DIALECT_ANTHROPIC &&
+        !ends_with_version(base[1].len > 0 ? base[1] : base[0]))
+        parts[2] = STR("/v1"); /* as its SDKs add it to their base URL */
+    if (a->is_abroad) {
+        parts[3] = path_for(r->arena, a->face->dialect, OP_CHAT, a->model, translate_streams(r));
+        return arena_concat(r->arena, parts, 4);
+    }
+    parts[3] =
+        r->path.before.len > 0 ? path_with_model(r->arena, &r->path, a->model) : r->path.tail;
+    parts[4] = query_for_upstream(r->arena, r->ex->query, r->path.is_azure);
+    if (str_eq(r->path.version, STR("v1alpha"))) {
+        struct str *last = base[1].len > 0 ? &parts[1] : &parts[0];
+
+        if (str_ends(*last, STR("/v1beta"))) {
+            last->len -= strlen("/v1beta");
+            parts[2] = STR("/v1alpha");
+        }
+    }
+    return arena_concat(r->arena, parts, 5);
+}
+
+enum step_result send_prepare(struct request *r, const struct pub_provider *p,
+                              const struct pub_key *key)
+{
+    struct str configured = arena_str(r->arena, pub_text(&r->worker->view, p->headers));
     struct str rest = configured;
     struct str line;
     struct attempt *a = &r->attempt;
     struct lines lines = {.n = 0};
     struct str *copy;
 
+    if (a->face->dialect == DIALECT_GEMINI || a->face->dialect == DIALECT_BEDROCK) {
+        if (a->model.len > 0 && !path_model_is_safe(a->model))
+            return request_fail(r, &FAIL_BAD_MODEL, STR_NONE, STR("model"));
+    }
+    if (prepare_body(r) != STEP_NEXT)
+        return STEP_FAIL;
     add_client_headers(r, configured, &lines);
     while (str_next(&rest, '\0', &line))
         add_line(&lines, line);
-    add_credential(r, vendor, key, &lines);
+    add_credential(r, key, &lines);
     copy = arena_alloc(r->arena, lines.n * sizeof(*copy));
     memcpy(copy, lines.items, lines.n * sizeof(*copy));
     a->upstream.arena = r->arena;
     a->upstream.method = r->ex->method;
-    a->upstream.url = arena_concat(r->arena,
-                                   (struct str[]){pub_text(v, p->base_url), r->tail,
-                                                  query_for_upstream(r->arena, r->ex->query)},
-                                   3);
+    a->upstream.url = url_of(r, p);
     a->upstream.headers = copy;
     a->upstream.n_headers = lines.n;
-    prepare_body(r, vendor);
+    return STEP_NEXT;
 }
 
 enum step_result send_step(struct request *r)

@@ -3,7 +3,8 @@
  *
  * Runs in:  worker.   Reads: published (route_step hands it in).   Writes: its slot's counters.
  * Same dialect in and out: the body goes as it came, but for the model's name and the wish for
- * usage. Client headers pass, except those that belong to the connection, to the gateway, or carry
+ * usage. Abroad it is translated (translate.h), and the
+ * headers that belong to the client's dialect stay behind. Client headers pass, except those that belong to the connection, to the gateway, or carry
  * the client's credentials. Does not: choose, retry, read answers.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -16,8 +17,12 @@
 struct pub_key;
 struct pub_provider;
 
-/* Build URL, headers and body of r->attempt for a provider and one of its keys. */
-void send_prepare(struct request *r, const struct pub_provider *p, const struct pub_key *key);
+/*
+ * Build URL, headers and body of r->attempt for a provider and one of its keys. STEP_NEXT, or STEP_FAIL
+ * when the request cannot be translated for it.
+ */
+enum step_result send_prepare(struct request *r, const struct pub_provider *p,
+                              const struct pub_key *key);
 /* May this header (lower-case name) of the client go to another server? */
 bool send_header_passes(struct str name);
 

@@ -8,10 +8,9 @@
 
 #define BYTES_PER_TOKEN 4 /* of English text; an estimate is marked as one */
 
-static bool endpoint_tells_usage(enum openai_endpoint e)
+static bool op_tells_usage(enum path_op op)
 {
-    return e == OPENAI_CHAT || e == OPENAI_COMPLETIONS || e == OPENAI_RESPONSES ||
-           e == OPENAI_EMBEDDINGS;
+    return op == OP_CHAT || op == OP_COMPLETIONS || op == OP_EMBEDDINGS || op == OP_INVOKE;
 }
 
 /* Nobody told us: what can be said of the tokens, as RECORD_* flags. */
@@ -21,7 +20,7 @@ static uint32_t estimate(struct request *r)
 
     if (r->n_attempts == 0 || (r->attempt.status != 0 && !was_answered))
         return 0; /* nothing was used */
-    if (!endpoint_tells_usage(r->endpoint))
+    if (!op_tells_usage(r->path.op))
         return RECORD_NO_USAGE;
     if (was_answered)
         stat_add(r->worker->slot, STAT_USAGE_MISSING, 1);
@@ -60,6 +59,28 @@ static void count(struct request *r, uint64_t total_us)
                       r->attempt.sent_us - r->begun_us + (r->begun_us + total_us - r->done_us));
 }
 
+static struct usage_tokens tokens_of(const struct chat_usage *u)
+{
+    return (struct usage_tokens){
+        .input = u->input,
+        .output = u->output,
+        .cached = u->cached,
+        .reasoning = u->reasoning,
+    };
+}
+
+static struct usage_details details_of(const struct chat_usage *u)
+{
+    return (struct usage_details){
+        .written_5m = u->written_5m,
+        .written_1h = u->written_1h,
+        .audio_in = u->audio_in,
+        .audio_out = u->audio_out,
+        .tool_input = u->tool_input,
+        .searches = u->searches,
+    };
+}
+
 static void record(struct request *r, uint32_t flags, uint64_t total_us)
 {
     const struct attempt *a = &r->attempt;
@@ -68,11 +89,11 @@ static void record(struct request *r, uint32_t flags, uint64_t total_us)
         .begun_ms = r->begun_ms,
         .key_id = r->key.id,
         .key_name = r->key.name,
-        .provider = a->provider,
-        .provider_key = a->provider_key,
+        .provider = r->n_attempts > 0 ? a->provider : STR_NONE,
+        .provider_key = r->n_attempts > 0 ? a->provider_key : STR_NONE,
         .model = model,
         .asked = str_eq(r->asked, model) ? STR_NONE : r->asked,
-        .endpoint = str_of(openai_endpoint_name(r->endpoint)),
+        .endpoint = str_of(r->path.endpoint),
         .fail = r->fail != NULL ? str_of(r->fail->name) : STR_NONE,
         .status = r->gone ? 499 : (uint32_t)r->status,
         .upstream_status = (uint32_t)a->status,
@@ -80,7 +101,8 @@ static void record(struct request *r, uint32_t flags, uint64_t total_us)
         .flags = flags,
         .slot = r->worker->in->slot,
         .row = r->n_attempts > 0 ? a->row : UINT32_MAX,
-        .tokens = {r->usage.input, r->usage.output, r->usage.cached, r->usage.reasoning},
+        .tokens = tokens_of(&r->usage),
+        .details = details_of(&r->usage),
         .first_byte_us = r->first_byte_us,
         .total_us = total_us,
         .bytes_in = r->body_bytes,
@@ -108,10 +130,10 @@ void settle(struct request *r)
     if (r->gone)
         stat_add(r->worker->slot, STAT_CLIENT_GONE, 1);
     count(r, total_us);
-    if (!r->is_forward && r->admitted && r->endpoint != OPENAI_NONE && r->endpoint != OPENAI_MODELS)
+    if (!r->is_forward && r->admitted && r->path.op != OP_NONE && r->path.op != OP_MODELS)
         record(r, flags, total_us);
     log_debug("request", "id=%s endpoint=%s status=%d attempts=%u us=%llu fail=%s", r->id_text,
-              openai_endpoint_name(r->endpoint), r->status, r->n_attempts,
+              r->path.endpoint != NULL ? r->path.endpoint : "none", r->status, r->n_attempts,
               (unsigned long long)total_us, r->fail != NULL ? r->fail->name : "none");
 }
 

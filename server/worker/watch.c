@@ -1,32 +1,104 @@
 /*
  * watch - usage and the stream's fate, read from the answer while it passes.
  */
+#include "providers/dialect.h"
 #include "server/worker/relay.h"
+
+/* Until the table has OpenAI's own row: the same readers, by their older names. */
+static void take_openai(const struct openai_usage *u, struct chat_usage *out)
+{
+    if (!u->known)
+        return;
+    *out = (struct chat_usage){.known = true,
+                               .input = u->input,
+                               .output = u->output,
+                               .cached = u->cached,
+                               .reasoning = u->reasoning};
+}
+
+static bool is_openai(const struct request *r)
+{
+    return r->path.dialect == DIALECT_OPENAI || r->path.dialect == DIALECT_RESPONSES;
+}
+
+static bool look_frame(struct request *r, const struct chat_frame *frame, struct chat_seen *seen)
+{
+    const struct dialect *d = dialect_get(r->path.dialect);
+    struct openai_usage usage = {.known = false};
+    struct openai_event event;
+
+    *seen = (struct chat_seen){.is_done = false};
+    if (d != NULL) {
+        d->look_frame(frame, seen, &r->usage);
+        return true;
+    }
+    if (!is_openai(r))
+        return false;
+    openai_event(frame->data, &event, &usage);
+    take_openai(&usage, &r->usage);
+    *seen = (struct chat_seen){.is_usage_only = event.is_usage_only,
+                               .is_done = event.is_done,
+                               .is_finish = event.is_finish,
+                               .is_error = event.is_error,
+                               .content_bytes = event.content_bytes};
+    return true;
+}
+
+static void look_answer(struct request *r, struct str body)
+{
+    const struct dialect *d = dialect_get(r->path.dialect);
+    struct openai_usage usage = {.known = false};
+
+    if (d != NULL) {
+        d->look_answer(body, &r->usage);
+    } else if (is_openai(r)) {
+        openai_usage(body, &usage);
+        take_openai(&usage, &r->usage);
+    }
+}
+
+/* True: the frame is nobody's but ours. */
+static bool take_frame(struct request *r, const struct chat_frame *frame)
+{
+    struct chat_seen seen;
+
+    if (!look_frame(r, frame, &seen))
+        return false;
+    r->content_bytes += seen.content_bytes;
+    r->stream_finished = r->stream_finished || seen.is_done || seen.is_finish;
+    r->stream_error = r->stream_error || seen.is_error;
+    return r->withhold_usage && seen.is_usage_only; /* we asked for it, the client did not */
+}
 
 static void on_event(void *ctx, const struct sse_event *event)
 {
     struct request *r = ctx;
-    struct openai_event seen;
+    struct chat_frame frame = {event->name, event->data, false};
 
-    if (event->data.len > 0) {
-        openai_event(event->data, &seen, &r->usage);
-        r->content_bytes += seen.content_bytes;
-        r->stream_finished = r->stream_finished || seen.is_done || seen.is_finish;
-        r->stream_error = r->stream_error || seen.is_error;
-        if (r->withhold_usage && seen.is_usage_only)
-            return; /* we asked for it, the client did not */
-    }
+    if (event->data.len > 0 && take_frame(r, &frame))
+        return;
     if (r->withhold_usage)
         buf_str(&r->buffers->out, event->raw);
 }
 
+static void on_message(void *ctx, const struct eventstream_message *m)
+{
+    struct chat_frame frame = {m->type, m->payload, m->is_exception};
+
+    (void)take_frame(ctx, &frame);
+}
+
 int watch_stream(struct request *r, struct str bytes)
 {
+    int rc;
+
     if (!r->withhold_usage)
         buf_str(&r->buffers->out, bytes);
     if (!r->watching)
         return 0;
-    if (sse_feed(&r->buffers->sse, bytes, on_event, r) == 0)
+    rc = r->is_eventstream ? eventstream_feed(&r->buffers->eventstream, bytes, on_message, r)
+                           : sse_feed(&r->buffers->sse, bytes, on_event, r);
+    if (rc == 0)
         return 0;
     if (r->withhold_usage)
         return -1;
@@ -57,9 +129,9 @@ void watch_body_end(struct request *r, struct str held)
     struct buf *tail = &r->buffers->tail;
 
     if (tail->len == 0) {
-        openai_usage(held, &r->usage);
+        look_answer(r, held);
         return;
     }
     watch_tail(r, held);
-    openai_usage(buf_view(tail), &r->usage);
+    look_answer(r, buf_view(tail));
 }

@@ -134,6 +134,7 @@ static int start(struct worker *w, const struct inherit *in)
     w->loop = loop_create();
     beat(w);
     w->json = json_parser_create();
+    w->scratch = arena_create(ARENA_BYTES);
     w->report = report_create(w);
     w->upstream = upstream_create(w->loop, w->slot, &err);
     w->http = w->upstream != NULL ? http_create(w, &err) : NULL;
@@ -193,6 +194,7 @@ static void stop(struct worker *w)
     upstream_free(w->upstream);
     loop_free(w->loop);
     json_parser_free(w->json);
+    arena_free(w->scratch);
     while (w->n_free_arenas > 0)
         arena_free(w->free_arenas[--w->n_free_arenas]);
 }

@@ -34,6 +34,7 @@ struct worker {
     struct upstream *upstream;
     struct report *report; /* samples and records on their way to the pipes */
     struct json_parser *json;
+    struct arena *scratch;         /* for one event of an answer: reset behind each */
     struct arena *free_arenas[64]; /* reset and ready: no malloc per request */
     uint32_t n_free_arenas;
     uint64_t random; /* state of worker_random */

@@ -66,7 +66,7 @@ void http_send(struct http_exchange *ex, const struct str *parts, size_t n, bool
     client.is_busy = true;
     client.is_ended = final;
     /* the gateway's own pages need no record */
-    if (final && !r->settled && r->endpoint != OPENAI_MODELS && !str_eq(ex->method, STR("OPTIONS")))
+    if (final && !r->settled && r->path.op != OP_MODELS && !str_eq(ex->method, STR("OPTIONS")))
         client.was_unsettled = true;
 }
 

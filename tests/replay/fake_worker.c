@@ -80,6 +80,7 @@ int world_open(struct error *err)
     worker.in = &inherit;
     worker.slot = live_slot(&r->live, 0);
     worker.json = json_parser_create();
+    worker.scratch = arena_create(ARENA_BYTES);
     live_take(worker.slot, 1, 1);
     keys = key_table_open(&r->published);
     return 0;
@@ -91,6 +92,7 @@ void world_close(void)
 
     key_table_close(keys);
     json_parser_free(worker.json);
+    arena_free(worker.scratch);
     while (worker.n_free_arenas > 0)
         arena_free(worker.free_arenas[--worker.n_free_arenas]);
     while (n_identities > 0)

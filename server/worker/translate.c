@@ -1,0 +1,150 @@
+#include "server/worker/translate.h"
+
+#include "providers/chat_text.h"
+#include "server/worker/fail.h"
+#include "server/worker/relay.h"
+#include "server/worker/translation.h"
+#include "server/worker/worker.h"
+
+/* Whose body does InvokeModel carry? Claude's says its version; Titan's has its own words. */
+static const struct dialect *invoke_dialect(struct str body)
+{
+    static const char claude[] = "\"anthropic_version\"";
+    static const char titan[] = "\"inputText\"";
+
+    if (body.len > 0 && memmem(body.p, body.len, claude, sizeof(claude) - 1) != NULL)
+        return translate_invoke_anthropic();
+    if (body.len > 0 && memmem(body.p, body.len, titan, sizeof(titan) - 1) != NULL)
+        return translate_invoke_titan();
+    return NULL;
+}
+
+const struct dialect *translate_client(const struct request *r)
+{
+    if (r->path.op == OP_COMPLETIONS)
+        return translate_completions();
+    if (r->path.op == OP_INVOKE && r->ex != NULL)
+        return invoke_dialect(r->ex->body);
+    return dialect_get(r->path.dialect);
+}
+
+bool translate_is_needed(const struct request *r, const struct vendor *vendor,
+                         const struct vendor_face *face)
+{
+    if (r->path.op == OP_COMPLETIONS && (vendor->quirks & QUIRK_NO_COMPLETIONS) != 0)
+        return true;
+    return face->dialect != r->path.dialect &&
+           (r->path.op == OP_CHAT || r->path.op == OP_COMPLETIONS || r->path.op == OP_INVOKE);
+}
+
+bool translate_can(const struct request *r, const struct vendor *vendor,
+                   const struct vendor_face *face)
+{
+    return translate_is_needed(r, vendor, face) && dialect_get(face->dialect) != NULL &&
+           translate_client(r) != NULL;
+}
+
+const struct dialect *translate_completions(void)
+{
+    return NULL;
+}
+
+const struct dialect *translate_invoke_anthropic(void)
+{
+    return NULL;
+}
+
+const struct dialect *translate_invoke_titan(void)
+{
+    return NULL;
+}
+
+static enum step_result wrong(struct request *r, const struct fail *f, const struct chat_error *err)
+{
+    struct chat_error *kept = arena_alloc(r->arena, sizeof(*kept));
+
+    *kept = *err;
+    if (kept->kind == 0)
+        kept->kind = ERROR_INVALID;
+    if (kept->status == 0)
+        kept->status = chat_error_status(kept->kind);
+    r->fail_error = kept;
+    return request_fail(r, f, STR_NONE, STR_NONE);
+}
+
+static struct translation *create(struct request *r)
+{
+    struct translation *t = arena_zalloc(r->arena, sizeof(*t));
+
+    t->client = translate_client(r);
+    t->codec = (struct chat_codec){r->arena, r->worker->scratch, r->worker->json};
+    r->translation = t;
+    return t;
+}
+
+static int decode(struct request *r, struct translation *t, struct chat_error *err)
+{
+    struct chat_url url = {r->path.model, r->path.stream};
+
+    if (t->client->decode_request(&t->codec, &url, r->ex->body, &t->chat, err) != 0)
+        return -1;
+    t->reply = (struct chat_reply){
+        .chat = &t->chat,
+        .id = str_of(r->id_text),
+        .model = r->asked,
+        .created_s = r->begun_ms / 1000,
+        .stream = t->chat.stream,
+        .sse = r->path.sse,
+    };
+    t->is_decoded = true;
+    return 0;
+}
+
+static bool is_strict(const struct request *r)
+{
+    return str_eq_nocase(str_trim(http_find(r->ex, STR("x-bf-strict"))), STR("true"));
+}
+
+static enum step_result refuse_losses(struct request *r, const struct translation *t)
+{
+    const struct chat_loss *l = &t->loss;
+    struct str first = l->n_dropped > 0 ? l->dropped[0] : l->changed[0];
+
+    return request_fail(r, &FAIL_NOT_FAITHFUL, loss_header(l, r->arena), first);
+}
+
+enum step_result translate_request(struct request *r, struct buf *out)
+{
+    struct translation *t = r->translation != NULL ? r->translation : create(r);
+    const struct attempt *a = &r->attempt;
+    struct chat_target target = {
+        .model = a->model,
+        .quirks = a->vendor->quirks,
+        .wants_usage = true,
+    };
+    struct chat_error err = {.kind = ERROR_INVALID};
+
+    t->upstream = dialect_get(a->face->dialect);
+    t->loss = (struct chat_loss){.n_dropped = 0};
+    t->is_begun = false;
+    arena_reset(r->worker->scratch);
+    if (!t->is_decoded && decode(r, t, &err) != 0)
+        return wrong(r, &FAIL_UNTRANSLATABLE, &err);
+    buf_clear(out);
+    if (t->upstream->encode_request(&t->codec, &t->chat, &target, &t->loss, out, &err) != 0)
+        return wrong(r, &FAIL_UNTRANSLATABLE, &err);
+    arena_reset(r->worker->scratch);
+    if (is_strict(r) && !loss_is_full(&t->loss))
+        return refuse_losses(r, t);
+    return STEP_NEXT;
+}
+
+struct str translate_fidelity(struct request *r)
+{
+    return r->attempt.is_abroad ? loss_header(&r->translation->loss, r->arena) : STR("full");
+}
+
+bool translate_streams(const struct request *r)
+{
+    return r->translation->reply.stream;
+}

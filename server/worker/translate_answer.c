@@ -1,0 +1,302 @@
+/*
+ * translate_answer - the way back: translate.h's other half.
+ */
+#include "providers/chat_text.h"
+#include "providers/eventstream.h"
+#include "server/worker/fail.h"
+#include "server/worker/relay.h"
+#include "server/worker/translate.h"
+#include "server/worker/translation.h"
+#include "server/worker/worker.h"
+
+/* --- events --- */
+
+static void keep_error(struct request *r, const struct chat_error *e)
+{
+    struct translation *t = r->translation;
+    struct arena *a = r->arena;
+
+    t->has_error = true;
+    t->error = (struct chat_error){
+        .kind = e->kind != 0 ? e->kind : ERROR_UPSTREAM,
+        .status = e->status,
+        .message = arena_str(a, e->message),
+        .type = arena_str(a, e->type),
+        .code = arena_str(a, e->code),
+        .param = arena_str(a, e->param),
+    };
+    if (t->error.status < 400)
+        t->error.status = chat_error_status(t->error.kind);
+    r->stream_error = true;
+    r->fail_error = &t->error;
+}
+
+/* Every event of the answer, whichever way it came. */
+static void on_event(void *ctx, const struct chat_event *e)
+{
+    struct request *r = ctx;
+    struct translation *t = r->translation;
+
+    if (t->has_error || t->has_end)
+        return;
+    switch (e->kind) {
+    case EVENT_ERROR:
+        keep_error(r, e->error);
+        return; /* fail.c has the last word */
+    case EVENT_USAGE:
+        r->usage = *e->usage;
+        break;
+    case EVENT_DELTA:
+        r->content_bytes += e->text.len;
+        break;
+    case EVENT_END:
+        t->has_end = true;
+        r->stream_finished = true;
+        break;
+    default:
+        break;
+    }
+    if (t->fold != NULL)
+        fold_event(t->fold, e);
+    else
+        t->client->encode_event(t->encoder, e, &r->buffers->out);
+}
+
+static struct chat_sink sink_of(struct request *r)
+{
+    return (struct chat_sink){on_event, r};
+}
+
+/* --- the head --- */
+
+static uint64_t answer_max(const struct request *r)
+{
+    return r->worker->view.image->body_max_bytes;
+}
+
+static enum answer_form form_of(const struct request *r)
+{
+    if (r->attempt.status < 200 || r->attempt.status >= 300)
+        return ANSWER_ERROR;
+    if (!r->is_stream)
+        return ANSWER_WHOLE;
+    return r->is_eventstream ? ANSWER_EVENTSTREAM : ANSWER_SSE;
+}
+
+/* What of the provider's head means the same to any client. */
+static bool is_neutral(struct str name)
+{
+    return str_eq(name, STR("retry-after")) || str_eq(name, STR("retry-after-ms")) ||
+           str_starts(name, STR("x-ratelimit-"));
+}
+
+static void replace_headers(struct request *r, const char *type)
+{
+    struct http_header *kept = arena_alloc(r->arena, (r->n_headers + 1) * sizeof(*kept));
+    size_t n = 0;
+
+    kept[n++] = (struct http_header){STR("content-type"), str_of(type)};
+    for (size_t i = 0; i < r->n_headers; i++) {
+        if (is_neutral(r->headers[i].name))
+            kept[n++] = r->headers[i];
+    }
+    r->headers = kept;
+    r->n_headers = n;
+}
+
+void translate_head(struct request *r)
+{
+    struct translation *t = r->translation;
+    bool is_sse = t->client->id != DIALECT_GEMINI || t->reply.sse;
+
+    t->form = form_of(r);
+    sse_reset(&r->buffers->sse);
+    eventstream_reset(&r->buffers->eventstream);
+    buf_clear(&r->buffers->held);
+    t->is_begun = true;
+    t->has_error = false;
+    t->has_end = false;
+    t->status = 0;
+    t->fold = NULL;
+    t->encoder = NULL;
+    t->decoder = t->form != ANSWER_ERROR ? t->upstream->decoder(&t->codec) : NULL;
+    r->is_stream = t->form != ANSWER_ERROR && t->reply.stream;
+    r->is_eventstream = false;
+    r->is_json = !r->is_stream;
+    r->content_length = -1;
+    if (t->form == ANSWER_ERROR) {
+        replace_headers(r, "application/json");
+        return;
+    }
+    replace_headers(r, r->is_stream && is_sse ? t->client->stream_type : "application/json");
+    if (r->is_stream)
+        t->encoder = t->client->encoder(&t->codec, &t->reply);
+    else
+        t->fold = fold_create(&t->codec, answer_max(r));
+}
+
+bool translate_is_streamed(const struct request *r)
+{
+    const struct translation *t = r->translation;
+
+    return r->is_stream && (t->form == ANSWER_SSE || t->form == ANSWER_EVENTSTREAM);
+}
+
+/* --- frames --- */
+
+static void take_frame(struct request *r, const struct chat_frame *frame)
+{
+    struct translation *t = r->translation;
+    struct chat_sink sink = sink_of(r);
+
+    if (t->has_error || t->has_end || r->broken != NULL)
+        return;
+    if (t->upstream->decode_frame(t->decoder, frame, &sink) != 0 && !t->has_error)
+        r->broken = &FAIL_UPSTREAM_NONSENSE;
+    arena_reset(r->worker->scratch);
+}
+
+static void on_sse(void *ctx, const struct sse_event *event)
+{
+    struct chat_frame frame = {event->name, event->data, false};
+
+    if (event->data.len > 0)
+        take_frame(ctx, &frame);
+}
+
+static void on_message(void *ctx, const struct eventstream_message *m)
+{
+    struct chat_frame frame = {m->type, m->payload, m->is_exception};
+
+    take_frame(ctx, &frame);
+}
+
+int translate_body(struct request *r, struct str bytes)
+{
+    struct translation *t = r->translation;
+    struct relay_buffers *b = r->buffers;
+    int rc = 0;
+
+    switch (t->form) {
+    case ANSWER_SSE:
+        rc = sse_feed(&b->sse, bytes, on_sse, r);
+        break;
+    case ANSWER_EVENTSTREAM:
+        rc = eventstream_feed(&b->eventstream, bytes, on_message, r);
+        break;
+    default:
+        if (bytes.len > answer_max(r) || b->held.len > answer_max(r) - bytes.len)
+            return -1;
+        buf_str(&b->held, bytes);
+    }
+    return rc != 0 || r->broken != NULL || t->has_error ? -1 : 0;
+}
+
+/* --- the end --- */
+
+static bool end_frames(struct request *r)
+{
+    struct translation *t = r->translation;
+    struct chat_sink sink = sink_of(r);
+    const struct str last = STR("\n\n");
+
+    /* A last event whose blank line is missing counts, as other clients count it. */
+    if (t->form == ANSWER_SSE && sse_rest(&r->buffers->sse).len > 0 &&
+        sse_feed(&r->buffers->sse, last, on_sse, r) != 0)
+        return false;
+    if (t->form == ANSWER_EVENTSTREAM && eventstream_rest(&r->buffers->eventstream).len > 0)
+        return false;
+    if (!t->has_error && !t->has_end && r->broken == NULL)
+        t->upstream->decode_end(t->decoder, &sink);
+    arena_reset(r->worker->scratch);
+    return t->has_end;
+}
+
+static const struct fail *fail_of(const struct request *r, const struct fail *otherwise)
+{
+    if (r->broken != NULL)
+        return r->broken;
+    return r->translation->has_error ? &FAIL_UPSTREAM_ERROR : otherwise;
+}
+
+static const struct fail *encode_whole(struct request *r)
+{
+    struct translation *t = r->translation;
+    const struct chat_answer *answer = fold_answer(t->fold);
+
+    if (answer->has_error) {
+        keep_error(r, &answer->error);
+        return &FAIL_UPSTREAM_ERROR;
+    }
+    buf_clear(&r->buffers->out);
+    t->client->encode_answer(t->encoder != NULL ? t->encoder
+                                                : t->client->encoder(&t->codec, &t->reply),
+                             answer, &t->loss, &r->buffers->out);
+    arena_reset(r->worker->scratch);
+    return NULL;
+}
+
+/* Statuses that every SDK knows; others stay only where they come from. */
+static int common_status(const struct chat_error *e)
+{
+    static const int common[] = {400, 401, 402, 403, 404, 405, 408, 409,
+                                 413, 422, 424, 429, 500, 502, 503, 504};
+
+    for (size_t i = 0; i < ARRAY_LEN(common); i++) {
+        if (e->status == common[i])
+            return e->status;
+    }
+    return chat_error_status(e->kind);
+}
+
+static void encode_error(struct request *r)
+{
+    struct translation *t = r->translation;
+    struct chat_error err = {.kind = chat_error_kind_of(r->attempt.status)};
+
+    t->upstream->decode_error(&t->codec, r->attempt.status, buf_view(&r->buffers->held), &err);
+    if (err.status < 400)
+        err.status = r->attempt.status;
+    t->status = common_status(&err);
+    if (t->client->error_header != NULL) {
+        struct http_header *all = arena_alloc(r->arena, (r->n_headers + 1) * sizeof(*all));
+
+        memcpy(all, r->headers, r->n_headers * sizeof(*all));
+        all[r->n_headers++] = (struct http_header){str_of(t->client->error_header),
+                                                   str_of(t->client->error_type(&err))};
+        r->headers = all;
+    }
+    buf_clear(&r->buffers->out);
+    t->client->encode_error(&err, str_of(r->id_text), &r->buffers->out);
+    arena_reset(r->worker->scratch);
+}
+
+const struct fail *translate_end(struct request *r)
+{
+    struct translation *t = r->translation;
+    struct chat_sink sink = sink_of(r);
+
+    switch (t->form) {
+    case ANSWER_ERROR:
+        encode_error(r);
+        return NULL;
+    case ANSWER_WHOLE:
+        if (t->upstream->decode_answer(t->decoder, buf_view(&r->buffers->held), &sink) != 0)
+            return fail_of(r, &FAIL_UPSTREAM_NONSENSE);
+        arena_reset(r->worker->scratch);
+        if (!t->has_end)
+            return fail_of(r, &FAIL_UPSTREAM_NONSENSE);
+        break;
+    default:
+        if (!end_frames(r))
+            return fail_of(r, &FAIL_UPSTREAM_CUT);
+    }
+    return t->fold != NULL ? encode_whole(r) : NULL;
+}
+
+int translate_status(const struct request *r)
+{
+    const struct translation *t = r->translation;
+
+    return t->status != 0 ? t->status : r->attempt.status;
+}
