@@ -3,6 +3,7 @@
 static const struct dialect *const dialects[DIALECTS] = {
     [DIALECT_NONE] = NULL,
     [DIALECT_OPENAI] = &dialect_openai,
+    [DIALECT_RESPONSES] = &dialect_responses,
     [DIALECT_ANTHROPIC] = &dialect_anthropic,
 };
 
