@@ -22,7 +22,7 @@ static const struct dialect *invoke_dialect(struct str body)
 const struct dialect *translate_client(const struct request *r)
 {
     if (r->path.op == OP_COMPLETIONS)
-        return translate_completions();
+        return &dialect_completions;
     if (r->path.op == OP_INVOKE && r->ex != NULL)
         return invoke_dialect(r->ex->body);
     return dialect_get(r->path.dialect);
@@ -42,11 +42,6 @@ bool translate_can(const struct request *r, const struct vendor *vendor,
 {
     return translate_is_needed(r, vendor, face) && dialect_get(face->dialect) != NULL &&
            translate_client(r) != NULL;
-}
-
-const struct dialect *translate_completions(void)
-{
-    return NULL;
 }
 
 const struct dialect *translate_invoke_anthropic(void)

@@ -27,6 +27,8 @@ static void keep_error(struct request *r, const struct chat_error *e)
     };
     if (t->error.status < 400)
         t->error.status = chat_error_status(t->error.kind);
+    if (t->error.status == 500)
+        t->error.status = 502; /* not we have failed */
     r->stream_error = true;
     r->fail_error = &t->error;
 }

@@ -40,7 +40,6 @@ struct translation {
 };
 
 /* NULL while the dialect is not part of the build. */
-const struct dialect *translate_completions(void);
 const struct dialect *translate_invoke_anthropic(void);
 const struct dialect *translate_invoke_titan(void);
 
