@@ -5,6 +5,7 @@ static const struct dialect *const dialects[DIALECTS] = {
     [DIALECT_OPENAI] = &dialect_openai,
     [DIALECT_RESPONSES] = &dialect_responses,
     [DIALECT_ANTHROPIC] = &dialect_anthropic,
+    [DIALECT_GEMINI] = &dialect_gemini,
     [DIALECT_BEDROCK] = &dialect_bedrock,
 };
 
