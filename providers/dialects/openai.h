@@ -20,25 +20,6 @@
 #include "server/base/json.h"
 #include "server/base/str.h"
 
-enum openai_endpoint {
-    OPENAI_NONE, /* not an OpenAI path */
-    OPENAI_CHAT,
-    OPENAI_COMPLETIONS,
-    OPENAI_RESPONSES,
-    OPENAI_EMBEDDINGS,
-    OPENAI_MODERATIONS,
-    OPENAI_IMAGES, /* generations (JSON); edits and variations (multipart) */
-    OPENAI_AUDIO,  /* speech (JSON), transcriptions and translations (multipart) */
-    OPENAI_FILES,  /* relayed; multipart upload; list, get, delete, content */
-    OPENAI_MODELS, /* answered by the worker itself */
-    OPENAI_ENDPOINTS
-};
-
-/* Which endpoint a path is, under any of the four base URLs. *tail: behind "/v1", with its slash
- * ("/chat/completions"). */
-enum openai_endpoint openai_endpoint(struct str path, struct str *tail);
-const char *openai_endpoint_name(enum openai_endpoint e); /* "chat.completions", ...; for records */
-
 /* What one scan of a JSON body finds. Spans point into the body. */
 struct openai_request {
     struct str model;     /* unescaped (arena when it had escapes); STR_NONE: absent */

@@ -129,6 +129,11 @@ void relay_end(struct request *r)
 void relay_break(struct request *r, struct str event)
 {
     relay_take(r);
+    if (!r->attempt.is_abroad && r->is_eventstream &&
+        eventstream_rest(&r->buffers->eventstream).len > 0) {
+        relay_abort(r); /* the client is in the middle of a message, which nothing can end */
+        return;
+    }
     /* Half an event that the client has seen must not swallow ours. */
     if (!r->withhold_usage && !r->attempt.is_abroad && sse_rest(&r->buffers->sse).len > 0)
         buf_cstr(&r->buffers->out, "\n\n");
@@ -288,7 +293,7 @@ static bool stream_was_cut(const struct request *r)
 {
     return r->is_stream && r->watching && r->attempt.status == 200 && !r->stream_finished &&
            !r->stream_error && (r->path.op == OP_CHAT || r->path.op == OP_COMPLETIONS) &&
-           (r->path.dialect == DIALECT_OPENAI || dialect_get(r->path.dialect) != NULL);
+           dialect_get(r->path.dialect) != NULL;
 }
 
 static enum sample_outcome outcome_of_status(const struct request *r)

@@ -4,70 +4,27 @@
 #include "providers/dialect.h"
 #include "server/worker/relay.h"
 
-/* Until the table has OpenAI's own row: the same readers, by their older names. */
-static void take_openai(const struct openai_usage *u, struct chat_usage *out)
-{
-    if (!u->known)
-        return;
-    *out = (struct chat_usage){.known = true,
-                               .input = u->input,
-                               .output = u->output,
-                               .cached = u->cached,
-                               .reasoning = u->reasoning};
-}
-
-static bool is_openai(const struct request *r)
-{
-    return r->path.dialect == DIALECT_OPENAI || r->path.dialect == DIALECT_RESPONSES;
-}
-
-static bool look_frame(struct request *r, const struct chat_frame *frame, struct chat_seen *seen)
+/* True: the frame is nobody's but ours. */
+static bool take_frame(struct request *r, const struct chat_frame *frame)
 {
     const struct dialect *d = dialect_get(r->path.dialect);
-    struct openai_usage usage = {.known = false};
-    struct openai_event event;
+    struct chat_seen seen = {.is_done = false};
 
-    *seen = (struct chat_seen){.is_done = false};
-    if (d != NULL) {
-        d->look_frame(frame, seen, &r->usage);
-        return true;
-    }
-    if (!is_openai(r))
+    if (d == NULL)
         return false;
-    openai_event(frame->data, &event, &usage);
-    take_openai(&usage, &r->usage);
-    *seen = (struct chat_seen){.is_usage_only = event.is_usage_only,
-                               .is_done = event.is_done,
-                               .is_finish = event.is_finish,
-                               .is_error = event.is_error,
-                               .content_bytes = event.content_bytes};
-    return true;
+    d->look_frame(frame, &seen, &r->usage);
+    r->content_bytes += seen.content_bytes;
+    r->stream_finished = r->stream_finished || seen.is_done || seen.is_finish;
+    r->stream_error = r->stream_error || seen.is_error;
+    return r->withhold_usage && seen.is_usage_only; /* we asked for it, the client did not */
 }
 
 static void look_answer(struct request *r, struct str body)
 {
     const struct dialect *d = dialect_get(r->path.dialect);
-    struct openai_usage usage = {.known = false};
 
-    if (d != NULL) {
+    if (d != NULL)
         d->look_answer(body, &r->usage);
-    } else if (is_openai(r)) {
-        openai_usage(body, &usage);
-        take_openai(&usage, &r->usage);
-    }
-}
-
-/* True: the frame is nobody's but ours. */
-static bool take_frame(struct request *r, const struct chat_frame *frame)
-{
-    struct chat_seen seen;
-
-    if (!look_frame(r, frame, &seen))
-        return false;
-    r->content_bytes += seen.content_bytes;
-    r->stream_finished = r->stream_finished || seen.is_done || seen.is_finish;
-    r->stream_error = r->stream_error || seen.is_error;
-    return r->withhold_usage && seen.is_usage_only; /* we asked for it, the client did not */
 }
 
 static void on_event(void *ctx, const struct sse_event *event)

@@ -71,17 +71,9 @@ static void try_answer(struct str body)
     must(event.content_bytes <= body.len);
 }
 
-static void try_path(struct str path)
-{
-    struct str tail;
-
-    if (openai_endpoint(path, &tail) != OPENAI_NONE)
-        must(is_within(tail, path) && tail.len > 1 && tail.p[0] == '/');
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const targets[])(struct str) = {try_body, try_form, try_answer, try_path};
+    static void (*const targets[])(struct str) = {try_body, try_form, try_answer};
 
     if (size < 1)
         return 0;

@@ -33,55 +33,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void check_path(const char *path, enum openai_endpoint expected, const char *expected_tail)
-{
-    struct str tail = STR_NONE;
-
-    assert_int_equal(openai_endpoint(str_of(path), &tail), expected);
-    if (expected != OPENAI_NONE) {
-        assert_int_equal(tail.len, strlen(expected_tail));
-        assert_memory_equal(tail.p, expected_tail, tail.len);
-    }
-}
-
-static void test_four_base_urls(void **state)
-{
-    static const char *const bases[] = {"", "/v1", "/openai", "/openai/v1"};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(bases); i++) {
-        char path[64];
-
-        (void)snprintf(path, sizeof(path), "%s/chat/completions", bases[i]);
-        check_path(path, OPENAI_CHAT, "/chat/completions");
-        (void)snprintf(path, sizeof(path), "%s/models/openai/gpt-4o", bases[i]);
-        check_path(path, OPENAI_MODELS, "/models/openai/gpt-4o");
-    }
-}
-
-static void test_paths(void **state)
-{
-    (void)state;
-    check_path("/v1/completions", OPENAI_COMPLETIONS, "/completions");
-    check_path("/v1/responses", OPENAI_RESPONSES, "/responses");
-    check_path("/v1/responses/resp_1/input_items", OPENAI_RESPONSES,
-               "/responses/resp_1/input_items");
-    check_path("/v1/embeddings", OPENAI_EMBEDDINGS, "/embeddings");
-    check_path("/v1/moderations", OPENAI_MODERATIONS, "/moderations");
-    check_path("/v1/images/edits", OPENAI_IMAGES, "/images/edits");
-    check_path("/v1/audio/speech", OPENAI_AUDIO, "/audio/speech");
-    check_path("/v1/files/f-1/content", OPENAI_FILES, "/files/f-1/content");
-    check_path("/v1/files/", OPENAI_NONE, "");
-    check_path("/v1", OPENAI_NONE, "");
-    check_path("/v1/", OPENAI_NONE, "");
-    check_path("/v1/v1/models", OPENAI_NONE, "");
-    check_path("/v1/openai/models", OPENAI_NONE, "");
-    check_path("/v2/models", OPENAI_NONE, "");
-    check_path("/chat/completions/x", OPENAI_NONE, "");
-    check_path("/filesx", OPENAI_NONE, "");
-    check_path("/", OPENAI_NONE, "");
-}
-
 /* Scan, splice, and compare the parts put together. */
 static void check_splice(struct fixture *f, const char *body, const char *model, bool add_usage,
                          const char *expected)
@@ -356,7 +307,7 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_four_base_urls),  cmocka_unit_test(test_paths),
+
         cmocka_unit_test(test_splice_model),    cmocka_unit_test(test_splice_usage),
         cmocka_unit_test(test_scan_finds),      cmocka_unit_test(test_scan_refuses),
         cmocka_unit_test(test_usage),           cmocka_unit_test(test_events),
