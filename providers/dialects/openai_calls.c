@@ -183,6 +183,7 @@ static void open_call(struct openai_decoder *d, struct openai_choice *ch, struct
     blocks_signature(&ch->blocks, sink, call->signature, call->signer);
     for (const struct openai_piece *p = call->held; p != NULL; p = p->next)
         blocks_delta(&ch->blocks, sink, p->text);
+    call->has_text = call->held != NULL;
     call->state = CALL_OPEN;
     ch->open = call;
 }
@@ -198,6 +199,16 @@ static void open_waiting(struct openai_decoder *d, struct openai_choice *ch, boo
             return;
         open_call(d, ch, x, sink);
     }
+}
+
+/* In a chunk of its own between the call's name and its arguments. */
+static void late_signature(struct openai_choice *ch, const struct json *delta,
+                           const struct chat_sink *sink)
+{
+    enum chat_signer signer;
+    struct str signature = openai_call_signature(delta, &signer);
+
+    blocks_signature(&ch->blocks, sink, signature, signer);
 }
 
 static int take_delta(struct openai_decoder *d, struct openai_choice *ch, const struct json *delta,
@@ -218,11 +229,15 @@ static int take_delta(struct openai_decoder *d, struct openai_choice *ch, const 
         text = text_escape(d->c.scratch, json_get(function, "arguments")->raw);
     follow(call, text);
     if (call->state == CALL_OPEN) {
+        if (!call->has_text)
+            late_signature(ch, delta, sink);
+        call->has_text = call->has_text || text.len > 0;
         blocks_delta(&ch->blocks, sink, text);
         return 0;
     }
     if (ch->open == NULL && call->name.len > 0 && call->held == NULL) {
         open_call(d, ch, call, sink);
+        call->has_text = text.len > 0;
         blocks_delta(&ch->blocks, sink, text);
         return 0;
     }

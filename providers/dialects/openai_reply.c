@@ -252,7 +252,7 @@ static void put_call_text(struct openai_encoder *x, uint32_t n, struct str text,
 
 /* --- thinking --- */
 
-/* What must come back as it is: a delta at the block's end, with the characters that it is for. */
+/* What must come back as it is, in a delta of its own, with the characters that it is for. */
 static void put_signature(struct openai_encoder *x, const struct chat_event *e, struct buf *out)
 {
     struct openai_encoder_choice *ch = choice_of(x, e->choice);
@@ -261,6 +261,7 @@ static void put_signature(struct openai_encoder *x, const struct chat_event *e, 
     if (ch->signature.len == 0)
         return;
     wrapped = text_wrap(x->c.arena, kept(&ch->signature), ch->signer);
+    ch->signature.len = 0;
     if (e->block_kind == BLOCK_TOOL_CALL) {
         if (!x->reply->chat->is_functions) {
             begin_call(x, e->choice, out);
@@ -331,7 +332,8 @@ static void on_delta(struct openai_encoder *x, const struct chat_event *e, struc
         put_delta(x, e->choice, "refusal", e->text, out);
         break;
     case BLOCK_TOOL_CALL:
-        if (ch->is_freeform) /* its text is inside these arguments */
+        put_signature(x, e, out); /* ahead of the arguments, as event.h has it */
+        if (ch->is_freeform)      /* its text is inside these arguments */
             keep(x, &ch->input, e->text);
         else
             put_call_text(x, e->choice, e->text, out);

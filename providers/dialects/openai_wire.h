@@ -111,6 +111,7 @@ struct openai_call { /* a tool call of a stream */
     /* where in its arguments' JSON text it is */
     uint32_t depth;
     bool in_string, is_escaped, is_complete;
+    bool has_text; /* a delta of it went out */
 };
 struct openai_piece {
     struct openai_piece *next;
