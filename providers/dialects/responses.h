@@ -145,7 +145,7 @@ void responses_finish_item(struct responses_decoder *d, const struct chat_sink *
 
 /* --- answers out: the items (responses_output.c) --- */
 
-#define RESPONSES_OUTPUT_MAX (32u << 20) /* of one answer; the stream's last event repeats it */
+#define RESPONSES_OUTPUT_MAX (8u << 20) /* ten times a long answer; the last event repeats it */
 
 enum responses_item { ITEM_NONE, ITEM_MESSAGE, ITEM_REASONING, ITEM_CALL, ITEM_FREEFORM };
 
