@@ -110,12 +110,6 @@ struct str anthropic_name(const struct chat_codec *c, struct str name);
 /* Does the last assistant turn call tools without a signed thinking block of Anthropic's ahead? */
 bool anthropic_turn_lacks_thinking(const struct chat *chat);
 
-/*
- * A schema for structured output and strict tools, which take a part of JSON Schema only: the raw
- * itself when it is within it, else rewritten as the official SDK does. *changed is set then.
- */
-struct str anthropic_schema(const struct chat_codec *c, struct str raw, bool *changed);
-
 /* Stop reasons and error types, both ways. */
 enum chat_stop anthropic_stop_of(struct str escaped);
 const char *anthropic_stop_name(enum chat_stop stop);

@@ -3,6 +3,7 @@
 #include "providers/chat_text.h"
 #include "providers/dialects/anthropic.h"
 #include "providers/reasoning.h"
+#include "providers/schema.h"
 #include "providers/write.h"
 
 #define MAX_TOKENS_DEFAULT 4096 /* where neither the client nor the catalogue says */
@@ -177,8 +178,7 @@ static bool has_schema(struct anthropic_out *o)
 static void write_output(struct anthropic_out *o, const struct plan *p)
 {
     bool is_schema = has_schema(o);
-    bool changed = false;
-    struct str schema;
+    struct str schema = o->chat->format_schema;
 
     if (!is_schema && p->effort == NULL)
         return;
@@ -187,10 +187,9 @@ static void write_output(struct anthropic_out *o, const struct plan *p)
     if (p->effort != NULL)
         write_member_cstr(o->b, "effort", p->effort);
     if (is_schema) {
-        schema = o->is_home ? o->chat->format_schema
-                            : anthropic_schema(o->c, o->chat->format_schema, &changed);
-        if (changed)
-            loss_change(o->loss, STR("response_format.json_schema"));
+        if (!o->is_home)
+            schema = schema_normalise(o->c, schema, SCHEMA_ANTHROPIC_STRICT, o->loss,
+                                      STR("response_format.json_schema"));
         write_key(o->b, "format");
         write_open(o->b, '{');
         write_member_cstr(o->b, "type", "json_schema");

@@ -2,6 +2,7 @@
 
 #include "providers/chat_text.h"
 #include "providers/dialects/anthropic.h"
+#include "providers/schema.h"
 #include "providers/write.h"
 
 #define NAME_MAX_BYTES 128
@@ -161,7 +162,6 @@ static struct str schema_of(struct anthropic_out *o, const struct chat_tool *t)
     struct type_search search = {false};
     struct json_error err;
     struct str raw = t->schema;
-    bool changed = false;
 
     if (raw.len <= 2)
         return STR("{\"type\":\"object\",\"properties\":{}}");
@@ -174,9 +174,8 @@ static struct str schema_of(struct anthropic_out *o, const struct chat_tool *t)
                                   3);
     }
     if (t->strict == YES && (o->target->quirks & QUIRK_NO_STRICT) == 0)
-        raw = anthropic_schema(o->c, raw, &changed);
-    if (changed)
-        loss_change(o->loss, STR("tools.parameters"));
+        raw =
+            schema_normalise(o->c, raw, SCHEMA_ANTHROPIC_STRICT, o->loss, STR("tools.parameters"));
     return raw;
 }
 
