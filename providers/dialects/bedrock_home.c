@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "providers/dialects/bedrock.h"
+#include "providers/dialects/invoke.h"
 #include "providers/eventstream.h"
 #include "providers/peek.h"
 
@@ -75,6 +76,7 @@ void bedrock_look_answer(struct str body, struct chat_usage *usage)
         if (read_usage(object, usage))
             return;
     }
+    invoke_look_answer(body, usage); /* the answer of a model's own vendor */
 }
 
 static uint64_t content_of(struct str data)
@@ -99,6 +101,8 @@ void bedrock_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
         return;
     if (str_eq(frame->name, STR("contentBlockDelta"))) {
         seen->content_bytes = content_of(frame->data);
+    } else if (str_eq(frame->name, STR("chunk"))) {
+        invoke_look_chunk(frame->data, seen, usage);
     } else if (str_eq(frame->name, STR("messageStop"))) {
         seen->is_finish = true;
     } else if (str_eq(frame->name, STR("metadata"))) {

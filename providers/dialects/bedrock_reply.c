@@ -372,6 +372,10 @@ void bedrock_encode_answer(void *encoder, const struct chat_answer *answer, stru
     const struct encoder *e = encoder;
     const struct chat_choice_answer *choice = answer->n_choices > 0 ? answer->choices : &none;
 
+    if (answer->has_error) {
+        bedrock_encode_error(&answer->error, e->reply->id, out);
+        return;
+    }
     if (answer->n_choices > 1)
         loss_drop(loss, STR("n"));
     if (choice->logprobs.len > 0)

@@ -13,9 +13,9 @@ static const struct dialect *invoke_dialect(struct str body)
     static const char titan[] = "\"inputText\"";
 
     if (body.len > 0 && memmem(body.p, body.len, claude, sizeof(claude) - 1) != NULL)
-        return translate_invoke_anthropic();
+        return &dialect_invoke_anthropic;
     if (body.len > 0 && memmem(body.p, body.len, titan, sizeof(titan) - 1) != NULL)
-        return translate_invoke_titan();
+        return &dialect_invoke_titan;
     return NULL;
 }
 
@@ -42,16 +42,6 @@ bool translate_can(const struct request *r, const struct vendor *vendor,
 {
     return translate_is_needed(r, vendor, face) && dialect_get(face->dialect) != NULL &&
            translate_client(r) != NULL;
-}
-
-const struct dialect *translate_invoke_anthropic(void)
-{
-    return NULL;
-}
-
-const struct dialect *translate_invoke_titan(void)
-{
-    return NULL;
 }
 
 static enum step_result wrong(struct request *r, const struct fail *f, const struct chat_error *err)

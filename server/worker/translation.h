@@ -39,8 +39,4 @@ struct translation {
     int status; /* for the client; 0: the provider's */
 };
 
-/* NULL while the dialect is not part of the build. */
-const struct dialect *translate_invoke_anthropic(void);
-const struct dialect *translate_invoke_titan(void);
-
 #endif
