@@ -142,7 +142,8 @@ static void answer_whole(struct request *r, const struct fail *f, struct str det
                          struct str param)
 {
     const struct chat_error e = error_of(r, f, detail, param);
-    struct http_header headers[4];
+    struct str id_name = translate_id_header(r);
+    struct http_header headers[5];
     struct str body;
     size_t n = 0;
 
@@ -156,6 +157,8 @@ static void answer_whole(struct request *r, const struct fail *f, struct str det
         headers[n++] = (struct http_header){STR("www-authenticate"), STR("Bearer")};
     else if (e.status == 503)
         headers[n++] = (struct http_header){STR("retry-after"), STR("1")};
+    if (id_name.len > 0)
+        headers[n++] = (struct http_header){id_name, str_of(r->id_text)};
     headers[n] = (struct http_header){STR_NONE, STR_NONE};
     body = error_body(r, f, &e, &headers[n]);
     n += headers[n].name.len > 0;

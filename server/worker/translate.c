@@ -28,6 +28,18 @@ const struct dialect *translate_client(const struct request *r)
     return dialect_get(r->path.dialect);
 }
 
+struct str translate_id_header(const struct request *r)
+{
+    static const struct str names[DIALECTS] = {
+        [DIALECT_OPENAI] = {"x-request-id", 12},
+        [DIALECT_RESPONSES] = {"x-request-id", 12},
+        [DIALECT_ANTHROPIC] = {"request-id", 10},
+        [DIALECT_BEDROCK] = {"x-amzn-requestid", 16},
+    };
+
+    return names[r->path.dialect];
+}
+
 bool translate_is_needed(const struct request *r, const struct vendor *vendor,
                          const struct vendor_face *face)
 {

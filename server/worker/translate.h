@@ -19,6 +19,8 @@ struct upstream_head;
 
 /* The client's own wire format, for its answers and errors; NULL when this build has none. */
 const struct dialect *translate_client(const struct request *r);
+/* The header by which the client's SDK tells a request's id; empty: it knows none but ours. */
+struct str translate_id_header(const struct request *r);
 /* Would a face of this dialect be spoken to in the client's? Then the bytes stay as they are. */
 bool translate_is_needed(const struct request *r, const struct vendor *vendor,
                          const struct vendor_face *face);

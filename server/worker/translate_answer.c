@@ -94,10 +94,13 @@ static bool is_neutral(struct str name)
 
 static void replace_headers(struct request *r, const char *type)
 {
-    struct http_header *kept = arena_alloc(r->arena, (r->n_headers + 1) * sizeof(*kept));
+    struct http_header *kept = arena_alloc(r->arena, (r->n_headers + 2) * sizeof(*kept));
+    struct str id_name = translate_id_header(r);
     size_t n = 0;
 
     kept[n++] = (struct http_header){STR("content-type"), str_of(type)};
+    if (id_name.len > 0)
+        kept[n++] = (struct http_header){id_name, str_of(r->id_text)};
     for (size_t i = 0; i < r->n_headers; i++) {
         if (is_neutral(r->headers[i].name))
             kept[n++] = r->headers[i];
