@@ -53,7 +53,7 @@
 #define QUIRK_ENABLE_THINKING (1u << 28)  /* enable_thinking, thinking_budget (Qwen) */
 #define QUIRK_NO_REASONING (1u << 29)     /* cannot be asked; refuses all of these */
 
-#define QUIRK_NO_COMPLETIONS (1u << 21) /* chat only: text completions become chats */
+#define QUIRK_NO_COMPLETIONS (1u << 31) /* chat only: text completions become chats */
 
 /* What the catalogue knows of a model. */
 #define MODEL_IMAGES (1u << 0)

@@ -90,7 +90,7 @@ static bool take_content(struct openai_decode *d, const struct message *w, struc
     if (content->type == JSON_STRING) {
         if (content->raw.len > 2 || m->role == ROLE_USER)
             add_text(d, m, BLOCK_TEXT, text_inside(content));
-    } else if (content->type == JSON_ARRAY) {
+    } else if (content->type == JSON_ARRAY && (content->n > 0 || !needs_one)) {
         for (const struct json *x = content->child; x != NULL; x = x->next) {
             struct chat_block *b = openai_take_part(d, x);
 
@@ -99,7 +99,7 @@ static bool take_content(struct openai_decode *d, const struct message *w, struc
             append(m, b);
         }
     } else {
-        return openai_wrong_in(d, ".content", "a string or an array of parts", content);
+        return openai_wrong_in(d, ".content", "a string or an array with parts", content);
     }
     if (m->last != NULL && w->m[M_CACHE] != NULL)
         m->last->cache = openai_cache(w->node);
@@ -290,6 +290,9 @@ static bool take_message(struct openai_decode *d, const struct json *node)
                             "'user', 'assistant', 'tool' and 'function'.",
                             (int)min_u64(role.len, 64), role.p) == 0;
     }
+    if ((roles[i].role == ROLE_SYSTEM || roles[i].role == ROLE_DEVELOPER) &&
+        w.m[M_CONTENT] != NULL && str_eq(w.m[M_CONTENT]->raw, STR("\"\"")))
+        return true; /* it says nothing, and other wires refuse an empty one */
     m = chat_add_message(d->c, d->chat, roles[i].role);
     if (m->role == ROLE_TOOL)
         return take_result(d, &w, m, role.p[0] == 'f');

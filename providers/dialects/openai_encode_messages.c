@@ -219,6 +219,8 @@ static int put_plain(const struct openai_encode *e, const struct chat_message *m
         if (b->kind == BLOCK_OTHER)
             loss_drop(e->loss,
                       arena_concat(e->c->arena, (struct str[]){STR("messages."), b->name}, 2));
+        else if (!is_content(b) && b->kind != BLOCK_TOOL_RESULT)
+            loss_drop(e->loss, STR("messages.content"));
     }
     if (n == 0)
         return 0;
@@ -248,18 +250,21 @@ static void put_thoughts(const struct openai_encode *e, const struct chat_messag
     write_text_if(e->out, "reasoning_content", text);
 }
 
-static struct str refusal_of(const struct chat_message *m)
+static struct str refusal_of(const struct openai_encode *e, const struct chat_message *m)
 {
+    struct str all = STR_NONE;
+
     for (const struct chat_block *b = m->blocks; b != NULL; b = b->next) {
         if (b->kind == BLOCK_REFUSAL)
-            return b->text;
+            all =
+                all.len == 0 ? b->text : arena_concat(e->c->arena, (struct str[]){all, b->text}, 2);
     }
-    return STR_NONE;
+    return all;
 }
 
 static int put_assistant(const struct openai_encode *e, const struct chat_message *m)
 {
-    struct str refusal = refusal_of(m);
+    struct str refusal = refusal_of(e, m);
     size_t texts = 0, calls = 0;
 
     for (const struct chat_block *b = m->blocks; b != NULL; b = b->next) {

@@ -5,7 +5,15 @@
 
 #include "providers/chat_text.h"
 #include "providers/reasoning.h"
+#include "providers/schema.h"
 #include "providers/write.h"
+
+/* Strict mode takes a part of JSON Schema; what is of that part already is written as it stands. */
+static struct str schema_of(const struct openai_encode *e, struct str schema, bool is_strict,
+                            struct str name)
+{
+    return is_strict ? schema_normalise(e->c, schema, SCHEMA_OPENAI_STRICT, e->loss, name) : schema;
+}
 
 static void put_function(const struct openai_encode *e, const struct chat_tool *t)
 {
@@ -15,7 +23,9 @@ static void put_function(const struct openai_encode *e, const struct chat_tool *
     write_open(e->out, '{');
     write_member_text(e->out, "name", t->name);
     write_text_if(e->out, "description", t->description);
-    write_raw_if(e->out, "parameters", t->schema);
+    write_raw_if(e->out, "parameters",
+                 schema_of(e, t->schema, t->strict == YES && !openai_has(e, QUIRK_NO_STRICT),
+                           STR("tools.parameters")));
     if (t->strict != UNSET && !openai_has(e, QUIRK_NO_STRICT))
         write_member_bool(e->out, "strict", t->strict == YES);
     else if (t->strict == YES)
@@ -115,7 +125,9 @@ static void put_schema(const struct openai_encode *e)
     /* the name is required; other dialects have none */
     write_member_text(e->out, "name", c->format_name.len > 0 ? c->format_name : STR("answer"));
     write_text_if(e->out, "description", c->format_description);
-    write_member_raw(e->out, "schema", c->format_schema);
+    write_member_raw(
+        e->out, "schema",
+        schema_of(e, c->format_schema, c->format_strict == YES, STR("response_format")));
     if (c->format_strict != UNSET)
         write_member_bool(e->out, "strict", c->format_strict == YES);
     write_close(e->out, '}');

@@ -260,7 +260,7 @@ static void put_signature(struct openai_encoder *x, const struct chat_event *e, 
 
     if (ch->signature.len == 0)
         return;
-    wrapped = text_wrap(x->c.arena, kept(&ch->signature), ch->signer);
+    wrapped = text_wrap(x->c.scratch, kept(&ch->signature), ch->signer);
     ch->signature.len = 0;
     if (e->block_kind == BLOCK_TOOL_CALL) {
         if (!x->reply->chat->is_functions) {

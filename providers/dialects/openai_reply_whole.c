@@ -47,7 +47,7 @@ static void put_thoughts(const struct openai_encoder *x, const struct chat_block
             write_open(out, '[');
         }
         openai_put_thought_entry(out, n++, b->kind, span,
-                                 text_wrap(x->c.arena, b->signature, b->signer));
+                                 text_wrap(x->c.scratch, b->signature, b->signer));
     }
     if (n > 0)
         write_close(out, ']');
@@ -91,7 +91,7 @@ static void put_call(const struct openai_encoder *x, const struct chat_block *b,
         write_member_text(out, "arguments", b->arguments_text);
     write_close(out, '}');
     if (b->signature.len > 0)
-        write_member_text(out, "bf_signature", text_wrap(x->c.arena, b->signature, b->signer));
+        write_member_text(out, "bf_signature", text_wrap(x->c.scratch, b->signature, b->signer));
     write_close(out, '}');
 }
 

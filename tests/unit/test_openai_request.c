@@ -4,7 +4,12 @@
 #define TOOLS                                                                                      \
     "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"get_weather\",\"description\":"    \
     "\"Look \\\"up\\\"\",\"parameters\":{\"type\":\"object\",\"properties\":{\"city\":"            \
-    "{\"type\":\"string\"}}},\"strict\":true}}]"
+    "{\"type\":\"string\"}},\"required\":[\"city\"],\"additionalProperties\":false},"              \
+    "\"strict\":true}}]"
+
+#define SCHEMA                                                                                     \
+    "{\"type\": \"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"],"     \
+    "\"additionalProperties\":false}"
 
 /* Everything that the dialect can say of itself; texts with escapes, numbers with their zeros. */
 static const char full[] =
@@ -34,7 +39,7 @@ static const char full[] =
     "\"service_tier\":\"flex\",\"verbosity\":\"low\",\"prompt_cache_key\":\"p\"," TOOLS
     ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"get_weather\"}},"
     "\"parallel_tool_calls\":false,\"reasoning_effort\":\"high\",\"response_format\":{\"type\":"
-    "\"json_schema\",\"json_schema\":{\"name\":\"s\",\"strict\":true,\"schema\":{\"a\": 1}}}}";
+    "\"json_schema\",\"json_schema\":{\"name\":\"s\",\"strict\":true,\"schema\":" SCHEMA "}}}";
 
 static void a_request_is_understood(void **state)
 {
@@ -42,12 +47,13 @@ static void a_request_is_understood(void **state)
     assert_dump(
         dumped(decoded(full)),
         "chat model=gpt stream=1 include_usage=1 tool_choice=4 tool_name=get_weather parallel=1 "
-        "format=3 format_name=s format_schema={\"a\": 1} format_strict=2 effort=5 max_tokens=100 "
+        "format=3 format_name=s format_schema=" SCHEMA " format_strict=2 effort=5 max_tokens=100 "
         "n=2 logprobs=2 store=1 temperature=0.70 top_p=1 presence_penalty=0.1 "
         "frequency_penalty=0.2 seed=-1 top_logprobs=3 logit_bias={\"1\":-100} user=u "
         "metadata={\"k\":\"v\"} service_tier=flex verbosity=low cache_key=p stop=x stop=\\n\n"
         "tool name=get_weather description=Look \\\"up\\\" schema={\"type\":\"object\","
-        "\"properties\":{\"city\":{\"type\":\"string\"}}} strict=2\n"
+        "\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"],"
+        "\"additionalProperties\":false} strict=2\n"
         "system\n  text text=Be br\\u0069ef.\n"
         "developer name=dev\n  text text=a\n  text text=b\n"
         "user name=ann\n  text text=What?\\n\n"
@@ -154,7 +160,8 @@ static void quirks_of_vendors(void **state)
     assert_has(body, "\"max_completion_tokens\":50,");
     assert_has(body, "\"random_seed\":-1");
     assert_has(body, "\"response_format\":{\"type\":\"json_object\"}");
-    assert_has(body, "follows this JSON schema, and with nothing else:\\n{\\\"a\\\": 1}\"}");
+    assert_has(body,
+               "follows this JSON schema, and with nothing else:\\n{\\\"type\\\": \\\"object\\\",");
     assert_has_not(body, "developer");
     assert_has_not(body, "stream_options");
     assert_has_not(body, "\"c1\"");
@@ -168,6 +175,23 @@ static void quirks_of_vendors(void **state)
                        "partial; dropped=temperature,top_p,presence_penalty,frequency_penalty,"
                        "logit_bias,logprobs,top_logprobs");
     assert_has(body, "\"reasoning_effort\":\"high\"");
+}
+
+/* Of another dialect: what strict mode takes is a part of JSON Schema. */
+static void strict_schemas_are_made_fit(void **state)
+{
+    struct chat *chat = decoded(full);
+    struct str body;
+
+    (void)state;
+    chat->from = DIALECT_ANTHROPIC;
+    chat->messages->next = NULL; /* files of its own would be refused */
+    chat->tools->schema = STR("{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\","
+                              "\"minLength\":1}},\"required\":[\"a\"]}");
+    body = encoded_for(chat, (struct chat_target){.quirks = 0},
+                       "partial; changed=tools.parameters");
+    assert_has(body, "\"additionalProperties\":false");
+    assert_has_not(body, "\"minLength\":1");
 }
 
 static void asking_for_thinking(void **state)
@@ -329,6 +353,8 @@ static void wrong_requests(void **state)
         {"{\"model\":\"m\",\"messages\":[{\"content\":\"x\"}]}", "messages[0].role"},
         {"{\"model\":\"m\",\"messages\":[{\"role\":\"x\",\"content\":\"x\"}]}", "messages[0].role"},
         {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\"}]}", "messages[0].content"},
+        {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[]}]}",
+         "messages[0].content"},
         {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":7}]}",
          "messages[0].content"},
         {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[\"x\"]}]}",
@@ -420,6 +446,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(decoding_what_was_encoded_is_the_same, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_prefix_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(quirks_of_vendors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(strict_schemas_are_made_fit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(asking_for_thinking, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_of_no_other_is_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(signatures_come_back, set_up, tear_down),
