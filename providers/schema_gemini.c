@@ -197,7 +197,7 @@ static const struct json *read_schema(struct reading *r, const struct json *node
     (void)json_bool(json_get(node, "nullable"), &is_nullable);
     for (const struct json *m = node->child; m != NULL; m = m->next) {
         struct str key = name_of(m->key);
-        const struct json *now = m;
+        const struct json *now;
 
         if (is_dropped(m)) {
             is_changed = true;

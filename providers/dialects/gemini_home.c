@@ -214,7 +214,10 @@ void gemini_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
         if (str_eq(key, STR("text")) || str_eq(key, STR("data"))) {
             seen->content_bytes += peek_text(data, at).len;
         } else if (str_eq(key, STR("args"))) {
-            seen->content_bytes += peek_object(data, at).len;
+            size_t bytes = peek_object(data, at).len;
+
+            seen->content_bytes += bytes;
+            at += bytes; /* what is in it is the client's */
         } else if (str_eq(key, STR("finishReason")) || str_eq(key, STR("blockReason"))) {
             seen->is_finish = seen->is_finish || data.p[at] == '"';
         } else if (str_eq(key, STR("usageMetadata"))) {

@@ -26,7 +26,8 @@ struct choice {
 
 struct encoder {
     struct chat_codec c;
-    const struct chat_reply *reply;
+    bool is_sse;
+    struct str id;   /* ours */
     struct str tail; /* behind the candidates of each chunk: version and id */
     bool is_begun;   /* something was written */
     struct chat_usage usage;
@@ -39,7 +40,8 @@ void *gemini_encoder(const struct chat_codec *c, const struct chat_reply *reply)
     struct encoder *e = arena_zalloc(c->arena, sizeof(*e));
 
     e->c = *c;
-    e->reply = reply;
+    e->is_sse = reply->sse;
+    e->id = reply->id;
     e->tail = arena_concat(
         c->arena,
         (struct str[]){STR(",\"modelVersion\":\""), text_escape(c->arena, reply->model),
@@ -165,7 +167,7 @@ static void put_usage(struct buf *out, const struct chat_usage *u)
 
 static void begin_chunk(struct encoder *e, struct buf *out)
 {
-    if (e->reply->sse)
+    if (e->is_sse)
         write_event_begin(out, NULL);
     else
         buf_cstr(out, e->is_begun ? ",\r\n" : "[");
@@ -175,7 +177,7 @@ static void begin_chunk(struct encoder *e, struct buf *out)
 
 static void end_frame(struct encoder *e, struct buf *out)
 {
-    if (e->reply->sse)
+    if (e->is_sse)
         buf_add(out, "\r\n\r\n", 4);
 }
 
@@ -324,19 +326,19 @@ static void put_end(struct encoder *e, struct buf *out)
     put_usage(out, &e->usage);
     buf_str(out, e->tail);
     end_frame(e, out);
-    if (!e->reply->sse)
+    if (!e->is_sse)
         buf_char(out, ']');
 }
 
 static void put_error(struct encoder *e, const struct chat_error *error, struct buf *out)
 {
-    if (e->reply->sse)
+    if (e->is_sse)
         write_event_begin(out, NULL);
     else
         buf_cstr(out, e->is_begun ? ",\r\n" : "[");
-    gemini_encode_error(error, e->reply->id, out);
+    gemini_encode_error(error, e->id, out);
     end_frame(e, out);
-    if (!e->reply->sse)
+    if (!e->is_sse)
         buf_char(out, ']');
 }
 

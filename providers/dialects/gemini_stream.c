@@ -75,6 +75,14 @@ static uint64_t audio_of(const struct json *usage, const char *key)
     return 0;
 }
 
+static bool is_same(const struct chat_usage *a, const struct chat_usage *b)
+{
+    return b->known && a->input == b->input && a->output == b->output &&
+           a->reasoning == b->reasoning && a->cached == b->cached &&
+           a->tool_input == b->tool_input && a->audio_in == b->audio_in &&
+           a->audio_out == b->audio_out;
+}
+
 static void read_usage(struct decoder *d, const struct json *u, const struct chat_sink *sink)
 {
     struct chat_usage usage = {.known = true};
@@ -86,7 +94,7 @@ static void read_usage(struct decoder *d, const struct json *u, const struct cha
     usage.cached = count(u, "cachedContentTokenCount");
     usage.audio_in = audio_of(u, "promptTokensDetails");
     usage.audio_out = audio_of(u, "candidatesTokensDetails");
-    if (memcmp(&usage, &d->usage, sizeof(usage)) == 0)
+    if (is_same(&usage, &d->usage))
         return;
     d->usage = usage;
     sink->fn(sink->ctx, &(struct chat_event){.kind = EVENT_USAGE, .usage = &d->usage});

@@ -35,7 +35,7 @@ struct str gemini_base64(struct arena *a, struct str escaped)
 struct str gemini_signature_in(struct arena *a, struct str escaped, enum chat_signer *signer)
 {
     struct str plain = text_plain(a, escaped);
-    struct str text;
+    struct str text, unwrapped;
     char *bytes;
     size_t len;
 
@@ -49,7 +49,9 @@ struct str gemini_signature_in(struct arena *a, struct str escaped, enum chat_si
     if (!base64_read(text, bytes, &len))
         return plain;
     /* It goes between quotes again: what was wrapped was an escaped text. */
-    return text_unwrap(text_escape(a, (struct str){bytes, len}), SIGNER_GEMINI, signer);
+    text = text_escape(a, (struct str){bytes, len});
+    unwrapped = text_unwrap(text, SIGNER_GEMINI, signer);
+    return unwrapped.len < text.len ? unwrapped : plain; /* looks like it, but is not ours */
 }
 
 struct str gemini_signature_out(struct arena *a, struct str signature, enum chat_signer signer)

@@ -180,6 +180,7 @@ static void foreign_signatures(void **state)
     assert_int_equal(signer, SIGNER_GEMINI);
     assert_str(gemini_signature_in(codec.arena, STR(GEMINI_NO_SIGNATURE), &signer), "");
     assert_str(gemini_signature_in(codec.arena, STR("YmYxL!"), &signer), "YmYxL!");
+    assert_str(gemini_signature_in(codec.arena, STR("YmYxLmRuXA=="), &signer), "YmYxLmRuXA==");
 }
 
 static void refusals(void **state)
