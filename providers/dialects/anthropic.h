@@ -4,7 +4,7 @@
  *
  * Runs in:  worker, mock, tests.   Reads, writes: nothing shared.
  * Wire: Anthropic API reference (messages, count_tokens, errors, streaming), in the exact words of the
- * official Python SDK's type definitions (anthropic 0.121). What maps to what, and what has no
+ * official Python SDK's type definitions (anthropic 2.12). What maps to what, and what has no
  * equivalent: README-anthropic.md. Does not: know headers (anthropic-version, anthropic-beta).
  *
  * SPDX-License-Identifier: Apache-2.0

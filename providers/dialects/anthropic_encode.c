@@ -201,39 +201,60 @@ static void write_output(struct anthropic_out *o, const struct plan *p)
 
 /* --- sampling --- */
 
-static void write_sampling(struct anthropic_out *o, const struct plan *p)
-{
-    const struct chat *chat = o->chat;
-    bool is_thinking = p->thinking == THINK_BUDGET || p->thinking == THINK_ADAPTIVE;
-    bool is_fixed = (o->target->quirks & QUIRK_NO_PENALTY_THINKING) != 0 ||
-                    (o->target->model_flags & MODEL_ADAPTIVE) != 0;
-    double t = value_of(chat->temperature);
+/* What the model or its thinking leaves to the client. */
+struct freedom {
+    bool is_thinking, is_fixed;
+};
 
-    if (chat->temperature.len > 0 && (is_thinking || is_fixed)) {
+static void write_temperature(struct anthropic_out *o, struct freedom f)
+{
+    struct str raw = o->chat->temperature;
+    double t = value_of(raw);
+
+    if (raw.len == 0)
+        return;
+    if (f.is_thinking || f.is_fixed) {
         if (t < 1 || t > 1)
             loss_drop(o->loss, STR("temperature"));
-    } else if (chat->temperature.len > 0 && (t < 0 || t > 1)) {
+    } else if (t < 0 || t > 1) {
         loss_change(o->loss, STR("temperature"));
         write_member_u64(o->b, "temperature", t > 1);
     } else {
-        write_raw_if(o->b, "temperature", chat->temperature);
+        write_member_raw(o->b, "temperature", raw);
     }
-    if (chat->top_p.len > 0) {
-        double top_p = value_of(chat->top_p);
+}
 
-        /* newer models take one of the two; thinking takes 0.95 and more */
-        if (is_fixed || (is_thinking && top_p < 0.95) ||
-            (!o->is_home && !is_thinking && chat->temperature.len > 0)) {
-            if (top_p < 1)
-                loss_drop(o->loss, STR("top_p"));
-        } else {
-            write_member_raw(o->b, "top_p", chat->top_p);
-        }
+/* Thinking takes 0.95 and more; newer models take temperature or top_p, not both. */
+static void write_top_p(struct anthropic_out *o, struct freedom f)
+{
+    const struct chat *chat = o->chat;
+    double top_p = value_of(chat->top_p);
+    bool is_second = !o->is_home && !f.is_thinking && chat->temperature.len > 0;
+
+    if (chat->top_p.len == 0)
+        return;
+    if (f.is_fixed || is_second || (f.is_thinking && top_p < 0.95)) {
+        if (top_p < 1)
+            loss_drop(o->loss, STR("top_p"));
+    } else {
+        write_member_raw(o->b, "top_p", chat->top_p);
     }
-    if (chat->top_k.len > 0 && (is_thinking || is_fixed))
+}
+
+static void write_sampling(struct anthropic_out *o, const struct plan *p)
+{
+    struct freedom f = {
+        .is_thinking = p->thinking == THINK_BUDGET || p->thinking == THINK_ADAPTIVE,
+        .is_fixed = (o->target->quirks & QUIRK_NO_PENALTY_THINKING) != 0 ||
+                    (o->target->model_flags & MODEL_ADAPTIVE) != 0,
+    };
+
+    write_temperature(o, f);
+    write_top_p(o, f);
+    if (o->chat->top_k.len > 0 && (f.is_thinking || f.is_fixed))
         loss_drop(o->loss, STR("top_k"));
     else
-        write_raw_if(o->b, "top_k", chat->top_k);
+        write_raw_if(o->b, "top_k", o->chat->top_k);
 }
 
 static bool has_ink(struct str escaped)

@@ -52,7 +52,7 @@ static const struct {
     {"permission_error", ERROR_PERMISSION},
     {"not_found_error", ERROR_NOT_FOUND},
     {"invalid_request_error", ERROR_METHOD},
-    {"invalid_request_error", ERROR_CONFLICT},
+    {"conflict_error", ERROR_CONFLICT},
     {"request_too_large", ERROR_TOO_LARGE},
     {"rate_limit_error", ERROR_RATE},
     {"api_error", ERROR_SERVER},
