@@ -222,7 +222,7 @@ static void errors_for_clients(void **state)
         {ERROR_PERMISSION, "permission_error"},
         {ERROR_NOT_FOUND, "not_found_error"},
         {ERROR_METHOD, "invalid_request_error"},
-        {ERROR_CONFLICT, "invalid_request_error"},
+        {ERROR_CONFLICT, "conflict_error"},
         {ERROR_TOO_LARGE, "request_too_large"},
         {ERROR_RATE, "rate_limit_error"},
         {ERROR_SERVER, "api_error"},
