@@ -184,6 +184,9 @@ struct str output_text(const struct responses_output *o); /* of part or call, so
 struct str output_end_part(struct responses_output *o);   /* the part's JSON */
 /* `sealed`: encrypted_content of a reasoning item. The item's JSON. */
 struct str output_end_item(struct responses_output *o, struct str sealed);
+/* A block's signature as encrypted_content; of a tool call: of the item behind it. */
+struct str output_seal(const struct responses_output *o, enum chat_block_kind kind,
+                       struct str signature, enum chat_signer signer);
 
 /* --- answers out: whole (responses_reply.c), streams (responses_events.c, _freeform.c) --- */
 

@@ -30,8 +30,15 @@ static void end_event(struct buf *out)
 
 static void put_index(const struct responses_encoder *e, struct buf *out)
 {
-    buf_cstr(out, ",\"output_index\":");
+    put_key(out, "output_index");
     buf_u64(out, e->out.n_items - 1);
+}
+
+static void put_key(struct buf *out, const char *key)
+{
+    buf_add(out, ",\"", 2);
+    buf_cstr(out, key);
+    buf_add(out, "\":", 2);
 }
 
 /* Which part of which item. `part_key`: content_index, summary_index; NULL: none. */
@@ -44,27 +51,22 @@ static void begin_part_event(struct responses_encoder *e, struct buf *out, const
     buf_char(out, '"');
     put_index(e, out);
     if (part_key != NULL) {
-        buf_cstr(out, ",\"");
-        buf_cstr(out, part_key);
-        buf_cstr(out, "\":");
+        put_key(out, part_key);
         buf_u64(out, e->out.n_parts - 1);
     }
 }
 
 static void put_text_member(struct buf *out, const char *key, struct str escaped)
 {
-    buf_cstr(out, ",\"");
-    buf_cstr(out, key);
-    buf_cstr(out, "\":\"");
+    put_key(out, key);
+    buf_char(out, '"');
     buf_str(out, escaped);
     buf_char(out, '"');
 }
 
 static void put_raw_member(struct buf *out, const char *key, struct str raw)
 {
-    buf_cstr(out, ",\"");
-    buf_cstr(out, key);
-    buf_cstr(out, "\":");
+    put_key(out, key);
     buf_str(out, raw);
 }
 
@@ -239,10 +241,11 @@ static void put_delta(struct responses_encoder *e, struct buf *out, struct str t
         [BLOCK_REFUSAL] = {"response.refusal.delta", "content_index"},
         [BLOCK_THINKING] = {"response.reasoning_summary_text.delta", "summary_index"},
         [BLOCK_TOOL_CALL] = {"response.function_call_arguments.delta", NULL},
+        [BLOCK_OTHER] = {NULL, NULL}, /* the last kind: the table has them all */
     };
     const char *type = types[e->block].type;
 
-    if (text.len == 0)
+    if (text.len == 0 || type == NULL)
         return;
     output_add(&e->out, &e->out.items, text);
     if (!e->is_streaming)
@@ -272,46 +275,49 @@ static void on_delta(struct responses_encoder *e, const struct chat_event *event
             output_add(&e->out, &e->out.args, text);
         text = responses_unwrap_delta(&e->unwrap, &e->c, text);
         break;
-    case BLOCK_TEXT:
-    case BLOCK_REFUSAL:
+    default: /* put_delta knows what has no text */
         break;
-    default:
-        return;
     }
     put_delta(e, out, text);
+}
+
+/* The annotation's JSON, in scratch; STR_NONE when it cannot be said. `out` is left as it was. */
+static struct str annotation(const struct responses_encoder *e, const struct chat_citation *from,
+                             struct buf *out)
+{
+    size_t start = out->len;
+    struct str json = STR_NONE;
+
+    buf_char(out, ' '); /* so that no comma is put before it */
+    if (responses_put_citation(out, from, false))
+        json = arena_str(e->c.scratch, str_skip(buf_view(out), start + 1));
+    out->len = start;
+    return json;
 }
 
 static void on_citation(struct responses_encoder *e, const struct chat_event *event,
                         struct buf *out)
 {
-    size_t start = out->len, json;
+    struct str mark;
 
     if (e->out.part != BLOCK_TEXT)
         return;
-    /* written where it goes in a stream; taken back when there is none */
-    buf_cstr(out, ",\"annotation\":");
-    json = out->len;
-    if (!responses_put_citation(out, event->citation, false)) {
+    mark = annotation(e, event->citation, out);
+    if (mark.len == 0) {
         if (e->loss != NULL)
             loss_drop(e->loss, STR("citations"));
-        out->len = start;
         return;
     }
     if (e->out.n_marks++ > 0)
         output_add(&e->out, &e->out.marks, STR(","));
-    {
-        struct str mark = arena_str(e->c.scratch, (struct str){out->data + json, out->len - json});
-
-        output_add(&e->out, &e->out.marks, mark);
-        out->len = start;
-        if (!e->is_streaming)
-            return;
-        begin_part_event(e, out, "response.output_text.annotation.added", "content_index");
-        buf_cstr(out, ",\"annotation_index\":");
-        buf_u64(out, e->out.n_marks - 1);
-        put_raw_member(out, "annotation", mark);
-        end_event(out);
-    }
+    output_add(&e->out, &e->out.marks, mark);
+    if (!e->is_streaming)
+        return;
+    begin_part_event(e, out, "response.output_text.annotation.added", "content_index");
+    buf_cstr(out, ",\"annotation_index\":");
+    buf_u64(out, e->out.n_marks - 1);
+    put_raw_member(out, "annotation", mark);
+    end_event(out);
 }
 
 static void on_logprobs(struct responses_encoder *e, const struct chat_event *event,
@@ -333,7 +339,6 @@ static void on_logprobs(struct responses_encoder *e, const struct chat_event *ev
 static void end_call(struct responses_encoder *e, struct buf *out)
 {
     struct responses_output *o = &e->out;
-    struct str call_id = o->call_id;
 
     if (o->item == ITEM_FREEFORM &&
         (e->unwrap.state == UNWRAP_BEFORE || e->unwrap.state == UNWRAP_LOST)) {
@@ -359,24 +364,7 @@ static void end_call(struct responses_encoder *e, struct buf *out)
     }
     end_item(e, out, STR_NONE);
     if (e->signature.len > 0)
-        sealed_item(
-            e, out,
-            text_wrap(e->c.arena,
-                      arena_concat(
-                          e->c.arena,
-                          (struct str[]){STR(RESPONSES_CALL), call_id, STR(":"), e->signature}, 4),
-                      e->signer));
-}
-
-static struct str seal(const struct responses_encoder *e)
-{
-    struct str text = e->signature;
-
-    if (text.len == 0 || e->signer == SIGNER_NONE || e->signer == SIGNER_OPENAI)
-        return text;
-    if (e->block == BLOCK_REDACTED)
-        text = arena_concat(e->c.arena, (struct str[]){STR(RESPONSES_REDACTED), text}, 2);
-    return text_wrap(e->c.arena, text, e->signer);
+        sealed_item(e, out, output_seal(&e->out, BLOCK_TOOL_CALL, e->signature, e->signer));
 }
 
 static void end_block(struct responses_encoder *e, struct buf *out)
@@ -390,7 +378,7 @@ static void end_block(struct responses_encoder *e, struct buf *out)
     case BLOCK_REDACTED:
         if (e->out.part != 0)
             end_part(e, out);
-        end_item(e, out, seal(e));
+        end_item(e, out, output_seal(&e->out, e->block, e->signature, e->signer));
         break;
     case BLOCK_TOOL_CALL:
         end_call(e, out);

@@ -5,6 +5,8 @@
  */
 #include "providers/dialects/responses.h"
 
+#include "providers/chat_text.h"
+
 #define GROW_MIN 1024
 
 static const char *const prefixes[] = {
@@ -156,4 +158,19 @@ struct str output_end_item(struct responses_output *o, struct str sealed)
     }
     o->item = ITEM_NONE;
     return since(o, o->item_start);
+}
+
+struct str output_seal(const struct responses_output *o, enum chat_block_kind kind,
+                       struct str signature, enum chat_signer signer)
+{
+    if (signature.len == 0)
+        return STR_NONE;
+    if (kind == BLOCK_TOOL_CALL)
+        signature = arena_concat(
+            o->arena, (struct str[]){STR(RESPONSES_CALL), o->call_id, STR(":"), signature}, 4);
+    else if (signer == SIGNER_NONE || signer == SIGNER_OPENAI)
+        return signature; /* this wire's own */
+    else if (kind == BLOCK_REDACTED)
+        signature = arena_concat(o->arena, (struct str[]){STR(RESPONSES_REDACTED), signature}, 2);
+    return text_wrap(o->arena, signature, signer);
 }
