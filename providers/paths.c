@@ -83,7 +83,7 @@ static const struct row cohere_rows[] = {
     {DIALECT_COHERE, "/v2/rerank", OP_RERANK, "rerank", POSTS, NEEDS},
     {DIALECT_COHERE, "/v1/tokenize", OP_COUNT_TOKENS, "tokenize", POSTS, NEEDS},
     {DIALECT_COHERE, "/v1/detokenize", OP_RELAY, "detokenize", POSTS, NEEDS},
-    {DIALECT_COHERE, "/v1/chat", OP_RELAY, "chat.v1", POSTS, 0},
+    {DIALECT_COHERE, "/v1/chat", OP_RELAY, "chat.v1", POSTS, OWN},
     {DIALECT_COHERE, "/v1/embed", OP_RELAY, "embed.v1", POSTS, 0},
     {DIALECT_COHERE, "/v1/rerank", OP_RELAY, "rerank.v1", POSTS, OWN},
     {DIALECT_COHERE, "/v1/classify", OP_RELAY, "classify", POSTS, 0},

@@ -2,6 +2,7 @@
 
 #include "server/worker/fail.h"
 #include "server/worker/models.h"
+#include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
 struct str query_find(struct str query, struct str name)
@@ -252,7 +253,6 @@ static enum step_result parse_json(struct request *r)
 
     if (openai_scan(r->worker->json, r->arena, r->ex->body, &r->openai, &err) != 0)
         return not_json(r, &err);
-    r->wants_stream = r->openai.stream || r->path.stream;
     if (r->path.has_model)
         return STEP_NEXT;
     if (r->openai.model_raw.p == NULL) {
@@ -283,7 +283,7 @@ enum step_result parse_step(struct request *r)
 
     if (r->path.op == OP_MODELS)
         return models_answer(r);
-    r->wants_stream = r->path.stream;
+    translate_meet(r);
     if (r->path.has_model && parse_path_model(r) == STEP_FAIL)
         return STEP_FAIL;
     if (!str_eq(r->ex->method, STR("POST")) || is_opaque(r, content_type))

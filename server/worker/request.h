@@ -31,6 +31,7 @@
 #include "shm/record.h"
 #include "shm/sample.h"
 
+struct dialect;
 struct fail;
 struct worker;
 
@@ -100,10 +101,10 @@ struct request {
     /* parse */
     struct path path;             /* dialect, operation, what the URL says */
     struct openai_request openai; /* of a JSON body: what stands on its top level */
-    bool wants_stream;
-    struct str multipart_model; /* span in the body */
-    uint64_t body_bytes;        /* of the client's request */
-    struct str asked;           /* the model as the client wrote it; empty: none */
+    const struct dialect *client; /* how it speaks; NULL: as its path says, if at all */
+    struct str multipart_model;   /* span in the body */
+    uint64_t body_bytes;          /* of the client's request */
+    struct str asked;             /* the model as the client wrote it; empty: none */
     /* admit, route */
     struct resolved resolved;
     bool allowed_by_name; /* the key may use `asked` itself, whatever stands behind it */

@@ -19,13 +19,19 @@ static const struct dialect *invoke_dialect(struct str body)
     return NULL;
 }
 
-const struct dialect *translate_client(const struct request *r)
+void translate_meet(struct request *r)
 {
     if (r->path.op == OP_COMPLETIONS)
-        return &dialect_completions;
-    if (r->path.op == OP_INVOKE && r->ex != NULL)
-        return invoke_dialect(r->ex->body);
-    return dialect_get(r->path.dialect);
+        r->client = &dialect_completions;
+    else if (r->path.op == OP_INVOKE)
+        r->client = invoke_dialect(r->ex->body);
+    else
+        r->client = dialect_get(r->path.dialect);
+}
+
+const struct dialect *translate_client(const struct request *r)
+{
+    return r->client != NULL ? r->client : dialect_get(r->path.dialect);
 }
 
 struct str translate_id_header(const struct request *r)
@@ -53,7 +59,7 @@ bool translate_can(const struct request *r, const struct vendor *vendor,
                    const struct vendor_face *face)
 {
     return translate_is_needed(r, vendor, face) && dialect_get(face->dialect) != NULL &&
-           translate_client(r) != NULL;
+           r->client != NULL;
 }
 
 static enum step_result wrong(struct request *r, const struct fail *f, const struct chat_error *err)
@@ -73,7 +79,7 @@ static struct translation *create(struct request *r)
 {
     struct translation *t = arena_zalloc(r->arena, sizeof(*t));
 
-    t->client = translate_client(r);
+    t->client = r->client;
     t->codec = (struct chat_codec){r->arena, r->worker->scratch, r->worker->json};
     r->translation = t;
     return t;

@@ -17,7 +17,9 @@
 
 struct upstream_head;
 
-/* The client's own wire format, for its answers and errors; NULL when this build has none. */
+/* Find out how the client speaks: once, when its body is there. */
+void translate_meet(struct request *r);
+/* The client's own wire format, for its answers and errors; NULL on paths that are nobody's. */
 const struct dialect *translate_client(const struct request *r);
 /* The header by which the client's SDK tells a request's id; empty: it knows none but ours. */
 struct str translate_id_header(const struct request *r);

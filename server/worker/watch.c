@@ -1,13 +1,13 @@
 /*
  * watch - usage and the stream's fate, read from the answer while it passes.
  */
-#include "providers/dialect.h"
 #include "server/worker/relay.h"
+#include "server/worker/translate.h"
 
 /* True: the frame is nobody's but ours. */
 static bool take_frame(struct request *r, const struct chat_frame *frame)
 {
-    const struct dialect *d = dialect_get(r->path.dialect);
+    const struct dialect *d = translate_client(r);
     struct chat_seen seen = {.is_done = false};
 
     if (d == NULL)
@@ -21,7 +21,7 @@ static bool take_frame(struct request *r, const struct chat_frame *frame)
 
 static void look_answer(struct request *r, struct str body)
 {
-    const struct dialect *d = dialect_get(r->path.dialect);
+    const struct dialect *d = translate_client(r);
 
     if (d != NULL)
         d->look_answer(body, &r->usage);

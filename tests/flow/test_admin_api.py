@@ -9,6 +9,8 @@ import pytest
 
 from wire import call, wait_until
 
+MOCKS = ["mock"] + [f"mock-{dialect}" for dialect in
+                   ("openai", "responses", "anthropic", "gemini", "bedrock", "cohere")]
 ANSWERED = {"model": "mock/echo", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -75,7 +77,7 @@ def test_status(used):
 
 def test_what_is_configured(used):
     providers = used.api("GET", "/api/providers", expect=200)
-    assert [provider["name"] for provider in providers["data"]] == ["mock"]
+    assert [provider["name"] for provider in providers["data"]] == MOCKS
     assert providers["next"] is None
     config = used.api("GET", "/api/config", expect=200)
     assert config["providers"]["mock"]["vendor"] == "mock"
@@ -86,7 +88,7 @@ def test_what_is_configured(used):
 def test_routes(used):
     rows = used.api("GET", "/api/routes", expect=200)["data"]
     assert sum(row["attempts"] for row in rows) >= 5
-    assert all(row["provider"] == "mock" and row["in_flight"] == 0 for row in rows)
+    assert all(row["provider"] in MOCKS and row["in_flight"] == 0 for row in rows)
     first = used.api("GET", "/api/routes?limit=1", expect=200)
     second = used.api("GET", f"/api/routes?limit=1&cursor={first['next']}", expect=200)
     assert [first["data"][0]["row"], second["data"][0]["row"]] == [row["row"] for row in rows[:2]]
