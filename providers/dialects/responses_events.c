@@ -28,17 +28,17 @@ static void end_event(struct buf *out)
     buf_add(out, "}\n\n", 3);
 }
 
-static void put_index(const struct responses_encoder *e, struct buf *out)
-{
-    put_key(out, "output_index");
-    buf_u64(out, e->out.n_items - 1);
-}
-
 static void put_key(struct buf *out, const char *key)
 {
     buf_add(out, ",\"", 2);
     buf_cstr(out, key);
     buf_add(out, "\":", 2);
+}
+
+static void put_index(const struct responses_encoder *e, struct buf *out)
+{
+    put_key(out, "output_index");
+    buf_u64(out, e->out.n_items - 1);
 }
 
 /* Which part of which item. `part_key`: content_index, summary_index; NULL: none. */
