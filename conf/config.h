@@ -31,15 +31,41 @@
 #define CONF_STREAMS_MAX 100 /* what h2o announces and enforces by itself */
 #define CONF_ATTEMPTS_MAX 8  /* retries never amplify an outage */
 
+/* What the accounts of a vendor may show beside a plain key. */
+enum conf_cloud { CONF_CLOUD_NONE, CONF_CLOUD_AWS, CONF_CLOUD_GCP, CONF_CLOUD_AZURE };
+
+/* A part of a vendor's address that differs between accounts: "{region}" in its root. */
+struct conf_vendor_part {
+    const char *name;     /* one of conf_part_names */
+    const char *env;      /* comma-separated variables; NULL: none */
+    const char *fallback; /* NULL: it must be said */
+};
+#define CONF_VENDOR_PARTS_MAX 2
+
+enum {
+    CONF_PART_RESOURCE,
+    CONF_PART_REGION,
+    CONF_PART_PROJECT,
+    CONF_PART_LOCATION,
+    CONF_PART_HOST,
+    CONF_PART_ACCOUNT,
+    CONF_PARTS
+};
+extern const char *const conf_part_names[CONF_PARTS];
+
 /* A vendor as far as a configuration must know it; the table itself is providers/vendor.c. */
 struct conf_vendor {
     const char *name;
-    const char *key_env;        /* environment variable of its usual credential; NULL: none */
+    const char *key_env;        /* variables of its usual credential, comma-separated; NULL: none */
     const char *default_models; /* comma-separated names and globs it declares; NULL: none */
     bool needs_base_url;
     bool needs_key;    /* false: mock, local servers */
     bool is_mock;      /* needs nothing: offered also without a file */
     uint32_t dialects; /* those it speaks: bits by their index in conf_vendors.dialects */
+    const char *root;  /* its address; looked at only when it has parts */
+    struct conf_vendor_part parts[CONF_VENDOR_PARTS_MAX];
+    const char *root_env; /* a variable that the whole address is in; NULL: none */
+    enum conf_cloud cloud;
 };
 
 struct conf_vendors {
@@ -90,7 +116,10 @@ struct conf_provider {
     uint32_t vendor;  /* index into conf_vendors */
     const char *vendor_name;
     const char *base_url; /* NULL: the vendor's */
-    const char *dialect;  /* the only one to use; NULL: any that the vendor has */
+    const char
+        *parts[CONF_PARTS]; /* of the vendor's address, as the file says; NULL: it does not */
+    const char *root;       /* the vendor's with its parts filled in; NULL: it has none */
+    const char *dialect;    /* the only one to use; NULL: any that the vendor has */
     uint32_t dialect_index;
     const char *proxy;   /* NULL: none */
     const char *ca_file; /* NULL: the system's */

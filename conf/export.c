@@ -191,6 +191,8 @@ static void put_provider(struct writer *w, const struct conf_provider *p)
     open_level(w, p->name, false);
     put_text(w, "vendor", p->vendor_name);
     put_optional(w, "base_url", p->base_url);
+    for (size_t i = 0; i < CONF_PARTS; i++)
+        put_optional(w, conf_part_names[i], p->parts[i]);
     put_optional(w, "dialect", p->dialect);
     open_level(w, "keys", true);
     for (size_t i = 0; i < p->n_keys; i++) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/parts.h"
 #include "conf/values.h"
 
 #define WEIGHT_MAX 1000000 /* thousandths */
@@ -218,9 +219,16 @@ static void set_dialect(struct load *l, const struct load_at *at, const struct l
 }
 
 #define PROVIDER(member) offsetof(struct conf_provider, member)
+#define PART(which) (PROVIDER(parts) + CONF_PART_##which * sizeof(char *))
 static const struct load_key provider_keys[] = {
     {"vendor", "name of a vendor", set_nothing, 0, 0, 0, false},
     {"base_url", "URL", set_url, PROVIDER(base_url), 0, 0, false},
+    {"resource", "part of a URL", load_set_part, PART(RESOURCE), 0, 0, false},
+    {"region", "part of a URL", load_set_part, PART(REGION), 0, 0, false},
+    {"project", "part of a URL", load_set_part, PART(PROJECT), 0, 0, false},
+    {"location", "part of a URL", load_set_part, PART(LOCATION), 0, 0, false},
+    {"host", "part of a URL", load_set_part, PART(HOST), 0, 0, false},
+    {"account", "part of a URL", load_set_part, PART(ACCOUNT), 0, 0, false},
     {"dialect", "name of a dialect", set_dialect, 0, 0, 0, false},
     {"keys", "list of mappings", set_keys, 0, 0, 0, false},
     {"models", "list of names and globs", load_set_texts, PROVIDER(models), 0, 0, false},

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "conf/parts.h"
+
 #define SECOND_MS 1000ull
 #define MINUTE_MS 60000ull
 #define DAY_MS 86400000ull
@@ -40,11 +42,11 @@ void zero_config(struct config *c)
     c->log = (struct conf_log){.max_records = 1000000, .max_age_ms = 30 * DAY_MS, .level = "info"};
 }
 
-static bool env_is_set(const struct load *l, const char *name)
+static bool env_is_set(const struct load *l, const char *names)
 {
-    const char *value = name != NULL ? l->env(name) : NULL;
+    struct str name;
 
-    return value != NULL && value[0] != '\0';
+    return parts_env(l, names, &name) != NULL;
 }
 
 static void zero_providers(struct load *l)
@@ -57,9 +59,9 @@ static void zero_providers(struct load *l)
         struct conf_provider *p = &c->providers[c->n_providers];
         bool is_usable = !vendor->needs_base_url && env_is_set(l, vendor->key_env);
 
-        if (!is_usable && !vendor->is_mock)
-            continue;
         conf_provider_init(p);
+        if ((!is_usable || !parts_are_known(l, p, vendor)) && !vendor->is_mock)
+            continue;
         p->name = arena_cstr(l->arena, str_of(vendor->name));
         p->vendor = (uint32_t)i;
         p->vendor_name = p->name;
@@ -94,8 +96,10 @@ void zero_fill(struct load *l)
 static void complete_key(struct load *l, struct conf_provider *p, const struct conf_vendor *vendor)
 {
     struct conf_provider_key *key;
+    struct str name = STR_NONE;
+    const char *value = parts_env(l, vendor->key_env, &name);
 
-    if (vendor->needs_key && !env_is_set(l, vendor->key_env)) {
+    if (vendor->needs_key && value == NULL) {
         if (vendor->key_env == NULL)
             findings_add(l->findings, p->origin.line,
                          "providers.%s needs keys, for example keys: [{ value: env.NAME }]",
@@ -111,9 +115,9 @@ static void complete_key(struct load *l, struct conf_provider *p, const struct c
     key->name = DEFAULT_KEY_NAME;
     key->weight = 1000;
     key->origin = p->origin;
-    if (env_is_set(l, vendor->key_env)) {
-        key->value.bytes = arena_str(l->arena, str_of(l->env(vendor->key_env)));
-        key->value.source = arena_printf(l->arena, "env.%s", vendor->key_env).p;
+    if (value != NULL) {
+        key->value.bytes = arena_str(l->arena, str_of(value));
+        key->value.source = arena_printf(l->arena, "env.%.*s", STR_ARGS(name)).p;
     }
     p->keys = key;
     p->n_keys = 1;
@@ -150,6 +154,7 @@ void zero_complete(struct load *l)
 
         if (p->vendor_name[0] == '\0')
             continue; /* its vendor is unknown, which was told */
+        parts_complete(l, p, vendor);
         if (p->keys == NULL)
             complete_key(l, p, vendor);
         if (p->models == NULL)

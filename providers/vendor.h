@@ -26,8 +26,13 @@ enum vendor_auth {
     AUTH_BEARER,         /* Authorization: Bearer KEY */
     AUTH_X_API_KEY,      /* x-api-key: KEY (Anthropic) */
     AUTH_X_GOOG_API_KEY, /* x-goog-api-key: KEY (Gemini) */
-    AUTH_API_KEY         /* api-key: KEY (Azure) */
+    AUTH_API_KEY,        /* api-key: KEY (Azure) */
+    AUTH_XI_API_KEY,     /* xi-api-key: KEY (ElevenLabs) */
+    AUTH_TOKEN           /* Authorization: Token KEY (Deepgram) */
 };
+
+/* What a vendor's accounts show beside a plain key: decides what may stand in `keys[]`. */
+enum vendor_cloud { CLOUD_NONE, CLOUD_AWS, CLOUD_GCP, CLOUD_AZURE };
 
 #define FACES_MAX 6 /* the mock speaks all dialects */
 
@@ -39,14 +44,29 @@ struct vendor_face {
     enum vendor_auth auth;
 };
 
+/* A part of a root that differs between accounts. */
+struct vendor_part {
+    const char *name;     /* the provider's key in the configuration; in a root "{name}" */
+    const char *env;      /* variables that it is usually in, comma-separated; NULL: none */
+    const char *fallback; /* what holds without either; NULL: it must be said */
+};
+#define VENDOR_PARTS_MAX 2
+
 struct vendor {
     const char *name;
-    const char *root; /* "https://api.openai.com", without a slash at its end; NULL: the whole base
-                         URL must be configured (or the mock's) */
+    /*
+     * "https://api.openai.com", without a slash at its end; NULL: the whole base URL must be
+     * configured (or the mock's). "{part}" stands for one of `parts`, "{part-}" for it and a hyphen, or
+     * for nothing when it is "global" (as Google names its hosts).
+     */
+    const char *root;
+    struct vendor_part parts[VENDOR_PARTS_MAX];
+    const char *root_env; /* a variable that the whole root is usually in; NULL: none */
     /* In the order of preference, when the client's own dialect is not among them. */
     struct vendor_face faces[FACES_MAX];
     enum vendor_auth auth;
-    const char *key_env;        /* usual environment variable; NULL: none */
+    enum vendor_cloud cloud;
+    const char *key_env;        /* usual environment variables, comma-separated; NULL: none */
     const char *default_models; /* comma-separated names and globs that bare names resolve through;
                                    NULL: none */
     const char *reference;      /* where it was taken from, in words */
@@ -54,6 +74,10 @@ struct vendor {
     bool needs_key;
     bool is_mock; /* the master starts the mock process and fills in the root */
 };
+
+/* The rows, in the order in which zero-config tries them: vendor_table_*.c. */
+extern const struct vendor vendor_table_makers[], vendor_table_hosts[], vendor_table_local[];
+extern const size_t vendor_table_makers_n, vendor_table_hosts_n, vendor_table_local_n;
 
 size_t vendor_count(void);
 const struct vendor *vendor_get(size_t index);     /* must be < vendor_count() */

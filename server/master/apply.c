@@ -7,7 +7,6 @@
 
 #include "conf/export.h"
 #include "providers/dialect.h"
-#include "providers/vendor.h"
 #include "server/base/crypto.h"
 #include "server/base/log.h"
 #include "server/master/dirs.h"
@@ -15,26 +14,16 @@
 #include "server/master/listen.h"
 #include "server/master/save.h"
 #include "server/master/state.h"
+#include "server/vendors.h"
 #include "shm/published.h"
-
-#define VENDORS_MAX 256
 
 int apply_load(const char *path, const struct options *options, struct config **out,
                struct error *err)
 {
     struct conf_vendor items[VENDORS_MAX];
-    struct conf_vendors vendors = {items, vendor_count(), dialect_names, DIALECTS};
+    struct conf_vendors vendors = {items, conf_vendors_fill(items), dialect_names, DIALECTS};
     struct conf_overrides overrides = {options->listen, options->n_listen, options->workers};
 
-    must(vendors.n <= VENDORS_MAX);
-    for (size_t i = 0; i < vendors.n; i++) {
-        const struct vendor *v = vendor_get(i);
-
-        items[i] = (struct conf_vendor){
-            v->name,      v->key_env, v->default_models,  v->root == NULL && !v->is_mock,
-            v->needs_key, v->is_mock, vendor_dialects(v),
-        };
-    }
     return config_load(path, &overrides, &vendors, out, err);
 }
 

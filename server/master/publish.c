@@ -74,7 +74,7 @@ static int base_url(const struct build *b, const struct conf_provider *p, struct
 {
     const struct vendor *vendor = vendor_get(p->vendor);
     const struct vendor_face *face = vendor_face(vendor, p->dialect_index);
-    const char *root = is_mock(p) ? b->req->mock_url : vendor->root;
+    const char *root = is_mock(p) ? b->req->mock_url : p->root != NULL ? p->root : vendor->root;
 
     if (face == NULL)
         return error_set(err, "provider %s: its vendor does not speak %s", p->name, p->dialect);

@@ -21,6 +21,7 @@ bool send_header_passes(struct str name)
         {"api-key", 7},
         {"x-api-key", 9},
         {"x-real-ip", 9},
+        {"xi-api-key", 10},
         {"forwarded", 9},
         {"authorization", 13},
         {"http2-settings", 14},
@@ -125,6 +126,8 @@ static void add_credential(struct request *r, const struct pub_key *key, struct 
         [AUTH_X_API_KEY] = {"x-api-key: ", 11},
         [AUTH_X_GOOG_API_KEY] = {"x-goog-api-key: ", 16},
         [AUTH_API_KEY] = {"api-key: ", 9},
+        [AUTH_XI_API_KEY] = {"xi-api-key: ", 12},
+        [AUTH_TOKEN] = {"authorization: Token ", 21},
     };
     struct attempt *a = &r->attempt;
     enum vendor_auth auth = vendor_auth(a->vendor, a->face);

@@ -6,10 +6,10 @@
 
 #include "conf/config.h"
 #include "providers/dialect.h"
-#include "providers/vendor.h"
 #include "server/base/alloc.h"
 #include "server/base/fd.h"
 #include "server/master/publish.h"
+#include "server/vendors.h"
 #include "shm/keys.h"
 #include "shm/weights.h"
 #include "tests/replay/fake.h"
@@ -219,23 +219,11 @@ static int publish(const struct config *conf, struct error *err)
     return rc;
 }
 
-static void fill_vendors(struct conf_vendor *out)
-{
-    for (size_t i = 0; i < vendor_count(); i++) {
-        const struct vendor *v = vendor_get(i);
-
-        out[i] = (struct conf_vendor){
-            v->name,      v->key_env, v->default_models,  v->root == NULL && !v->is_mock,
-            v->needs_key, v->is_mock, vendor_dialects(v),
-        };
-    }
-}
-
 int world_configure(struct str yaml, struct error *err)
 {
     char path[] = "/tmp/bowfin-replay-XXXXXX";
     struct conf_overrides none = {NULL, 0, 0};
-    struct conf_vendor *vendors = xcalloc(vendor_count(), sizeof(*vendors));
+    struct conf_vendor *vendors = xcalloc(VENDORS_MAX, sizeof(*vendors));
     struct conf_vendors all = {vendors, vendor_count(), dialect_names, DIALECTS};
     struct config *conf = NULL;
     int fd = mkstemp(path);
@@ -247,7 +235,7 @@ int world_configure(struct str yaml, struct error *err)
     }
     for (uint64_t id = 1; id <= 16; id++)
         (void)key_table_remove(keys, id); /* the last scenario's, if any */
-    fill_vendors(vendors);
+    (void)conf_vendors_fill(vendors);
     if (config_load(path, &none, &all, &conf, err) != 0)
         goto out;
     put_keys(conf, err);

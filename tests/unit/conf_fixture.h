@@ -14,11 +14,15 @@
 #include "conf/config.h"
 
 static const struct conf_vendor fixture_vendors[] = {
-    {"openai", "OPENAI_API_KEY", "gpt-4o, gpt-*", false, true, false, 6},
-    {"mistral", "MISTRAL_API_KEY", NULL, false, true, false, 2},
-    {"mock", NULL, "echo,lorem-*", false, false, true, 14},
-    {"openai-compatible", NULL, NULL, true, true, false, 6},
-    {"local", NULL, NULL, true, false, false, 2},
+    {.name = "openai",
+     .key_env = "OPENAI_API_KEY",
+     .default_models = "gpt-4o, gpt-*",
+     .needs_key = true,
+     .dialects = 6},
+    {.name = "mistral", .key_env = "MISTRAL_API_KEY", .needs_key = true, .dialects = 2},
+    {.name = "mock", .default_models = "echo,lorem-*", .is_mock = true, .dialects = 14},
+    {.name = "openai-compatible", .needs_base_url = true, .needs_key = true, .dialects = 6},
+    {.name = "local", .needs_base_url = true, .dialects = 2},
 };
 
 static const char *const fixture_dialects[] = {"", "openai", "responses", "anthropic"};

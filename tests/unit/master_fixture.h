@@ -13,7 +13,7 @@
 
 #include "conf/config.h"
 #include "providers/dialect.h"
-#include "providers/vendor.h"
+#include "server/vendors.h"
 #include "tests/unit/unit.h"
 
 static inline const char *master_env(const char *name)
@@ -24,21 +24,12 @@ static inline const char *master_env(const char *name)
 /* The configuration that `text` is; `text` NULL: zero-config. Fails the test when it is not one. */
 static inline struct config *master_config(const char *text)
 {
-    struct conf_vendor items[256];
-    struct conf_vendors vendors = {items, vendor_count(), dialect_names, DIALECTS};
+    struct conf_vendor items[VENDORS_MAX];
+    struct conf_vendors vendors = {items, conf_vendors_fill(items), dialect_names, DIALECTS};
     struct conf_source source = {text != NULL ? "t.yaml" : NULL, str_of(text), master_env};
     struct config *conf = NULL;
     struct error err = ERROR_INIT;
 
-    assert_true(vendors.n <= ARRAY_LEN(items));
-    for (size_t i = 0; i < vendors.n; i++) {
-        const struct vendor *v = vendor_get(i);
-
-        items[i] = (struct conf_vendor){
-            v->name,      v->key_env, v->default_models,  v->root == NULL && !v->is_mock,
-            v->needs_key, v->is_mock, vendor_dialects(v),
-        };
-    }
     if (config_load_text(&source, NULL, &vendors, &conf, &err) != 0)
         fail_msg("%s", err.text);
     return conf;

@@ -8,7 +8,7 @@
 #include "conf/config.h"
 #include "conf/paths.h"
 #include "providers/dialect.h"
-#include "providers/vendor.h"
+#include "server/vendors.h"
 #include "tools/bfctl/args.h"
 #include "tools/bfctl/commands.h"
 #include "tools/bfctl/table.h"
@@ -16,20 +16,9 @@
 /* The vendors as the configuration must know them. */
 static struct conf_vendors vendors_of(struct arena *a)
 {
-    size_t n = vendor_count();
-    struct conf_vendor *items = arena_zalloc(a, n * sizeof(*items));
+    struct conf_vendor *items = arena_zalloc(a, VENDORS_MAX * sizeof(*items));
+    size_t n = conf_vendors_fill(items);
 
-    for (size_t i = 0; i < n; i++) {
-        const struct vendor *v = vendor_get(i);
-
-        items[i] = (struct conf_vendor){.name = v->name,
-                                        .key_env = v->key_env,
-                                        .default_models = v->default_models,
-                                        .needs_base_url = v->root == NULL && !v->is_mock,
-                                        .needs_key = v->needs_key,
-                                        .is_mock = v->is_mock,
-                                        .dialects = vendor_dialects(v)};
-    }
     return (struct conf_vendors){items, n, dialect_names, DIALECTS};
 }
 
