@@ -178,7 +178,8 @@ static void break_stream(struct request *r, const struct fail *f, struct str det
     if (d == NULL) {
         event = openai_error_event(r->arena, text_plain(r->arena, e.message), f->type, f->name);
     } else {
-        d->encode_error_event(&e, str_of(r->id_text), &b);
+        if (!translate_break(r, &e, &b))
+            d->encode_error_event(&e, str_of(r->id_text), &b);
         event = arena_str(r->arena, buf_view(&b));
         buf_fini(&b);
     }

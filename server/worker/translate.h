@@ -55,5 +55,8 @@ BF_MUST_CHECK int translate_body(struct request *r, struct str bytes);
 const struct fail *translate_end(struct request *r);
 /* The status that the client gets. */
 int translate_status(const struct request *r);
+/* The last words of a stream that is a JSON array, which only its encoder can close. False: it is
+ * none; an error event says it. */
+bool translate_break(struct request *r, const struct chat_error *error, struct buf *out);
 
 #endif
