@@ -167,6 +167,26 @@ static bool has_result(const struct chat_message *m)
     return false;
 }
 
+/* The media of one result; the message for them is begun with the first. */
+static int put_media_of(const struct openai_encode *e, const struct chat_block *result,
+                        bool *is_open)
+{
+    for (const struct chat_block *x = result->content; x != NULL; x = x->next) {
+        if (!is_media(x))
+            continue;
+        if (!*is_open) {
+            open_message(e, "user");
+            write_key(e->out, "content");
+            write_open(e->out, '[');
+            loss_change(e->loss, STR("messages.tool.image"));
+        }
+        *is_open = true;
+        if (openai_put_part(e, x) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Images of the results from `first` up to and with `last`, in a user message behind them all. */
 static int put_result_media(const struct openai_encode *e, const struct chat_message *first,
                             const struct chat_message *last)
@@ -175,19 +195,8 @@ static int put_result_media(const struct openai_encode *e, const struct chat_mes
 
     for (const struct chat_message *m = first; m != last->next; m = m->next) {
         for (const struct chat_block *b = m->blocks; b != NULL; b = b->next) {
-            for (const struct chat_block *x = b->content; x != NULL; x = x->next) {
-                if (b->kind != BLOCK_TOOL_RESULT || !is_media(x))
-                    continue;
-                if (!is_open) {
-                    open_message(e, "user");
-                    write_key(e->out, "content");
-                    write_open(e->out, '[');
-                    loss_change(e->loss, STR("messages.tool.image"));
-                }
-                is_open = true;
-                if (openai_put_part(e, x) != 0)
-                    return -1;
-            }
+            if (b->kind == BLOCK_TOOL_RESULT && put_media_of(e, b, &is_open) != 0)
+                return -1;
         }
     }
     if (is_open) {

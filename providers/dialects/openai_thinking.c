@@ -88,8 +88,8 @@ static bool cut_to(struct cutting *w, uint64_t end, struct str *out)
 {
     size_t bytes;
 
-    if (end < w->at)
-        return false;
+    if (end < w->at || w->rest.len == 0)
+        return end == w->at;
     bytes = skip_characters(w->rest, end - w->at);
     if (openai_characters((struct str){w->rest.p, bytes}) < end - w->at)
         return false;
