@@ -47,6 +47,20 @@ static inline const char *fx_keep(const struct buf *b)
     return arena_cstr(fx.codec.arena, buf_view(b));
 }
 
+/* Texts one behind the other, up to NULL. */
+static inline const char *fx_join(const char *const *texts)
+{
+    struct buf b = BUF_INIT;
+    const char *all;
+
+    for (; *texts != NULL; texts++)
+        buf_cstr(&b, *texts);
+    all = fx_keep(&b);
+    buf_fini(&b);
+    return all;
+}
+#define fx_joined(...) fx_join((const char *const[]){__VA_ARGS__, NULL})
+
 /* --- requests --- */
 
 /* A body, decoded; it must be sound. */

@@ -95,27 +95,30 @@ static void a_stream_for_a_client(void **state)
     (void)state;
     assert_string_equal(
         fx_encode_stream(full_answer()),
-        START BEGIN("0", UNSIGNED) DELTA("0", "\"type\":\"thinking_delta\",\"thinking\":\"hm\\n\"")
-            DELTA("0", "\"type\":\"signature_delta\",\"signature\":\"bf1.g.s1\"") STOPPED("0")
-                BEGIN("1", UNSIGNED) DELTA("1",
-                                           "\"type\":\"thinking_delta\",\"thinking\":\"unsigned\"")
-                    DELTA("1", "\"type\":\"signature_delta\",\"signature\":\"bf1.n.\"") STOPPED("1")
-                        BEGIN("2", "\"type\":\"redacted_thinking\",\"data\":\"bf1.o.enc\"") STOPPED(
-                            "2") BEGIN("3", "\"type\":\"text\",\"text\":\"\"")
-                            DELTA("3", "\"type\":\"text_delta\",\"text\":\"Hello\"") DELTA(
-                                "3", "\"type\":\"citations_delta\",\"citation\":" CITED)
-                                STOPPED("3") BEGIN("4", UNSIGNED) DELTA(
-                                    "4", "\"type\":\"signature_delta\",\"signature\":\"bf1.g.s2\"")
-                                    STOPPED("4") BEGIN("5", "\"type\":\"tool_use\",\"id\":\"call_"
-                                                            "1\",\"name\":\"f\",\"input\":{}")
-                                        DELTA("5", "\"type\":\"input_json_delta\",\"partial_json\":"
-                                                   "\"{\\\"a\\\":1}\"") STOPPED("5")
-                                            BEGIN("6", "\"type\":\"tool_use\",\"id\":\"call_2\","
-                                                       "\"name\":\"g\",\"input\":{}") STOPPED("6")
-                                                EVENT("message_delta",
-                                                      ",\"delta\":{\"stop_reason\":\"tool_use\","
-                                                      "\"stop_sequence\":null},\"usage\":" USED)
-                                                    EVENT("message_stop", ""));
+        fx_joined(START, BEGIN("0", UNSIGNED),
+                  DELTA("0", "\"type\":\"thinking_delta\",\"thinking\":\"hm\\n\""),
+                  DELTA("0", "\"type\":\"signature_delta\",\"signature\":\"bf1.g.s1\""),
+                  STOPPED("0"), BEGIN("1", UNSIGNED),
+                  DELTA("1", "\"type\":\"thinking_delta\",\"thinking\":\"unsigned\""),
+                  DELTA("1", "\"type\":\"signature_delta\",\"signature\":\"bf1.n.\""), STOPPED("1"),
+                  BEGIN("2", "\"type\":\"redacted_thinking\",\"data\":\"bf1.o.enc\""), STOPPED("2"),
+                  BEGIN("3", "\"type\":\"text\",\"text\":\"\""),
+                  DELTA("3", "\"type\":\"text_delta\",\"text\":\"Hello\""),
+                  DELTA("3", "\"type\":\"citations_delta\",\"citation\":" CITED), STOPPED("3"),
+                  BEGIN("4", UNSIGNED),
+                  DELTA("4", "\"type\":\"signature_delta\",\"signature\":\"bf1.g.s2\""),
+                  STOPPED("4"),
+                  BEGIN("5", "\"type\":\"tool_use\",\"id\":\"call_"
+                             "1\",\"name\":\"f\",\"input\":{}"),
+                  DELTA("5", "\"type\":\"input_json_delta\",\"partial_json\":"
+                             "\"{\\\"a\\\":1}\""),
+                  STOPPED("5"),
+                  BEGIN("6", "\"type\":\"tool_use\",\"id\":\"call_2\","
+                             "\"name\":\"g\",\"input\":{}"),
+                  STOPPED("6"),
+                  EVENT("message_delta", ",\"delta\":{\"stop_reason\":\"tool_use\","
+                                         "\"stop_sequence\":null},\"usage\":" USED),
+                  EVENT("message_stop", "")));
 }
 
 static void a_whole_answer_for_a_client(void **state)
@@ -203,11 +206,13 @@ static void what_cannot_be_shown(void **state)
                         ",\"content\":[{\"type\":\"text\",\"text\":\"I won't\"}],\"stop_reason\":"
                         "\"refusal\",\"stop_sequence\":null,\"usage\":" USED "}");
     assert_string_equal(fx_encode_stream(answer),
-                        START BEGIN("0", "\"type\":\"text\",\"text\":\"\"")
-                            DELTA("0", "\"type\":\"text_delta\",\"text\":\"I won't\"") STOPPED("0")
-                                EVENT("message_delta",
-                                      ",\"delta\":{\"stop_reason\":\"refusal\",\"stop_sequence\":"
-                                      "null},\"usage\":" USED) EVENT("message_stop", ""));
+                        fx_joined(START, BEGIN("0", "\"type\":\"text\",\"text\":\"\""),
+                                  DELTA("0", "\"type\":\"text_delta\",\"text\":\"I won't\""),
+                                  STOPPED("0"),
+                                  EVENT("message_delta",
+                                        ",\"delta\":{\"stop_reason\":\"refusal\",\"stop_sequence\":"
+                                        "null},\"usage\":" USED),
+                                  EVENT("message_stop", "")));
 }
 
 static void errors_for_clients(void **state)

@@ -18,59 +18,60 @@
 #define END EVENT("message_stop", "")
 
 /* As the reference's page on streaming shows them: thinking, then text with a citation, then tools. */
-static const char stream[] = START EVENT("ping", "") EVENT(
-    "content_block_start",
-    ",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":"
-    "\"\"}") EVENT("content_block_delta",
-                   ",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"Let "
-                   "me\\n\"}") EVENT("content_block_delta",
-                                     ",\"index\":0,\"delta\":{\"type\":\"signature_delta\","
-                                     "\"signature\":\"c2ln\"}") EVENT("content_block_stop",
-                                                                      ",\"index\":0")
+static const char *const frames[] = {
+    START,
+    EVENT("ping", ""),
     EVENT("content_block_start",
-          ",\"index\":1,\"content_block\":{\"type\":\"redacted_thinking\",\"data\":\"cmVk\"}")
-        EVENT("content_block_stop", ",\"index\":1") EVENT(
-            "content_block_start",
-            ",\"index\":2,\"content_block\":{\"type\":\"text\",\"text\":\"\"}")
-            EVENT("content_block_delta",
-                  ",\"index\":2,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hel\"}")
-                EVENT("content_block_delta", ",\"index\":2,\"delta\":{\"type\":\"text_delta\","
-                                             "\"text\":\"lo \\u00e9\"}") EVENT(
-                    "content_block_delta",
-                    ",\"index\":2,\"delta\":{\"type\":\"citations_delta\",\"citation\":{\"type\":"
-                    "\"web_search_result_location\",\"cited_text\":\"q\",\"encrypted_index\":\"e\","
-                    "\"title\":\"W\",\"url\":\"https://w\"}}") EVENT("content_block_stop",
-                                                                     ",\"index\":2")
-                    EVENT("content_block_start", ",\"index\":3,\"content_block\":{\"type\":"
-                                                 "\"server_tool_use\",\"id\":\"srv\",\"name\":"
-                                                 "\"web_search\",\"input\":{}}")
-                        EVENT("content_block_delta", ",\"index\":3,\"delta\":{\"type\":\"input_"
-                                                     "json_delta\",\"partial_json\":\"{}\"}") EVENT(
-                            "content_block_stop",
-                            ",\"index\":3") EVENT("content_block_start",
-                                                  ",\"index\":4,\"content_block\":{\"type\":\"tool_"
-                                                  "use\",\"id\":\"toolu_1\",\"name\":"
-                                                  "\"weather\",\"input\":{}}")
-                            EVENT("content_block_delta", ",\"index\":4,\"delta\":{\"type\":\"input_"
-                                                         "json_delta\",\"partial_json\":\"\"}")
-                                EVENT("content_block_delta",
-                                      ",\"index\":4,\"delta\":{\"type\":\"input_json_delta\","
-                                      "\"partial_json\":\"{\\\"city\\\":"
-                                      "\"}") EVENT("content_block_delta",
-                                                   ",\"index\":4,\"delta\":{\"type\":\"input_json_"
-                                                   "delta\",\"partial_json\":\" "
-                                                   "\\\"Rome\\\"}\"}")
-                                    EVENT("content_block_stop", ",\"index\":4")
-                                        EVENT("content_block_start",
-                                              ",\"index\":5,\"content_block\":{\"type\":\"tool_"
-                                              "use\",\"id\":\"toolu_2\",\"name\":"
-                                              "\"now\",\"input\":{}}") EVENT("content_block_stop",
-                                                                             ",\"index\":5")
-                                            STOP("tool_use",
-                                                 "\"output_tokens\":89,\"output_tokens_details\":{"
-                                                 "\"thinking_tokens\":30},"
-                                                 "\"server_tool_use\":{\"web_search_requests\":1}")
-                                                EVENT("an_event_of_the_future", ",\"x\":[]") END;
+          ",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":"
+          "\"\"}"),
+    EVENT("content_block_delta",
+          ",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"Let "
+          "me\\n\"}"),
+    EVENT("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"signature_delta\","
+                                 "\"signature\":\"c2ln\"}"),
+    EVENT("content_block_stop", ",\"index\":0"),
+    EVENT("content_block_start",
+          ",\"index\":1,\"content_block\":{\"type\":\"redacted_thinking\",\"data\":\"cmVk\"}"),
+    EVENT("content_block_stop", ",\"index\":1"),
+    EVENT("content_block_start",
+          ",\"index\":2,\"content_block\":{\"type\":\"text\",\"text\":\"\"}"),
+    EVENT("content_block_delta",
+          ",\"index\":2,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hel\"}"),
+    EVENT("content_block_delta", ",\"index\":2,\"delta\":{\"type\":\"text_delta\","
+                                 "\"text\":\"lo \\u00e9\"}"),
+    EVENT("content_block_delta",
+          ",\"index\":2,\"delta\":{\"type\":\"citations_delta\",\"citation\":{\"type\":"
+          "\"web_search_result_location\",\"cited_text\":\"q\",\"encrypted_index\":\"e\","
+          "\"title\":\"W\",\"url\":\"https://w\"}}"),
+    EVENT("content_block_stop", ",\"index\":2"),
+    EVENT("content_block_start", ",\"index\":3,\"content_block\":{\"type\":"
+                                 "\"server_tool_use\",\"id\":\"srv\",\"name\":"
+                                 "\"web_search\",\"input\":{}}"),
+    EVENT("content_block_delta", ",\"index\":3,\"delta\":{\"type\":\"input_"
+                                 "json_delta\",\"partial_json\":\"{}\"}"),
+    EVENT("content_block_stop", ",\"index\":3"),
+    EVENT("content_block_start", ",\"index\":4,\"content_block\":{\"type\":\"tool_"
+                                 "use\",\"id\":\"toolu_1\",\"name\":"
+                                 "\"weather\",\"input\":{}}"),
+    EVENT("content_block_delta", ",\"index\":4,\"delta\":{\"type\":\"input_"
+                                 "json_delta\",\"partial_json\":\"\"}"),
+    EVENT("content_block_delta", ",\"index\":4,\"delta\":{\"type\":\"input_json_delta\","
+                                 "\"partial_json\":\"{\\\"city\\\":"
+                                 "\"}"),
+    EVENT("content_block_delta", ",\"index\":4,\"delta\":{\"type\":\"input_json_"
+                                 "delta\",\"partial_json\":\" "
+                                 "\\\"Rome\\\"}\"}"),
+    EVENT("content_block_stop", ",\"index\":4"),
+    EVENT("content_block_start", ",\"index\":5,\"content_block\":{\"type\":\"tool_"
+                                 "use\",\"id\":\"toolu_2\",\"name\":"
+                                 "\"now\",\"input\":{}}"),
+    EVENT("content_block_stop", ",\"index\":5"),
+    STOP("tool_use", "\"output_tokens\":89,\"output_tokens_details\":{"
+                     "\"thinking_tokens\":30},"
+                     "\"server_tool_use\":{\"web_search_requests\":1}"),
+    EVENT("an_event_of_the_future", ",\"x\":[]"),
+    END,
+    NULL};
 
 static const char whole[] =
     "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-x\","
@@ -91,7 +92,7 @@ static void a_stream_is_events(void **state)
 {
     (void)state;
     assert_string_equal(
-        fx_events(stream),
+        fx_events(fx_join(frames)),
         "start id=msg_1 model=claude-x\n"
         "usage input=117 output=1 cached=100 written_5m=3 written_1h=4\n"
         "block_start 0:thinking\n"
@@ -133,16 +134,17 @@ static const char *replayed(const struct chat_answer *answer)
 static void a_whole_answer_is_the_folded_stream(void **state)
 {
     (void)state;
-    assert_string_equal(replayed(fx_fold(whole, false)), replayed(fx_fold(stream, true)));
+    assert_string_equal(replayed(fx_fold(whole, false)), replayed(fx_fold(fx_join(frames), true)));
 }
 
 static void streams_may_be_cut_anywhere(void **state)
 {
-    size_t len = strlen(stream);
+    struct buf stream = BUF_INIT;
 
     (void)state;
-    for (size_t n = 0; n < len; n++) {
-        const char *events = fx_events(arena_cstr(fx.codec.arena, (struct str){stream, n}));
+    buf_cstr(&stream, fx_join(frames));
+    for (size_t n = 0; n < stream.len; n++) {
+        const char *events = fx_events(arena_cstr(fx.codec.arena, (struct str){stream.data, n}));
         size_t told = strlen(events);
 
         if (strstr(events, "stop stop=4\n") != NULL)
@@ -153,6 +155,7 @@ static void streams_may_be_cut_anywhere(void **state)
         assert_null(strstr(events, "nonsense"));
         arena_reset(fx.codec.arena);
     }
+    buf_fini(&stream);
 }
 
 static void errors_within_streams(void **state)
@@ -293,7 +296,7 @@ static void assert_usage(const struct chat_usage *a, const struct chat_usage *b)
 
 static void seen_in_passing(void **state)
 {
-    struct chat_usage decoded = fx_fold(stream, true)->usage;
+    struct chat_usage decoded = fx_fold(fx_join(frames), true)->usage;
 
     (void)state;
     for (int is_named = 0; is_named < 2; is_named++) {
@@ -301,7 +304,7 @@ static void seen_in_passing(void **state)
         struct sse sse = SSE_INIT;
 
         assert_int_equal(sse_feed(&sse, STR(""), look, &l), 0);
-        assert_int_equal(sse_feed(&sse, str_of(stream), look, &l), 0);
+        assert_int_equal(sse_feed(&sse, str_of(fx_join(frames)), look, &l), 0);
         sse_fini(&sse);
         assert_usage(&l.usage, &decoded);
         /* `Let me\n`, `Hel`, `lo \u00e9`, `{}`, `{\"city\":`, ` \"Rome\"}` */
