@@ -87,46 +87,69 @@ void chat_add_stop(const struct chat_codec *c, struct chat *chat, struct str esc
 
 /* --- which call a result answers --- */
 
-/* Calls of the last assistant turns; results come right behind them. */
-static const struct chat_block *find_call(const struct chat_message *from,
-                                          const struct chat_message *until, struct str id)
-{
-    const struct chat_block *found = NULL;
+/*
+ * The calls so far by their ids, the latest of equal ones. A hostile request has a hundred thousand
+ * calls and as many results: looking through all calls for each would take minutes.
+ */
+struct calls {
+    const struct chat_block **slots; /* a power of two, at most half of them taken */
+    size_t mask;
+    uint64_t seed; /* an address, which nobody outside knows: ids cannot be chosen to collide */
+};
 
-    for (const struct chat_message *m = from; m != NULL && m != until; m = m->next) {
-        for (const struct chat_block *b = m->blocks; b != NULL; b = b->next) {
-            if (b->kind == BLOCK_TOOL_CALL && str_eq(b->id, id))
-                found = b;
-        }
+static void calls_init(struct calls *calls, struct arena *a, const struct chat *chat)
+{
+    size_t n = 0, size = 4;
+
+    for (const struct chat_message *m = chat->messages; m != NULL; m = m->next) {
+        for (const struct chat_block *b = m->blocks; b != NULL; b = b->next)
+            n += b->kind == BLOCK_TOOL_CALL;
     }
-    return found;
+    while (size < 2 * n)
+        size *= 2;
+    calls->slots = arena_zalloc(a, size * sizeof(*calls->slots));
+    calls->mask = size - 1;
+    calls->seed = (uint64_t)(uintptr_t)calls->slots;
+}
+
+/* Where the call with this id is, or would be. */
+static const struct chat_block **call_slot(const struct calls *calls, struct str id)
+{
+    uint64_t sum = 14695981039346656037u ^ calls->seed; /* FNV-1a */
+    size_t at;
+
+    for (size_t i = 0; i < id.len; i++)
+        sum = (sum ^ (unsigned char)id.p[i]) * 1099511628211u;
+    at = (size_t)(sum ^ sum >> 32) & calls->mask;
+    while (calls->slots[at] != NULL && !str_eq(calls->slots[at]->id, id))
+        at = (at + 1) & calls->mask;
+    return &calls->slots[at];
 }
 
 int chat_link_results(const struct chat_codec *c, struct chat *chat, struct chat_error *err)
 {
-    const struct chat_message *turn = chat->messages; /* the last assistant message so far */
+    struct calls calls;
     uint32_t at = 0;
 
+    calls_init(&calls, c->arena, chat);
     for (struct chat_message *m = chat->messages; m != NULL; m = m->next, at++) {
-        if (m->role == ROLE_ASSISTANT)
-            turn = m;
         for (struct chat_block *b = m->blocks; b != NULL; b = b->next) {
             const struct chat_block *call;
+            char param[48];
 
+            if (b->kind == BLOCK_TOOL_CALL)
+                *call_slot(&calls, b->id) = b;
             if (b->kind != BLOCK_TOOL_RESULT || (b->name.len > 0 && b->id.len == 0))
                 continue;
-            call = find_call(turn, m->next, b->id);
-            if (call == NULL)
-                call = find_call(chat->messages, m, b->id);
-            if (call == NULL) {
-                char param[48];
-
-                (void)snprintf(param, sizeof(param), "messages[%u]", at); /* fits */
-                return chat_invalid(c, err, param,
-                                    "the tool result \"%.*s\" answers no tool call before it",
-                                    (int)min_u64(b->id.len, 100), b->id.p != NULL ? b->id.p : "");
+            call = *call_slot(&calls, b->id);
+            if (call != NULL) {
+                b->name = call->name;
+                continue;
             }
-            b->name = call->name;
+            (void)snprintf(param, sizeof(param), "messages[%u]", at); /* fits */
+            return chat_invalid(c, err, param,
+                                "the tool result \"%.*s\" answers no tool call before it",
+                                (int)min_u64(b->id.len, 100), b->id.p != NULL ? b->id.p : "");
         }
     }
     return 0;

@@ -59,6 +59,28 @@ static void results_get_the_names_of_their_calls(void **state)
     assert_str(err.param, "messages[4]");
 }
 
+/* Would take minutes if each result looked at each call. */
+static void as_many_results_as_calls(void **state)
+{
+    enum { N = 50000 };
+    struct chat chat = {.from = DIALECT_OPENAI};
+    struct chat_message *turn = chat_add_message(&fx.codec, &chat, ROLE_ASSISTANT);
+    struct chat_message *results = chat_add_message(&fx.codec, &chat, ROLE_TOOL);
+    struct chat_block *b;
+    struct chat_error err;
+
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        b = chat_add_block(&fx.codec, turn, BLOCK_TOOL_CALL);
+        b->id = b->name = arena_printf(fx.codec.arena, "call_%d", i);
+        b = chat_add_block(&fx.codec, results, BLOCK_TOOL_RESULT);
+        b->id = arena_printf(fx.codec.arena, "call_%d", N - 1 - i);
+    }
+    assert_int_equal(chat_link_results(&fx.codec, &chat, &err), 0);
+    for (b = results->blocks; b != NULL; b = b->next)
+        assert_true(str_eq(b->name, b->id));
+}
+
 static void texts(void **state)
 {
     struct arena *a = fx.codec.arena;
@@ -235,6 +257,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(results_get_the_names_of_their_calls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(texts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(as_many_results_as_calls, set_up, tear_down),
         cmocka_unit_test_setup_teardown(texts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(arguments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(losses, set_up, tear_down),
