@@ -4,14 +4,12 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void base64_put(struct buf *b, struct str bytes)
+size_t base64_write(char *out, struct str bytes)
 {
     const unsigned char *in = (const unsigned char *)bytes.p;
     size_t left = bytes.len;
-    char *out;
+    char *start = out;
 
-    buf_reserve(b, (bytes.len + 2) / 3 * 4 + 1);
-    out = b->data + b->len;
     for (; left >= 3; left -= 3, in += 3) {
         *out++ = alphabet[in[0] >> 2];
         *out++ = alphabet[(in[0] & 3) << 4 | in[1] >> 4];
@@ -26,8 +24,14 @@ void base64_put(struct buf *b, struct str bytes)
         *out++ = left == 2 ? alphabet[(second & 15) << 2] : '=';
         *out++ = '=';
     }
-    *out = '\0';
-    b->len = (size_t)(out - b->data);
+    return (size_t)(out - start);
+}
+
+void base64_put(struct buf *b, struct str bytes)
+{
+    buf_reserve(b, base64_len(bytes.len) + 1);
+    b->len += base64_write(b->data + b->len, bytes);
+    b->data[b->len] = '\0';
 }
 
 static int value_of(char c)

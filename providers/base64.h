@@ -15,6 +15,13 @@
 #include "server/base/buf.h"
 #include "server/base/str.h"
 
+/* How long the text of so many bytes is. */
+static inline size_t base64_len(size_t bytes)
+{
+    return (bytes + 2) / 3 * 4;
+}
+/* Into `out`, which has that much room. How much it was. */
+size_t base64_write(char *out, struct str bytes);
 void base64_put(struct buf *b, struct str bytes);
 /* At most this many bytes come out of a text. */
 static inline size_t base64_room(struct str text)

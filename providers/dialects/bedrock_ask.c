@@ -181,28 +181,30 @@ static struct str beta_of(const struct bedrock_out *o, const struct chat_tool *t
 static void write_claude_tools(struct bedrock_out *o, struct bedrock_lazy *fields, bool has_beta)
 {
     struct str beta = STR_NONE;
-    bool is_open = false;
+    size_t n = 0;
 
     for (const struct chat_tool *t = o->chat->tools; t != NULL; t = t->next) {
         if (!bedrock_is_claude_tool(o, t))
             continue;
-        if (!is_open) {
-            bedrock_lazy_key(fields, "tools");
-            write_open(o->b, '[');
-            is_open = true;
-        }
-        write_raw(o->b, t->raw);
+        n++;
         if (beta.len == 0)
             beta = beta_of(o, t);
     }
-    if (is_open)
-        write_close(o->b, ']');
     if (beta.len > 0 && !has_beta) {
         bedrock_lazy_key(fields, "anthropic_beta");
         write_open(o->b, '[');
         write_text(o->b, beta);
         write_close(o->b, ']');
     }
+    if (n == 0)
+        return;
+    bedrock_lazy_key(fields, "tools");
+    write_open(o->b, '[');
+    for (const struct chat_tool *t = o->chat->tools; t != NULL; t = t->next) {
+        if (bedrock_is_claude_tool(o, t))
+            write_raw(o->b, t->raw);
+    }
+    write_close(o->b, ']');
 }
 
 /* At home, what was there for the model and has no meaning here. */

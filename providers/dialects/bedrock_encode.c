@@ -6,6 +6,7 @@
 
 #include "providers/chat_text.h"
 #include "providers/dialects/bedrock.h"
+#include "providers/schema.h"
 #include "providers/write.h"
 
 #define METADATA_MAX 16
@@ -77,7 +78,11 @@ static void write_inference(struct bedrock_out *o)
 static void write_schema(struct bedrock_out *o, struct bedrock_lazy *l)
 {
     const struct chat *chat = o->chat;
+    struct str schema = chat->format_schema;
 
+    if (chat->from != DIALECT_BEDROCK && o->family == FAMILY_CLAUDE)
+        schema = schema_normalise(o->c, schema, SCHEMA_ANTHROPIC_STRICT, o->loss,
+                                  STR("response_format"));
     bedrock_lazy_key(l, "textFormat");
     write_open(o->b, '{');
     write_member_cstr(o->b, "type", "json_schema");
@@ -86,7 +91,7 @@ static void write_schema(struct bedrock_out *o, struct bedrock_lazy *l)
     write_key(o->b, "jsonSchema");
     write_open(o->b, '{');
     write_key(o->b, "schema");
-    write_plain(o->b, chat->format_schema); /* JSON as a string */
+    write_plain(o->b, schema); /* JSON as a string */
     write_text_if(o->b, "name", chat->format_name);
     write_text_if(o->b, "description", chat->format_description);
     write_close(o->b, '}');

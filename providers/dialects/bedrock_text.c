@@ -180,15 +180,14 @@ static bool is_base64(struct str s)
 
 struct str bedrock_redacted_out(struct arena *a, struct str data, enum chat_signer signer)
 {
-    struct buf b = BUF_INIT;
-    struct str out;
+    struct str wrapped;
+    char *text;
 
     if (signer == SIGNER_ANTHROPIC && is_base64(data))
         return data;
-    base64_put(&b, text_wrap(a, text_plain(a, data), signer));
-    out = arena_str(a, buf_view(&b));
-    buf_fini(&b);
-    return out;
+    wrapped = text_wrap(a, text_plain(a, data), signer);
+    text = arena_alloc(a, base64_len(wrapped.len));
+    return (struct str){text, base64_write(text, wrapped)};
 }
 
 struct str bedrock_redacted_in(struct arena *a, struct str base64, enum chat_signer *signer)

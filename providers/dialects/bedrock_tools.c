@@ -3,7 +3,10 @@
  */
 #include "providers/chat_text.h"
 #include "providers/dialects/bedrock.h"
+#include "providers/schema.h"
 #include "providers/write.h"
+
+#define NO_PARAMETERS STR("{\"type\":\"object\",\"properties\":{}}")
 
 static bool has_tool_history(const struct chat *chat)
 {
@@ -14,6 +17,52 @@ static bool has_tool_history(const struct chat *chat)
         }
     }
     return false;
+}
+
+struct members {
+    bool any, has_type;
+};
+
+static bool on_schema_member(void *ctx, const struct json_member *m)
+{
+    struct members *found = ctx;
+
+    found->any = true;
+    found->has_type = found->has_type || str_eq(m->key, STR("type"));
+    return true;
+}
+
+/* AWS demands a type at the top; OpenAI's clients need not say it. */
+static struct str as_object(const struct bedrock_out *o, struct str schema)
+{
+    static const struct str usual = {"{\"type\":\"object\"", 16};
+    struct members found = {false, false};
+    struct json_error ignored;
+
+    if (str_starts(schema, usual) ||
+        json_scan(o->c->json, schema, on_schema_member, &found, &ignored) != 0 || found.has_type)
+        return schema;
+    if (!found.any)
+        return NO_PARAMETERS;
+    loss_change(o->loss, STR("tools.parameters"));
+    return arena_concat(o->c->arena, (struct str[]){usual, STR(","), str_skip(schema, 1)}, 3);
+}
+
+/* As this model takes it; at home as it stood. */
+static struct str parameters_of(const struct bedrock_out *o, const struct chat_tool *t)
+{
+    bool is_nova = o->family == FAMILY_NOVA || o->family == FAMILY_NOVA2;
+    bool is_strict = t->strict == YES && o->family == FAMILY_CLAUDE;
+
+    if (t->schema.len == 0)
+        return NO_PARAMETERS;
+    if (o->chat->from == DIALECT_BEDROCK)
+        return t->schema;
+    return as_object(o, schema_normalise(o->c, t->schema,
+                                         is_strict ? SCHEMA_ANTHROPIC_STRICT
+                                         : is_nova ? SCHEMA_NOVA
+                                                   : SCHEMA_BEDROCK,
+                                         o->loss, STR("tools.parameters")));
 }
 
 static int write_spec(struct bedrock_out *o, const struct chat_tool *t)
@@ -28,9 +77,7 @@ static int write_spec(struct bedrock_out *o, const struct chat_tool *t)
     write_text_if(o->b, "description", t->description);
     write_key(o->b, "inputSchema");
     write_open(o->b, '{');
-    write_member_raw(o->b, "json",
-                     t->schema.len > 0 ? t->schema
-                                       : STR("{\"type\":\"object\",\"properties\":{}}"));
+    write_member_raw(o->b, "json", parameters_of(o, t));
     write_close(o->b, '}');
     if (t->strict != UNSET && o->family == FAMILY_CLAUDE)
         write_member_bool(o->b, "strict", t->strict == YES);

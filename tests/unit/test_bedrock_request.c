@@ -78,29 +78,6 @@ static struct chat *abroad(const char *body)
     return chat;
 }
 
-static void refused(const char *body, const char *param)
-{
-    const struct chat_url url = {STR(CLAUDE), false};
-    struct chat chat;
-    struct chat_error err = {.kind = 0};
-
-    assert_int_equal(dialect_bedrock.decode_request(&codec, &url, str_of(body), &chat, &err), -1);
-    assert_int_equal(err.status, 400);
-    assert_str(err.param, param);
-    assert_true(err.message.len > 0);
-}
-
-static void unsaid(const struct chat *chat, const char *model, const char *message)
-{
-    const struct chat_target target = {.model = str_of(model)};
-    struct chat_loss loss = {.n_dropped = 0};
-    struct chat_error err = {.kind = 0};
-
-    buf_clear(&out);
-    assert_int_equal(dialect_bedrock.encode_request(&codec, chat, &target, &loss, &out, &err), -1);
-    assert_str(err.message, message);
-}
-
 #define HI "\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"}]}]}"
 
 static const char everything[] =
@@ -259,7 +236,7 @@ static void thinking_excludes_sampling_and_force(void **state)
         encoded(chat, "partial; dropped=temperature,top_p,top_k; changed=tool_choice"),
         "{\"additionalModelRequestFields\":{\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":"
         "2000}},\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\",\"inputSchema\":{"
-        "\"json\":{}}}}],\"toolChoice\":{\"auto\":{}}}," HI);
+        "\"json\":{\"type\":\"object\",\"properties\":{}}}}}],\"toolChoice\":{\"auto\":{}}}," HI);
 }
 
 static void what_cannot_be_said_is_named(void **state)
@@ -288,128 +265,6 @@ static void what_cannot_be_said_is_named(void **state)
     chat->metadata = STR("{\"a\":\"b c\"}");
     chat->service_tier = STR("auto");
     assert_str(encoded(chat, "full"), "{\"requestMetadata\":{\"a\":\"b c\"}," HI);
-}
-
-/* Tools and results of other dialects: roles merged, ids and texts made fit. */
-static void turns_are_merged(void **state)
-{
-    struct chat *chat = abroad("{" HI);
-    struct chat_message *m = chat_add_message(&codec, chat, ROLE_ASSISTANT);
-    struct chat_block *b = chat_add_block(&codec, m, BLOCK_TEXT);
-
-    (void)state;
-    for (int i = 0; i < 2; i++) {
-        b = chat_add_block(&codec, m, BLOCK_TOOL_CALL);
-        b->id = i == 0 ? STR("call/1") : STR("call_2");
-        b->name = STR("f");
-        b->arguments_text = i == 0 ? STR("{\\\"a\\\":1}") : STR("nonsense");
-    }
-    for (int i = 0; i < 2; i++) {
-        b = chat_add_block(&codec, chat_add_message(&codec, chat, ROLE_TOOL), BLOCK_TOOL_RESULT);
-        b->id = i == 0 ? STR("call/1") : STR("call_2");
-    }
-    b->content = arena_zalloc(codec.arena, sizeof(*b));
-    *b->content = (struct chat_block){.kind = BLOCK_TEXT, .text = STR("42")};
-    b = chat_add_block(&codec, chat_add_message(&codec, chat, ROLE_SYSTEM), BLOCK_TEXT);
-    b->text = STR("Now.");
-    assert_str(
-        encoded(chat, "partial; changed=tools,messages.tool_calls.arguments,messages.role"),
-        "{\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"no_tool\",\"description\":\"There "
-        "are no tools now. Do not call "
-        "this.\",\"inputSchema\":{\"json\":{\"type\":\"object\",\"properties\":{}}}}}]},"
-        "\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"}]},{\"role\":\"assistant\","
-        "\"content\":[{\"toolUse\":{\"toolUseId\":\"call_1_958924995d7bdb99\",\"name\":\"f\","
-        "\"input\":{\"a\":1}}},{\"toolUse\":{\"toolUseId\":\"call_2\",\"name\":\"f\",\"input\":{"
-        "\"_arguments\":\"nonsense\"}}}]},{\"role\":\"user\",\"content\":[{\"toolResult\":{"
-        "\"toolUseId\":\"call_1_958924995d7bdb99\",\"content\":[]}},{\"toolResult\":{\"toolUseId\":"
-        "\"call_2\",\"content\":[{\"text\":\"42\"}]}},{\"text\":\"Now.\"}]}]}");
-}
-
-static struct chat *with_media(enum chat_block_kind kind, struct chat_media media)
-{
-    struct chat *chat = abroad("{" HI);
-    struct chat_block *b = chat_add_block(&codec, chat->messages, kind);
-
-    b->media = media;
-    return chat;
-}
-
-static void media_need_their_bytes(void **state)
-{
-    static const char *const image =
-        "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"},{\"image\":{\"format\":"
-        "\"webp\",\"source\":{\"bytes\":\"UklG\"}}}]}]}";
-
-    (void)state;
-    assert_str(
-        encoded(with_media(BLOCK_IMAGE,
-                           (struct chat_media){.source = SOURCE_URL,
-                                               .data = STR("data:image\\/webp;base64,UklG")}),
-                "full"),
-        image);
-    unsaid(with_media(BLOCK_IMAGE,
-                      (struct chat_media){.source = SOURCE_URL, .data = STR("https://x/y.png")}),
-           CLAUDE,
-           "messages[0]: Bedrock takes no URL of an image or file but s3://; send its bytes in "
-           "base64");
-    unsaid(with_media(BLOCK_DOCUMENT,
-                      (struct chat_media){.source = SOURCE_FILE, .data = STR("file-1")}),
-           CLAUDE, "messages[0]: Bedrock knows no file ids; send the file's bytes in base64");
-    unsaid(with_media(BLOCK_IMAGE, (struct chat_media){.source = SOURCE_BASE64,
-                                                       .type = STR("image/tiff"),
-                                                       .data = STR("AAAA")}),
-           CLAUDE, "messages[0]: Bedrock takes no such type of image or file");
-    assert_str(
-        encoded(with_media(BLOCK_IMAGE, (struct chat_media){.source = SOURCE_URL,
-                                                            .detail = STR("low"),
-                                                            .data = STR("s3://bucket/x.png")}),
-                "partial; dropped=detail"),
-        "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"},{\"image\":{\"format\":"
-        "\"png\",\"source\":{\"s3Location\":{\"uri\":\"s3://bucket/x.png\"}}}}]}]}");
-    /* a document must have a name; the format says what the ending said */
-    assert_str(encoded(with_media(BLOCK_DOCUMENT, (struct chat_media){.source = SOURCE_BASE64,
-                                                                      .name = STR("my report.pdf"),
-                                                                      .data = STR("JVBE")}),
-                       "full"),
-               "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"},{\"document\":{"
-               "\"format\":\"pdf\",\"name\":\"my report\",\"source\":{\"bytes\":\"JVBE\"}}}]}]}");
-    assert_str(encoded(with_media(BLOCK_DOCUMENT,
-                                  (struct chat_media){.source = SOURCE_TEXT, .data = STR("a\\nb")}),
-                       "full"),
-               "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"},{\"document\":{"
-               "\"format\":\"txt\",\"name\":\"document-1\",\"source\":{\"text\":\"a\\nb\"}}}]}]}");
-}
-
-/* Only Claude reads Claude's thinking; other signatures come back from a Bedrock client wrapped. */
-static void signatures_find_their_readers(void **state)
-{
-    static const char body[] =
-        "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"Hi\"}]},{\"role\":"
-        "\"assistant\",\"content\":[{\"reasoningContent\":{\"reasoningText\":{\"text\":\"o\","
-        "\"signature\":\"bf1.o.enc\"}}},{\"reasoningContent\":{\"redactedContent\":"
-        "\"YmYxLm8ucmVk\"}},{\"reasoningContent\":{\"reasoningText\":{\"text\":\"\","
-        "\"signature\":\"bf1.g.call:Zm9v\"}}},{\"toolUse\":{\"toolUseId\":\"t\",\"name\":\"f\","
-        "\"input\":{}}},{\"reasoningContent\":{\"reasoningText\":{\"text\":\"mine\",\"signature\":"
-        "\"c2ln\"}}}]}]}";
-    const struct chat *chat = decoded(body);
-
-    (void)state;
-    assert_str(dumped(chat),
-               "chat model=us.anthropic.claude-sonnet-4-20250514-v1:0 stream=1 include_usage=1\n"
-               "user\n"
-               "  text text=Hi\n"
-               "assistant\n"
-               "  thinking text=o signature=enc signer=3\n"
-               "  redacted signature=red signer=3\n"
-               "  tool_call id=t name=f arguments={} signature=Zm9v signer=2\n"
-               "  thinking text=mine signature=c2ln signer=1\n");
-    assert_str(encoded(chat, "partial; dropped=thinking; changed=tools"),
-               "{\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"no_tool\",\"description\":"
-               "\"There are no tools now. Do not call this.\",\"inputSchema\":{\"json\":{\"type\""
-               ":\"object\",\"properties\":{}}}}}]},\"messages\":[{\"role\":\"user\",\"content\""
-               ":[{\"text\":\"Hi\"}]},{\"role\":\"assistant\",\"content\":[{\"toolUse\":{\"toolU"
-               "seId\":\"t\",\"name\":\"f\",\"input\":{}}},{\"reasoningContent\":{\"reasoningTex"
-               "t\":{\"text\":\"mine\",\"signature\":\"c2ln\"}}}]}]}");
 }
 
 /* One more turn, and all that was before it is as it was. */
@@ -445,45 +300,6 @@ static void other_models_have_less(void **state)
     assert_non_null(strstr(out.data, "\"status\":\"error\"}},{\"image\":{\"format\":\"gif\""));
 }
 
-static void wrong_types_are_refused(void **state)
-{
-    (void)state;
-    refused("", "");
-    refused("[]", "the body");
-    refused("{", "");
-    refused("{}", "messages");
-    refused("{\"messages\":[]}", "messages");
-    refused("{\"messages\":{}}", "messages");
-    refused("{\"messages\":[1]}", "messages[0]");
-    refused("{\"messages\":[{\"role\":\"tool\",\"content\":[]}]}", "messages[0]");
-    refused("{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}", "messages[0].content");
-    refused("{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":1}]}]}",
-            "messages[0].content[0]");
-    refused("{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"a\",\"image\":{}}]}]}",
-            "messages[0].content[0]");
-    refused("{\"messages\":[{\"role\":\"user\",\"content\":[{\"image\":{\"format\":\"bmp\","
-            "\"source\":{\"bytes\":\"\"}}}]}]}",
-            "messages[0].content[0]");
-    refused("{\"messages\":[{\"role\":\"assistant\",\"content\":[{\"toolUse\":{\"toolUseId\":"
-            "\"t\",\"name\":\"f\",\"input\":\"{}\"}}]}]}",
-            "messages[0].content[0]");
-    refused("{\"messages\":[{\"role\":\"user\",\"content\":[{\"toolResult\":{\"toolUseId\":"
-            "\"t\",\"content\":[]}}]}]}",
-            "messages[0]");
-    refused("{\"inferenceConfig\":{\"maxTokens\":0}," HI, "inferenceConfig.maxTokens");
-    refused("{\"inferenceConfig\":{\"temperature\":\"1\"}," HI, "inferenceConfig.temperature");
-    refused("{\"inferenceConfig\":{\"stopSequences\":[1]}," HI, "inferenceConfig.stopSequences");
-    refused("{\"toolConfig\":{\"tools\":[{\"toolSpec\":{\"name\":\"f\"}}]}," HI,
-            "toolConfig.tools[0]");
-    refused("{\"toolConfig\":{\"toolChoice\":{\"none\":{}}}," HI, "toolConfig.toolChoice");
-    refused("{\"outputConfig\":{\"textFormat\":{\"type\":\"json_schema\",\"structure\":{"
-            "\"jsonSchema\":{\"schema\":\"[]\"}}}}," HI,
-            "outputConfig.textFormat");
-    refused("{\"additionalModelRequestFields\":[]," HI, "additionalModelRequestFields");
-    refused("{\"additionalModelRequestFields\":{\"thinking\":{\"type\":\"enabled\"}}," HI,
-            "additionalModelRequestFields.thinking");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -493,12 +309,8 @@ int main(void)
         cmocka_unit_test(efforts_are_said_in_each_familys_words),
         cmocka_unit_test(thinking_excludes_sampling_and_force),
         cmocka_unit_test(what_cannot_be_said_is_named),
-        cmocka_unit_test(turns_are_merged),
-        cmocka_unit_test(media_need_their_bytes),
-        cmocka_unit_test(signatures_find_their_readers),
         cmocka_unit_test(prefix_is_stable),
         cmocka_unit_test(other_models_have_less),
-        cmocka_unit_test(wrong_types_are_refused),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -140,6 +140,40 @@ static void test_path_is_encoded_twice(void **state)
     arena_free(a);
 }
 
+/* A request as the AWS SDK for Python signs it, byte for byte. */
+static void test_as_the_sdk_signs(void **state)
+{
+    struct arena *a = arena_create(4096);
+    struct sigv4_signer s = signer_of(&vectors[0]);
+    const struct sigv4_header headers[] = {
+        {STR("Content-Type"), STR("application/json")},
+        {STR("Host"), STR("127.0.0.1:46265")},
+    };
+    const struct str body =
+        STR("{\"messages\": [{\"role\": \"user\", \"content\": [{\"text\": \"Hi\"}]}]}");
+    const struct sigv4_request req = {
+        STR("POST"),
+        STR("/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/converse"),
+        STR_NONE,
+        headers,
+        2,
+        &body,
+        1};
+    struct sigv4_signature out;
+
+    (void)state;
+    s.session_token = STR("tok/en==");
+    s.service = STR("bedrock");
+    sigv4_sign(&s, &req, 1795380485, a, &out); /* 2026-11-22 20:48:05 UTC */
+    assert_string_equal(out.date, "20261122T204805Z");
+    assert_str(out.authorization,
+               "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261122/us-east-1/bedrock/aws4_request, "
+               "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token, "
+               "Signature=c016d4f7efe46fc59978c31fd955a06ceda9dbf9d0e5661515675a29a397e0bc");
+    sigv4_fini(&s);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_authorization),
         cmocka_unit_test(test_key_is_not_kept_too_long),
         cmocka_unit_test(test_path_is_encoded_twice),
+        cmocka_unit_test(test_as_the_sdk_signs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
