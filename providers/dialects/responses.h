@@ -71,6 +71,8 @@ struct responses_out {
     struct chat_error *err;
 };
 
+/* Report "place.name" as dropped. */
+void responses_drop(const struct responses_out *o, struct str place, struct str name);
 /* The system text that goes into `instructions`; STR_NONE: there is none. */
 struct str responses_instructions(const struct chat *chat);
 /* Write the array of items. */

@@ -5,6 +5,7 @@
 
 #include "providers/chat_text.h"
 #include "providers/reasoning.h"
+#include "providers/schema.h"
 #include "providers/write.h"
 
 #define MAX_TOKENS_MIN 16 /* the API refuses less */
@@ -30,6 +31,11 @@ static void drop_if(const struct responses_out *o, struct str value, struct str 
 {
     if (value.len > 0)
         loss_drop(o->loss, name);
+}
+
+void responses_drop(const struct responses_out *o, struct str place, struct str name)
+{
+    loss_drop(o->loss, arena_concat(o->c->arena, (struct str[]){place, STR("."), name}, 3));
 }
 
 /* --- tools --- */
@@ -62,14 +68,16 @@ static void put_freeform_tool(const struct responses_out *o, const struct chat_t
 static void put_function(const struct responses_out *o, const struct chat_tool *t)
 {
     struct buf *out = o->out;
+    struct str schema =
+        t->schema.len > 0 ? t->schema : STR("{\"type\":\"object\",\"properties\":{}}");
 
+    if (t->strict == YES && !has_quirk(o, QUIRK_NO_STRICT))
+        schema = schema_normalise(o->c, schema, SCHEMA_OPENAI_STRICT, o->loss, STR("tools"));
     write_open(out, '{');
     write_member_cstr(out, "type", "function");
     write_member_text(out, "name", t->name);
     write_text_if(out, "description", t->description);
-    write_member_raw(out, "parameters",
-                     t->schema.len > 0 ? t->schema
-                                       : STR("{\"type\":\"object\",\"properties\":{}}"));
+    write_member_raw(out, "parameters", schema);
     /* Left out, it would mean true here, and false everywhere else. */
     if (!has_quirk(o, QUIRK_NO_STRICT))
         write_member_bool(out, "strict", t->strict == YES);
@@ -99,7 +107,7 @@ static bool put_builtin(const struct responses_out *o, const struct chat_tool *t
     default:
         return false;
     }
-    loss_change(o->loss, t->name); /* its settings are its vendor's */
+    loss_change(o->loss, STR("tools")); /* its settings are its vendor's */
     return true;
 }
 
@@ -117,7 +125,7 @@ static void put_tools(const struct responses_out *o)
         else if (t->builtin == BUILTIN_NONE)
             put_function(o, t);
         else if (!put_builtin(o, t))
-            loss_drop(o->loss, t->name);
+            responses_drop(o, STR("tools"), t->name);
     }
     write_close(o->out, ']');
 }
@@ -183,6 +191,7 @@ static void put_text(const struct responses_out *o)
 {
     const struct chat *chat = o->chat;
     bool has_schema = !has_quirk(o, QUIRK_NO_SCHEMA);
+    struct chat said = *chat;
 
     if (chat->format == FORMAT_GRAMMAR)
         loss_drop(o->loss, STR("response_format"));
@@ -192,7 +201,10 @@ static void put_text(const struct responses_out *o)
         chat->verbosity.len == 0)
         return;
     write_key(o->out, "text");
-    responses_put_text(o->out, chat, has_schema);
+    if (chat->format == FORMAT_SCHEMA && chat->format_strict == YES && has_schema && !is_home(o))
+        said.format_schema = schema_normalise(o->c, chat->format_schema, SCHEMA_OPENAI_STRICT,
+                                              o->loss, STR("response_format"));
+    responses_put_text(o->out, &said, has_schema);
 }
 
 /* Does the model think, as far as can be told without looking at the messages? */
@@ -352,6 +364,13 @@ static void put_storage(const struct responses_out *o)
     write_close(o->out, ']');
 }
 
+/* A free-form tool's grammar has no neutral place, but put_tools has written it. */
+static bool is_format_said(const struct responses_out *o, const struct chat_extra *x)
+{
+    return (is_home(o) && str_eq(x->name, STR("tools.format"))) ||
+           (o->chat->from == DIALECT_OPENAI && str_eq(x->name, STR("tools.custom.format")));
+}
+
 /* What has no meaning here goes back to its own dialect only, and only what was a field at the top. */
 static void put_extras(const struct responses_out *o)
 {
@@ -359,6 +378,8 @@ static void put_extras(const struct responses_out *o)
         bool is_top = x->raw.len > 0 && x->name.len < 64 && str_index(x->name, '.') < 0 &&
                       str_index(x->name, '"') < 0 && str_index(x->name, '\\') < 0;
 
+        if (is_format_said(o, x))
+            continue;
         if (!is_home(o) || !is_top ||
             (str_eq(x->name, STR("tool_choice")) && o->chat->tool_choice != CHOICE_UNSET)) {
             loss_drop(o->loss, x->name);

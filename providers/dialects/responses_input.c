@@ -201,7 +201,7 @@ static int put_block(const struct responses_out *o, const struct chat_block *b, 
     default:
         break;
     }
-    loss_drop(o->loss, b->name.len > 0 ? b->name : STR("messages.content"));
+    responses_drop(o, STR("messages"), b->name.len > 0 ? b->name : STR("content"));
     return 0;
 }
 
@@ -352,7 +352,7 @@ static int put_message(const struct responses_out *o, const struct chat_message 
 
     for (; *b != NULL && is_part(m, *b); *b = (*b)->next) {
         if (!can_be_part(o, *b)) {
-            loss_drop(o->loss, (*b)->name);
+            responses_drop(o, STR("messages"), (*b)->name);
             continue;
         }
         if (!has_begun) {
@@ -390,7 +390,7 @@ static int put_item(const struct responses_out *o, const struct chat_block *b)
         if (is_home(o))
             write_raw(o->out, b->raw);
         else
-            loss_drop(o->loss, b->name);
+            responses_drop(o, STR("messages"), b->name);
         return 0;
     default: /* an image that the assistant made */
         loss_drop(o->loss, STR("messages.content"));

@@ -94,6 +94,42 @@ static void what_this_wire_lacks_is_reported(void **state)
                "service_tier,mcp_servers,thinking,is_error");
 }
 
+/* OpenAI's chat completions nest a free-form tool; a strict schema must be of the strict sort. */
+static void tools_of_chat_completions(void **state)
+{
+    struct chat *chat = foreign();
+    struct chat_loss loss = {.n_dropped = 0};
+    struct chat_tool *t = chat->tools;
+    struct str text;
+
+    (void)state;
+    chat->from = DIALECT_OPENAI;
+    t->strict = YES;
+    t->schema = STR("{\"type\":\"object\",\"properties\":{}}");
+    t = chat_add_tool(&codec, chat);
+    t->name = STR("p");
+    t->is_freeform = true;
+    t->raw = STR("{\"type\":\"custom\",\"custom\":{\"name\":\"p\",\"description\":\"d\","
+                 "\"format\":{\"type\":\"grammar\",\"grammar\":{\"syntax\":\"lark\","
+                 "\"definition\":\"start: x\"}}}}");
+    t = chat_add_tool(&codec, chat);
+    t->name = STR("memory");
+    t->builtin = BUILTIN_OTHER;
+    chat_add_extra(&codec, chat, STR("tools.custom.format"), STR_NONE);
+    chat->messages->next->next->last->name = STR("p");
+    chat->messages->next->next->last->arguments = STR("{\"input\":\"a\\n\"}");
+    text = encode(chat, &loss);
+    assert_has(text, "\"parameters\":{\"type\":\"object\",\"properties\":{},"
+                     "\"additionalProperties\":false");
+    assert_has(text, "{\"type\":\"custom\",\"name\":\"p\",\"description\":\"d\",\"format\":{"
+                     "\"type\":\"grammar\",\"syntax\":\"lark\",\"definition\":\"start: x\"}}");
+    assert_has(text, "{\"type\":\"custom_tool_call\",\"call_id\":\"toolu_1\",\"name\":\"p\","
+                     "\"input\":\"a\\n\"}");
+    assert_str(loss.dropped[0], "tools.memory");
+    for (size_t i = 0; i < loss.n_dropped; i++)
+        assert_false(str_eq(loss.dropped[i], STR("tools.custom.format")));
+}
+
 static void a_model_that_does_not_think_is_not_asked(void **state)
 {
     struct chat_target plain = {.model = {"gpt-4.1", 7}, .model_flags = MODEL_KNOWN};
@@ -179,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(others_store_nothing_and_ask_for_sealed_reasoning, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_this_wire_lacks_is_reported, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tools_of_chat_completions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_model_that_does_not_think_is_not_asked, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(media_that_cannot_be_said_is_refused, set_up, tear_down),
