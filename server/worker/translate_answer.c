@@ -299,6 +299,18 @@ const struct fail *translate_end(struct request *r)
     return t->fold != NULL ? encode_whole(r) : NULL;
 }
 
+bool translate_break(const struct request *r, const struct chat_error *err, struct buf *out)
+{
+    const struct translation *t = r->translation;
+
+    if (!r->attempt.is_abroad || !t->is_begun || t->encoder == NULL)
+        return false;
+    t->client->encode_event(t->encoder, &(struct chat_event){.kind = EVENT_ERROR, .error = err},
+                            out);
+    arena_reset(r->worker->scratch);
+    return true;
+}
+
 int translate_status(const struct request *r)
 {
     const struct translation *t = r->translation;
