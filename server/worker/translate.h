@@ -57,11 +57,8 @@ const struct fail *translate_end(struct request *r);
  * The last words of a stream that has begun, in the client's dialect: false when there is no such stream
  * under way.
  */
-bool translate_break(const struct request *r, const struct chat_error *err, struct buf *out);
+bool translate_break(struct request *r, const struct chat_error *err, struct buf *out);
 /* The status that the client gets. */
 int translate_status(const struct request *r);
-/* The last words of a stream that is a JSON array, which only its encoder can close. False: it is
- * none; an error event says it. */
-bool translate_break(struct request *r, const struct chat_error *error, struct buf *out);
 
 #endif

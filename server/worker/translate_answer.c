@@ -299,7 +299,7 @@ const struct fail *translate_end(struct request *r)
     return t->fold != NULL ? encode_whole(r) : NULL;
 }
 
-bool translate_break(const struct request *r, const struct chat_error *err, struct buf *out)
+bool translate_break(struct request *r, const struct chat_error *err, struct buf *out)
 {
     const struct translation *t = r->translation;
 
@@ -316,16 +316,4 @@ int translate_status(const struct request *r)
     const struct translation *t = r->translation;
 
     return t->status != 0 ? t->status : r->attempt.status;
-}
-
-bool translate_break(struct request *r, const struct chat_error *error, struct buf *out)
-{
-    struct translation *t = r->translation;
-    const struct chat_event e = {.kind = EVENT_ERROR, .error = error};
-
-    if (t == NULL || !r->attempt.is_abroad || t->encoder == NULL || t->reply.sse ||
-        t->client->id != DIALECT_GEMINI)
-        return false;
-    t->client->encode_event(t->encoder, &e, out);
-    return true;
 }
