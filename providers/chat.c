@@ -87,12 +87,16 @@ void chat_add_stop(const struct chat_codec *c, struct chat *chat, struct str esc
 
 /* --- which call a result answers --- */
 
+struct slot {
+    const struct chat_block *call; /* NULL: free */
+};
+
 /*
  * The calls so far by their ids, the latest of equal ones. A hostile request has a hundred thousand
  * calls and as many results: looking through all calls for each would take minutes.
  */
 struct calls {
-    const struct chat_block **slots; /* a power of two, at most half of them taken */
+    struct slot *slots; /* a power of two, at most half of them taken */
     size_t mask;
     uint64_t seed; /* an address, which nobody outside knows: ids cannot be chosen to collide */
 };
@@ -113,7 +117,7 @@ static void calls_init(struct calls *calls, struct arena *a, const struct chat *
 }
 
 /* Where the call with this id is, or would be. */
-static const struct chat_block **call_slot(const struct calls *calls, struct str id)
+static struct slot *call_slot(const struct calls *calls, struct str id)
 {
     uint64_t sum = 14695981039346656037u ^ calls->seed; /* FNV-1a */
     size_t at;
@@ -121,7 +125,7 @@ static const struct chat_block **call_slot(const struct calls *calls, struct str
     for (size_t i = 0; i < id.len; i++)
         sum = (sum ^ (unsigned char)id.p[i]) * 1099511628211u;
     at = (size_t)(sum ^ sum >> 32) & calls->mask;
-    while (calls->slots[at] != NULL && !str_eq(calls->slots[at]->id, id))
+    while (calls->slots[at].call != NULL && !str_eq(calls->slots[at].call->id, id))
         at = (at + 1) & calls->mask;
     return &calls->slots[at];
 }
@@ -138,10 +142,10 @@ int chat_link_results(const struct chat_codec *c, struct chat *chat, struct chat
             char param[48];
 
             if (b->kind == BLOCK_TOOL_CALL)
-                *call_slot(&calls, b->id) = b;
+                call_slot(&calls, b->id)->call = b;
             if (b->kind != BLOCK_TOOL_RESULT || (b->name.len > 0 && b->id.len == 0))
                 continue;
-            call = *call_slot(&calls, b->id);
+            call = call_slot(&calls, b->id)->call;
             if (call != NULL) {
                 b->name = call->name;
                 continue;

@@ -147,6 +147,8 @@ static void write_thinking(struct anthropic_out *o, const struct plan *p)
 
     if (p->thinking == THINK_UNSET)
         return;
+    if (show == UNSET && o->chat->reasoning.summary.len > 0) /* newer models show none unasked */
+        show = YES;
     write_key(o->b, "thinking");
     write_open(o->b, '{');
     write_member_cstr(o->b, "type", types[p->thinking]);

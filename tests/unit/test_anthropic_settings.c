@@ -153,6 +153,12 @@ static void efforts_and_budgets(void **state)
          MODEL_ADAPTIVE,
          "9,\"thinking\":{\"type\":\"adaptive\"},\"output_config\":{\"effort\":\"xhigh\"}",
          "full"},
+        {{EFFORT_MAX, BUDGET_UNSET, UNSET, {"auto", 4}, false},
+         9,
+         MODEL_ADAPTIVE,
+         "9,\"thinking\":{\"type\":\"adaptive\",\"display\":\"summarized\"},"
+         "\"output_config\":{\"effort\":\"max\"}",
+         "full"},
         {{EFFORT_HIGH, BUDGET_UNSET, UNSET, {"", 0}, false},
          9,
          MODEL_KNOWN,
