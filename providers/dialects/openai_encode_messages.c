@@ -365,6 +365,9 @@ int openai_put_messages(struct openai_encode *e)
         if ((!is_result || m->role != ROLE_TOOL) && put_message(e, m) != 0)
             return -1;
     }
+    if (e->out->data[e->out->len - 1] == '[')
+        return chat_invalid(e->c, e->err, "messages",
+                            "there is nothing in the messages that this model's provider knows");
     write_close(e->out, ']');
     return 0;
 }

@@ -227,6 +227,8 @@ static void on_call(struct openai_encoder *x, const struct chat_event *e, struct
         end_call(out);
 }
 
+/* What must come back with the call goes out with its first arguments, as event.h has it. The SDK
+ * wants a function in each delta of a call. */
 static void put_call_text(struct openai_encoder *x, uint32_t n, struct str text, struct buf *out)
 {
     struct openai_encoder_choice *ch = choice_of(x, n);
@@ -243,6 +245,10 @@ static void put_call_text(struct openai_encoder *x, uint32_t n, struct str text,
         return;
     }
     begin_call(x, n, out);
+    if (ch->signature.len > 0)
+        write_member_text(out, "bf_signature",
+                          text_wrap(x->c.scratch, kept(&ch->signature), ch->signer));
+    ch->signature.len = 0;
     buf_cstr(out,
              ch->is_freeform ? ",\"custom\":{\"input\":\"" : ",\"function\":{\"arguments\":\"");
     buf_str(out, text);
@@ -256,24 +262,14 @@ static void put_call_text(struct openai_encoder *x, uint32_t n, struct str text,
 static void put_signature(struct openai_encoder *x, const struct chat_event *e, struct buf *out)
 {
     struct openai_encoder_choice *ch = choice_of(x, e->choice);
-    struct str wrapped;
 
     if (ch->signature.len == 0)
         return;
-    wrapped = text_wrap(x->c.scratch, kept(&ch->signature), ch->signer);
-    ch->signature.len = 0;
-    if (e->block_kind == BLOCK_TOOL_CALL) {
-        if (!x->reply->chat->is_functions) {
-            begin_call(x, e->choice, out);
-            write_member_text(out, "bf_signature", wrapped);
-            end_call(out);
-        }
-        return;
-    }
     begin(x, e->choice, out);
     write_key(out, "bf_thinking");
     openai_put_thought(out, ch->thoughts++, e->block_kind,
-                       (struct openai_span){ch->thought_start, ch->thought_end}, wrapped);
+                       (struct openai_span){ch->thought_start, ch->thought_end},
+                       text_wrap(x->c.scratch, kept(&ch->signature), ch->signer));
     end(out);
 }
 
@@ -332,8 +328,7 @@ static void on_delta(struct openai_encoder *x, const struct chat_event *e, struc
         put_delta(x, e->choice, "refusal", e->text, out);
         break;
     case BLOCK_TOOL_CALL:
-        put_signature(x, e, out); /* ahead of the arguments, as event.h has it */
-        if (ch->is_freeform)      /* its text is inside these arguments */
+        if (ch->is_freeform) /* its text is inside these arguments */
             keep(x, &ch->input, e->text);
         else
             put_call_text(x, e->choice, e->text, out);
@@ -347,9 +342,12 @@ static void on_block_stop(struct openai_encoder *x, const struct chat_event *e, 
 {
     struct openai_encoder_choice *ch = choice_of(x, e->choice);
 
-    if (e->block_kind == BLOCK_TOOL_CALL && ch->is_freeform)
+    if (e->block_kind != BLOCK_TOOL_CALL)
+        put_signature(x, e, out);
+    else if (ch->is_freeform)
         put_call_text(x, e->choice, openai_freeform_input(&x->c, kept(&ch->input)), out);
-    put_signature(x, e, out);
+    else if (ch->signature.len > 0) /* a call without arguments */
+        put_call_text(x, e->choice, STR_NONE, out);
 }
 
 static void on_citation(struct openai_encoder *x, const struct chat_event *e, struct buf *out)

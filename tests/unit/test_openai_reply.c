@@ -94,8 +94,7 @@ static void a_delta_in_is_a_chunk_out(void **state)
         CHUNK("{\"annotations\":[{\"index\":0,\"type\":\"url_citation\",\"url_citation\":{"
               "\"url\":\"u\",\"title\":\"t\",\"start_index\":0,\"end_index\":2}}]}"),
         CALL("\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}"),
-        CALL("\"bf_signature\":\"bf1.g.GG\""),
-        CALL("\"function\":{\"arguments\":\"{\\\"input\\\":\"}"),
+        CALL("\"bf_signature\":\"bf1.g.GG\",\"function\":{\"arguments\":\"{\\\"input\\\":\"}"),
         CALL("\"function\":{\"arguments\":\"\\\"x\\\"}\"}"),
         LAST("{\"index\":0,\"delta\":{},\"logprobs\":{\"content\":[{\"token\": \"a\"}],"
              "\"refusal\":null},\"finish_reason\":null}]"),
@@ -134,7 +133,7 @@ static void freeform_and_legacy_calls(void **state)
     text = streamed_by(&dialect_openai);
     assert_has(text, CALL("\"id\":\"a\",\"type\":\"custom\",\"custom\":{\"name\":\"f\",\"input\":"
                           "\"\"}"));
-    assert_has(text, CALL("\"custom\":{\"input\":\"x\"}"));
+    assert_has(text, CALL("\"bf_signature\":\"bf1.g.GG\",\"custom\":{\"input\":\"x\"}"));
     tool->is_freeform = false;
     chat.is_functions = true;
     text = streamed_by(&dialect_openai);

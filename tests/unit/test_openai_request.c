@@ -188,8 +188,8 @@ static void strict_schemas_are_made_fit(void **state)
     chat->messages->next = NULL; /* files of its own would be refused */
     chat->tools->schema = STR("{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\","
                               "\"minLength\":1}},\"required\":[\"a\"]}");
-    body = encoded_for(chat, (struct chat_target){.quirks = 0},
-                       "partial; changed=tools.parameters");
+    body =
+        encoded_for(chat, (struct chat_target){.quirks = 0}, "partial; changed=tools.parameters");
     assert_has(body, "\"additionalProperties\":false");
     assert_has_not(body, "\"minLength\":1");
 }
