@@ -48,6 +48,43 @@ struct str text_escape(struct arena *a, struct str plain)
     return copy;
 }
 
+/* How many bytes more a byte takes when it is escaped. */
+static size_t more_of(unsigned char c)
+{
+    if (c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t')
+        return 1;
+    return c < 0x20 || c == 0x7f ? 5 : 0;
+}
+
+struct str text_of_raw(struct arena *a, struct str raw)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t more = 0;
+    char *out, *at;
+
+    for (size_t i = 0; i < raw.len; i++)
+        more += more_of((unsigned char)raw.p[i]);
+    if (more == 0)
+        return raw;
+    out = at = arena_alloc(a, raw.len + more);
+    for (size_t i = 0; i < raw.len; i++) {
+        unsigned char c = (unsigned char)raw.p[i];
+        size_t n = more_of(c);
+
+        if (n > 0)
+            *at++ = '\\';
+        if (n < 2) {
+            *at++ = (char)(c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c);
+            continue;
+        }
+        memcpy(at, "u00", 3);
+        at[3] = digits[c >> 4];
+        at[4] = digits[c & 15];
+        at += 5;
+    }
+    return (struct str){out, (size_t)(at - out)};
+}
+
 /* --- arguments --- */
 
 static bool is_object(const struct chat_codec *c, struct str text)
@@ -84,7 +121,7 @@ bool text_arguments_object(const struct chat_codec *c, const struct chat_block *
 struct str text_arguments_string(const struct chat_codec *c, const struct chat_block *call)
 {
     if (call->arguments.len > 0)
-        return text_escape(c->arena, call->arguments);
+        return text_of_raw(c->arena, call->arguments);
     return call->arguments_text.len > 0 ? call->arguments_text : STR("{}");
 }
 

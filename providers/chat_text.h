@@ -26,6 +26,8 @@ struct str text_member(const struct json *object, const char *key);
 struct str text_plain(struct arena *a, struct str escaped);
 /* Bytes as an escaped text: themselves when nothing needs it, else a copy in `a`. */
 struct str text_escape(struct arena *a, struct str plain);
+/* A value that was parsed ("raw": it is sound UTF-8), as an escaped text. */
+struct str text_of_raw(struct arena *a, struct str raw);
 bool text_is(struct str escaped, const char *plain); /* plain has nothing to escape */
 
 /*

@@ -296,7 +296,7 @@ static void read_response(const struct gemini_reading *r, const struct json *res
     }
     result->is_json = true;
     b->raw = response->raw;
-    b->text = text_escape(r->c->arena, response->raw);
+    b->text = text_of_raw(r->c->arena, response->raw);
 }
 
 static int add_result_parts(struct gemini_reading *r, const struct json *parts,

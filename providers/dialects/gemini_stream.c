@@ -158,7 +158,7 @@ static void on_call(struct decoder *d, struct choice *ch, const struct answer_pa
     blocks_open(&ch->blocks, sink, BLOCK_TOOL_CALL, ++ch->tag, id, text_member(p->call, "name"));
     blocks_signature(&ch->blocks, sink, p->signature, SIGNER_GEMINI);
     blocks_delta(&ch->blocks, sink,
-                 args != NULL && args->type == JSON_OBJECT ? text_escape(d->c->scratch, args->raw)
+                 args != NULL && args->type == JSON_OBJECT ? text_of_raw(d->c->scratch, args->raw)
                                                            : STR("{}"));
     blocks_close(&ch->blocks, sink);
 }

@@ -90,6 +90,9 @@ static void texts(void **state)
     (void)state;
     assert_str(text_plain(a, STR("a\\n\\u00e9")), "a\n\xc3\xa9");
     assert_str(text_escape(a, STR("a\"b\n")), "a\\\"b\\n");
+    assert_str(text_of_raw(a, STR("{\"a\":\n\t\"\\n\xc3\xa9\x7f\"}")),
+               "{\\\"a\\\":\\n\\t\\\"\\\\n\xc3\xa9\\u007f\\\"}");
+    assert_str(text_of_raw(a, STR("[1]")), "[1]");
     assert_true(text_data_url(STR("data:image/png;base64,AAAA"), &type, &data));
     assert_str(type, "image/png");
     assert_str(data, "AAAA");

@@ -4,6 +4,7 @@
 
 #include "providers/chat_text.h"
 #include "providers/dialects/gemini.h"
+#include "providers/sse.h"
 
 static struct chat_codec codec;
 static struct buf events, wire;
@@ -162,6 +163,43 @@ static void broken_streams(void **state)
                           "error kind=12 status=503 message=overloaded type=UNAVAILABLE\n");
     assert_events(garbage, "nonsense\nnonsense\nnonsense\nstart\nnonsense\nnonsense\nnonsense\n"
                            "error kind=11 status=502 message=the provider broke its answer off\n");
+}
+
+struct feeding {
+    void *decoder;
+    const struct chat_sink *sink;
+};
+
+static void on_frame(void *ctx, const struct sse_event *event)
+{
+    const struct feeding *f = ctx;
+    const struct chat_frame frame = {.data = event->data};
+
+    assert_int_equal(dialect_gemini.decode_frame(f->decoder, &frame, f->sink), 0);
+    arena_reset(codec.scratch);
+}
+
+/* Wherever the bytes of a stream are cut in two, its events are the same. */
+static void a_stream_cut_anywhere(void **state)
+{
+    const struct chat_sink sink = {note, NULL};
+    struct buf all = BUF_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(spoken); i++)
+        buf_printf(&all, "data: %s\r\n\r\n", quoted(spoken[i]).p);
+    for (size_t cut = 0; cut <= all.len; cut++) {
+        struct feeding f = {dialect_gemini.decoder(&codec), &sink};
+        struct sse sse = SSE_INIT;
+
+        buf_clear(&events);
+        assert_int_equal(sse_feed(&sse, (struct str){all.data, cut}, on_frame, &f), 0);
+        assert_int_equal(sse_feed(&sse, str_skip(buf_view(&all), cut), on_frame, &f), 0);
+        dialect_gemini.decode_end(f.decoder, &sink);
+        assert_str(buf_view(&events), spoken_events);
+        sse_fini(&sse);
+    }
+    buf_fini(&all);
 }
 
 /* --- encoding --- */
@@ -379,63 +417,6 @@ static void answers_that_are_none(void **state)
     assert_str(buf_view(&events), "error kind=10 status=500 message=m\n");
 }
 
-/* --- errors --- */
-
-static void errors(void **state)
-{
-    static const struct {
-        int status;
-        const char *body;
-        enum chat_error_kind kind;
-        const char *message, *code;
-    } cases[] = {
-        {400,
-         "{'error':{'code':400,'message':'API key not valid.','status':'INVALID_ARGUMENT',"
-         "'details':[{'@type':'type.googleapis.com/google.rpc.ErrorInfo','reason':"
-         "'API_KEY_INVALID'}]}}",
-         ERROR_AUTH, "API key not valid.", "API_KEY_INVALID"},
-        {429, "[{'error':{'code':429,'message':'quota','status':'RESOURCE_EXHAUSTED'}}]",
-         ERROR_RATE, "quota", ""},
-        {404, "<html>", ERROR_NOT_FOUND, "<html>", ""},
-        {500, "", ERROR_SERVER, "the provider answered with an error and no text", ""},
-        {503, "{'error':'busy'}", ERROR_OVERLOADED, "busy", ""},
-    };
-    struct chat_error e;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        dialect_gemini.decode_error(&codec, cases[i].status, quoted(cases[i].body), &e);
-        assert_int_equal(e.kind, cases[i].kind);
-        assert_str(e.message, cases[i].message);
-        assert_str(e.code, cases[i].code);
-    }
-    e = (struct chat_error){
-        .kind = ERROR_INVALID, .status = 400, .message = STR("no"), .param = STR("contents[0]")};
-    buf_clear(&wire);
-    dialect_gemini.encode_error_event(&e, STR_NONE, &wire);
-    assert_str(buf_view(&wire),
-               quoted("data: {'error':{'code':400,'message':'no','status':'INVALID_ARGUMENT',"
-                      "'details':[{'@type':'type.googleapis.com/google.rpc.BadRequest',"
-                      "'fieldViolations':[{'field':'contents[0]','description':'no'}]}]}}\r\n\r\n")
-                   .p);
-}
-
-/* Each kind has a name, and the name has the kind. */
-static void error_names(void **state)
-{
-    (void)state;
-    for (int kind = ERROR_INVALID; kind <= ERROR_TIMEOUT; kind++) {
-        struct chat_error e = {.kind = (enum chat_error_kind)kind, .message = STR("m")};
-        struct chat_error back;
-
-        buf_clear(&wire);
-        dialect_gemini.encode_error(&e, STR("req"), &wire);
-        dialect_gemini.decode_error(&codec, chat_error_status(e.kind), buf_view(&wire), &back);
-        assert_int_equal(back.kind, kind);
-        assert_str(back.message, "m");
-    }
-}
-
 /* --- in passing --- */
 
 static void looks(void **state)
@@ -478,9 +459,9 @@ int main(void)
         cmocka_unit_test(both_framings),
         cmocka_unit_test(whole_answers_come_back),
         cmocka_unit_test(answers_that_are_none),
-        cmocka_unit_test(errors),
-        cmocka_unit_test(error_names),
+
         cmocka_unit_test(looks),
+        cmocka_unit_test(a_stream_cut_anywhere),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
