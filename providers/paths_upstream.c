@@ -49,7 +49,7 @@ static struct str join(struct arena *a, struct str before, struct str model, str
     if (str_eq(before, STR("/models/"))) {
         if (str_starts(model, STR("tunedModels/")) || str_starts(model, STR("models/")))
             before = STR("/");
-        model = escape(a, model, STR("/"));
+        model = escape(a, model, STR("/@"));
     } else {
         model = escape(a, model, STR_NONE);
     }

@@ -1,5 +1,6 @@
 #include "server/worker/send.h"
 
+#include "providers/dialects/anthropic.h"
 #include "providers/vendor.h"
 #include "server/base/buf.h"
 #include "server/worker/fail.h"
@@ -199,6 +200,30 @@ static void prepare_home(struct request *r)
     }
 }
 
+/* Claude at Vertex: the model is in the URL only, the version in the body. */
+static bool is_vertex_claude(const struct request *r)
+{
+    const struct attempt *a = &r->attempt;
+
+    return a->face->dialect == DIALECT_ANTHROPIC && (a->vendor->quirks & QUIRK_VERTEX) != 0 &&
+           r->path.op != OP_FILES && r->path.op != OP_RELAY;
+}
+
+static enum step_result prepare_vertex(struct request *r)
+{
+    const struct chat_codec codec = {r->arena, r->worker->scratch, r->worker->json};
+    struct buf *body;
+    struct json_error err;
+
+    relay_take(r);
+    body = &r->buffers->body;
+    buf_clear(body);
+    if (anthropic_host(&codec, r->ex->body, QUIRK_VERTEX, body, &err) != 0)
+        return request_fail(r, &FAIL_NOT_JSON, str_of(err.text), STR_NONE);
+    r->attempt.parts = (struct openai_parts){{buf_view(body)}, 1, body->len};
+    return STEP_NEXT;
+}
+
 static enum step_result prepare_body(struct request *r)
 {
     struct attempt *a = &r->attempt;
@@ -209,6 +234,9 @@ static enum step_result prepare_body(struct request *r)
         if (translate_request(r, &r->buffers->body) != STEP_NEXT)
             return STEP_FAIL;
         a->parts = (struct openai_parts){{buf_view(&r->buffers->body)}, 1, r->buffers->body.len};
+    } else if (is_vertex_claude(r) && r->path.op == OP_CHAT) {
+        if (prepare_vertex(r) != STEP_NEXT)
+            return STEP_FAIL;
     } else {
         prepare_home(r);
     }
@@ -239,6 +267,16 @@ static struct str url_of(struct request *r, const struct pub_provider *p)
     must(vendor_face_base(a->vendor, p->dialect, a->face, text, base));
     parts[0] = base[0];
     parts[1] = base[1];
+    if (is_vertex_claude(r)) {
+        bool stream = a->is_abroad ? translate_streams(r) : r->openai.stream;
+        bool counts = r->path.op == OP_COUNT_TOKENS;
+        struct path at = {.before = STR("/models/"),
+                          .after =
+                              stream && !counts ? STR(":streamRawPredict") : STR(":rawPredict")};
+
+        parts[2] = path_with_model(r->arena, &at, counts ? STR("count-tokens") : a->model);
+        return arena_concat(r->arena, parts, 3);
+    }
     if (a->face->dialect == DIALECT_ANTHROPIC &&
         !ends_with_version(base[1].len > 0 ? base[1] : base[0]))
         parts[2] = STR("/v1"); /* as its SDKs add it to their base URL */
@@ -270,7 +308,8 @@ enum step_result send_prepare(struct request *r, const struct pub_provider *p,
     struct lines lines = {.n = 0};
     struct str *copy;
 
-    if (a->face->dialect == DIALECT_GEMINI || a->face->dialect == DIALECT_BEDROCK) {
+    if (a->face->dialect == DIALECT_GEMINI || a->face->dialect == DIALECT_BEDROCK ||
+        is_vertex_claude(r)) {
         if (a->model.len > 0 && !path_model_is_safe(a->model))
             return request_fail(r, &FAIL_BAD_MODEL, STR_NONE, STR("model"));
     }
