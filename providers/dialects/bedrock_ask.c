@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "providers/chat_text.h"
+#include "providers/dialects/anthropic.h"
 #include "providers/dialects/bedrock.h"
 #include "providers/reasoning.h"
 #include "providers/write.h"
@@ -37,6 +38,12 @@ static bool can_think(const struct bedrock_out *o)
     return (flags & MODEL_KNOWN) == 0 || (flags & MODEL_REASONING) != 0;
 }
 
+/* The client tells thinking and effort apart, as Claude does. */
+static bool speaks_claude(const struct bedrock_out *o)
+{
+    return o->chat->from == DIALECT_BEDROCK || o->chat->from == DIALECT_ANTHROPIC;
+}
+
 static int64_t claude_budget(const struct bedrock_out *o)
 {
     struct chat_reasoning r = o->chat->reasoning;
@@ -59,11 +66,13 @@ enum bedrock_thinking bedrock_thinking(const struct bedrock_out *o)
         return THINK_UNSAID;
     if ((effort_only && r->effort == EFFORT_NONE) || r->budget == 0)
         return THINK_OFF;
-    /* at home an effort alone does not turn thinking on */
-    if (effort_only && o->chat->from == DIALECT_BEDROCK)
-        return THINK_UNSAID;
+    if (effort_only && speaks_claude(o))
+        return THINK_UNSAID; /* an effort alone does not turn it on */
     if ((flags & MODEL_ADAPTIVE) != 0 || (r->adaptive && (flags & MODEL_KNOWN) == 0))
         return THINK_ADAPTIVE;
+    /* Claude answers 400 when a turn that calls tools does not begin with its own thinking */
+    if (!speaks_claude(o) && anthropic_turn_lacks_thinking(o->chat))
+        return THINK_OFF;
     return claude_budget(o) > 0 ? THINK_BUDGET : THINK_OFF;
 }
 
@@ -84,7 +93,7 @@ static void write_claude_thinking(struct bedrock_out *o, struct bedrock_lazy *fi
                       : how == THINK_ADAPTIVE ? "adaptive"
                                               : "enabled");
     if (how == THINK_OFF && reasoning_effort(&o->chat->reasoning) > EFFORT_NONE)
-        loss_drop(o->loss, STR("thinking")); /* max_tokens leaves no room for it */
+        loss_drop(o->loss, STR("thinking")); /* no room for it below max_tokens, or none before */
     if (how == THINK_BUDGET) {
         if (budget < BUDGET_MIN ||
             (o->chat->reasoning.budget >= 0 && budget != o->chat->reasoning.budget))
@@ -140,8 +149,8 @@ const char *bedrock_effort(const struct bedrock_out *o)
 {
     const struct chat_reasoning *r = &o->chat->reasoning;
     enum bedrock_thinking how = bedrock_thinking(o);
-    bool said = r->effort > EFFORT_NONE &&
-                (r->adaptive || r->budget != BUDGET_UNSET || o->chat->from == DIALECT_BEDROCK);
+    bool said =
+        r->effort > EFFORT_NONE && (r->adaptive || r->budget != BUDGET_UNSET || speaks_claude(o));
     enum chat_effort effort = said ? r->effort : reasoning_effort(r);
 
     if (o->family != FAMILY_CLAUDE || how == THINK_OFF || !can_think(o))

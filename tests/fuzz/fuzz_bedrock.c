@@ -12,12 +12,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct chat_codec codec;
 
-static void dump(const struct chat *chat, struct buf *out)
-{
-    buf_clear(out);
-    chat_dump(chat, out);
-}
-
 /* Said by another dialect, for models of all families: refused, or JSON. */
 static void try_abroad(struct chat *chat, struct buf *out)
 {
@@ -42,36 +36,42 @@ static void try_abroad(struct chat *chat, struct buf *out)
     }
 }
 
-/* Read, written for its own kind of provider, read and written again: the same bytes. */
+/* Written for its own kind of provider, read and written again: the same bytes. */
+static void try_home(const struct chat *chat, const struct chat_url *url, struct buf *once)
+{
+    const struct chat_target target = {.model = url->model};
+    struct chat_loss loss = {.n_dropped = 0};
+    struct chat_error err = {.kind = 0};
+    struct json_error fault;
+    struct buf again = BUF_INIT;
+    struct chat back;
+
+    if (dialect_bedrock.encode_request(&codec, chat, &target, &loss, once, &err) != 0)
+        return;
+    must(json_parse(codec.json, codec.arena, buf_view(once), &fault) != NULL);
+    if (dialect_bedrock.decode_request(&codec, url, buf_view(once), &back, &err) != 0)
+        return;
+    must(dialect_bedrock.encode_request(&codec, &back, &target, &loss, &again, &err) == 0);
+    must(str_eq(buf_view(once), buf_view(&again)));
+    buf_fini(&again);
+}
+
 static void try_request(const struct dialect *d, struct str body)
 {
     const struct chat_url url = {STR("anthropic.claude-v1:0"), false};
-    const struct chat_target target = {.model = STR("anthropic.claude-v1:0")};
-    struct chat_loss loss = {.n_dropped = 0};
-    struct buf once = BUF_INIT;
-    struct buf again = BUF_INIT;
-    struct buf text = BUF_INIT;
     struct chat_error err = {.kind = 0};
-    struct chat chat, back;
+    struct buf out = BUF_INIT;
+    struct chat chat;
 
     if (d->decode_request(&codec, &url, body, &chat, &err) != 0) {
         must(err.status == 400 && err.message.len > 0);
         return;
     }
-    dump(&chat, &text);
-    if (dialect_bedrock.encode_request(&codec, &chat, &target, &loss, &once, &err) == 0) {
-        struct json_error fault;
-
-        must(json_parse(codec.json, codec.arena, buf_view(&once), &fault) != NULL);
-        if (dialect_bedrock.decode_request(&codec, &url, buf_view(&once), &back, &err) == 0) {
-            must(dialect_bedrock.encode_request(&codec, &back, &target, &loss, &again, &err) == 0);
-            must(str_eq(buf_view(&once), buf_view(&again)));
-        }
-    }
-    try_abroad(&chat, &again);
-    buf_fini(&once);
-    buf_fini(&again);
-    buf_fini(&text);
+    chat_dump(&chat, &out); /* reads all of it */
+    buf_clear(&out);
+    try_home(&chat, &url, &out);
+    try_abroad(&chat, &out);
+    buf_fini(&out);
 }
 
 /* The order that event.h promises. */

@@ -239,6 +239,24 @@ static void thinking_excludes_sampling_and_force(void **state)
         "\"json\":{\"type\":\"object\",\"properties\":{}}}}}],\"toolChoice\":{\"auto\":{}}}," HI);
 }
 
+/* Claude's own client says effort apart from thinking; another's lost the thoughts of a call. */
+static void thinking_fits_the_history(void **state)
+{
+    struct chat *chat = asking(EFFORT_MEDIUM, 0);
+    struct chat_block *b;
+
+    (void)state;
+    chat->from = DIALECT_ANTHROPIC;
+    assert_str(encoded(chat, "full"), "{\"outputConfig\":{\"effort\":\"medium\"}," HI);
+    chat->from = DIALECT_OPENAI;
+    b = chat_add_block(&codec, chat_add_message(&codec, chat, ROLE_ASSISTANT), BLOCK_TOOL_CALL);
+    b->id = STR("t");
+    b->name = STR("f");
+    assert_true(str_starts(
+        encoded(chat, "partial; dropped=thinking; changed=tools"),
+        STR("{\"additionalModelRequestFields\":{\"thinking\":{\"type\":\"disabled\"}},")));
+}
+
 static void what_cannot_be_said_is_named(void **state)
 {
     struct chat *chat = abroad("{\"performanceConfig\":{\"latency\":\"optimized\"},"
@@ -308,6 +326,7 @@ int main(void)
         cmocka_unit_test(thinking_is_claudes_and_back),
         cmocka_unit_test(efforts_are_said_in_each_familys_words),
         cmocka_unit_test(thinking_excludes_sampling_and_force),
+        cmocka_unit_test(thinking_fits_the_history),
         cmocka_unit_test(what_cannot_be_said_is_named),
         cmocka_unit_test(prefix_is_stable),
         cmocka_unit_test(other_models_have_less),
