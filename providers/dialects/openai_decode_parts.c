@@ -108,16 +108,15 @@ static void take_thinking_part(struct openai_decode *d, const struct json *part,
                                struct chat_block *b)
 {
     const struct json *v = json_get(part, "thinking");
+    struct buf all = BUF_INIT;
 
     b->text = text_inside(v);
     if (v == NULL || v->type != JSON_ARRAY)
         return;
-    for (const struct json *x = v->child; x != NULL; x = x->next) {
-        struct str more = text_member(x, "text");
-
-        b->text =
-            b->text.len == 0 ? more : arena_concat(d->c->arena, (struct str[]){b->text, more}, 2);
-    }
+    for (const struct json *x = v->child; x != NULL; x = x->next)
+        buf_str(&all, text_member(x, "text"));
+    b->text = arena_str(d->c->arena, buf_view(&all));
+    buf_fini(&all);
 }
 
 static const struct {

@@ -241,51 +241,54 @@ static int put_plain(const struct openai_encode *e, const struct chat_message *m
     return 0;
 }
 
+/* The texts of all blocks of this kind as one member, if there are any. */
+static void put_texts(const struct openai_encode *e, const char *key, enum chat_block_kind kind,
+                      const struct chat_message *m)
+{
+    bool is_open = false;
+
+    for (const struct chat_block *b = m->blocks; b != NULL; b = b->next) {
+        if (b->kind != kind || b->text.len == 0)
+            continue;
+        if (!is_open) {
+            write_key(e->out, key);
+            buf_char(e->out, '"');
+        }
+        is_open = true;
+        buf_str(e->out, b->text);
+    }
+    if (is_open)
+        buf_char(e->out, '"');
+}
+
 /* Unsigned, where the vendor takes it back at all. */
 static void put_thoughts(const struct openai_encode *e, const struct chat_message *m)
 {
-    struct str text = STR_NONE;
+    bool can = openai_has(e, QUIRK_REASONING_CONTENT);
 
     for (const struct chat_block *b = m->blocks; b != NULL; b = b->next) {
-        if (b->kind != BLOCK_THINKING && b->kind != BLOCK_REDACTED)
-            continue;
-        if (!openai_has(e, QUIRK_REASONING_CONTENT) || b->kind == BLOCK_REDACTED) {
+        if (b->kind == BLOCK_REDACTED || (b->kind == BLOCK_THINKING && !can))
             loss_drop(e->loss, STR("thinking"));
-            continue;
-        }
-        text =
-            text.len == 0 ? b->text : arena_concat(e->c->arena, (struct str[]){text, b->text}, 2);
     }
-    write_text_if(e->out, "reasoning_content", text);
-}
-
-static struct str refusal_of(const struct openai_encode *e, const struct chat_message *m)
-{
-    struct str all = STR_NONE;
-
-    for (const struct chat_block *b = m->blocks; b != NULL; b = b->next) {
-        if (b->kind == BLOCK_REFUSAL)
-            all =
-                all.len == 0 ? b->text : arena_concat(e->c->arena, (struct str[]){all, b->text}, 2);
-    }
-    return all;
+    if (can)
+        put_texts(e, "reasoning_content", BLOCK_THINKING, m);
 }
 
 static int put_assistant(const struct openai_encode *e, const struct chat_message *m)
 {
-    struct str refusal = refusal_of(e, m);
-    size_t texts = 0, calls = 0;
+    size_t texts = 0, calls = 0, refusals = 0;
 
     for (const struct chat_block *b = m->blocks; b != NULL; b = b->next) {
         texts += is_text(b);
         calls += b->kind == BLOCK_TOOL_CALL;
+        refusals += b->kind == BLOCK_REFUSAL && b->text.len > 0;
         if (is_media(b))
             loss_drop(e->loss, STR("messages.assistant.image"));
         else if (b->kind == BLOCK_OTHER)
             loss_drop(e->loss,
                       arena_concat(e->c->arena, (struct str[]){STR("messages."), b->name}, 2));
     }
-    if (texts + calls + refusal.len == 0 && m->blocks != NULL) {
+    if (texts + calls + refusals == 0 && m->blocks != NULL) {
         loss_drop(e->loss, STR("thinking"));
         return 0;
     }
@@ -295,9 +298,8 @@ static int put_assistant(const struct openai_encode *e, const struct chat_messag
     if (texts > 0 && put_content(e, m->blocks, is_text, STR("")) != 0)
         return -1;
     if (texts == 0)
-        write_member_raw(e->out, "content",
-                         calls > 0 || refusal.len > 0 ? STR("null") : STR("\"\""));
-    write_text_if(e->out, "refusal", refusal);
+        write_member_raw(e->out, "content", calls + refusals > 0 ? STR("null") : STR("\"\""));
+    put_texts(e, "refusal", BLOCK_REFUSAL, m);
     if (calls > 0) {
         write_key(e->out, "tool_calls");
         write_open(e->out, '[');
