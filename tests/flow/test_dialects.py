@@ -1,0 +1,236 @@
+"""Clients and providers of different dialects: headers, fidelity, strictness, errors, over real connections."""
+
+import json
+
+import pytest
+
+from gateway import one_provider
+from wire import Stream, chat, chat_answer, chat_chunk, wait_until
+
+TEXT = "hello from far away"
+
+# What a client of each dialect sends for one user message, and where its answer's text is.
+CLIENTS = {
+    "openai": ("/v1/chat/completions", lambda m: {"model": m, "messages": [{"role": "user", "content": "hi"}]},
+               lambda a: a["choices"][0]["message"]["content"]),
+    "responses": ("/v1/responses", lambda m: {"model": m, "input": "hi"},
+                  lambda a: a["output"][0]["content"][0]["text"]),
+    "anthropic": ("/anthropic/v1/messages",
+                  lambda m: {"model": m, "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]},
+                  lambda a: a["content"][0]["text"]),
+    "gemini": ("/genai/v1beta/models/{model}:generateContent",
+               lambda m: {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
+               lambda a: a["candidates"][0]["content"]["parts"][0]["text"]),
+    "bedrock": ("/bedrock/model/{quoted}/converse",
+                lambda m: {"messages": [{"role": "user", "content": [{"text": "hi"}]}]},
+                lambda a: a["output"]["message"]["content"][0]["text"]),
+}
+
+# Where each dialect's error object has its words.
+ERRORS = {
+    "openai": lambda a: a["error"]["message"],
+    "responses": lambda a: a["error"]["message"],
+    "anthropic": lambda a: a["error"]["message"],
+    "gemini": lambda a: a["error"]["message"],
+    "bedrock": lambda a: a["message"],
+}
+
+
+def request_of(dialect, model):
+    path, body, text = CLIENTS[dialect]
+    return path.format(model=model, quoted=model.replace("/", "%2F")), body(model), text
+
+
+def openai_only(base_v1):
+    return one_provider(base_v1, more="    dialect: openai\n")
+
+
+def answering(seen, status=200, body=None, headers=()):
+    def script(connection):
+        while request := connection.read_request():
+            seen.append(request)
+            connection.answer(status, json.dumps(body if body is not None else chat_answer(TEXT)).encode(),
+                              [("Content-Type", "application/json"), *headers])
+    return script
+
+
+@pytest.mark.parametrize("dialect", CLIENTS)
+def test_every_client_reaches_an_openai_provider(upstream, start_gateway, dialect):
+    seen = []
+    gateway = start_gateway(openai_only(upstream(answering(seen)).base_v1))
+    path, body, text = request_of(dialect, "up/m")
+    answer = gateway.call("POST", path, body)
+    assert answer.status == 200, answer
+    assert text(answer.json()) == TEXT
+    assert answer.headers["x-bf-fidelity"] == "full"
+    assert answer.headers["x-bf-provider"] == "up"
+    assert (seen[0].path, seen[0].json()["model"]) == ("/v1/chat/completions", "m")
+    assert seen[0].json()["messages"][-1]["role"] == "user"
+
+
+@pytest.mark.parametrize("dialect", CLIENTS)
+def test_a_providers_error_is_told_in_the_clients_words(upstream, start_gateway, dialect):
+    error = {"error": {"message": "Slow down please", "type": "rate_limit_error", "code": "rate_limit_exceeded"}}
+    gateway = start_gateway(openai_only(upstream(answering([], 429, error, [("Retry-After", "3")])).base_v1))
+    path, body, _ = request_of(dialect, "up/m")
+    answer = gateway.call("POST", path, body)
+    assert answer.status == 429, answer
+    assert "Slow down please" in ERRORS[dialect](answer.json())
+    assert answer.headers["retry-after"] == "3"
+    if dialect == "bedrock":
+        assert answer.headers["x-amzn-errortype"] == "ThrottlingException"
+
+
+@pytest.mark.parametrize("dialect", CLIENTS)
+def test_our_own_errors_too(mocked_gateway, dialect):
+    path, body, _ = request_of(dialect, "nobody/m")
+    answer = mocked_gateway.call("POST", path, body)
+    assert (answer.status, answer.headers["x-bf-error"]) == (404, "unknown_provider"), answer
+    assert "nobody" in ERRORS[dialect](answer.json())
+
+
+@pytest.mark.parametrize("dialect", [d for d in CLIENTS if d != "openai"])  # at home bytes pass as they are
+@pytest.mark.parametrize("junk", [b"<html>It works!</html>", b'{"id":"chatcmpl-1","choi', b"", b"[]", b'{"ok":true}'])
+def test_garbage_is_the_providers_fault(upstream, start_gateway, dialect, junk):
+    def script(connection):
+        while connection.read_request():
+            connection.answer(200, junk, [("Content-Type", "application/json")])
+    gateway = start_gateway(openai_only(upstream(script).base_v1))
+    path, body, _ = request_of(dialect, "up/m")
+    answer = gateway.call("POST", path, body)
+    assert (answer.status, answer.headers["x-bf-error"]) == (502, "upstream_nonsense"), answer
+    assert ERRORS[dialect](answer.json())
+
+
+def test_headers_of_the_clients_dialect_stay_behind(upstream, start_gateway):
+    seen = []
+    gateway = start_gateway(openai_only(upstream(answering(seen)).base_v1))
+    path, body, _ = request_of("anthropic", "up/m")
+    gateway.call("POST", path, body, headers={
+        "anthropic-version": "2023-06-01", "anthropic-beta": "x", "x-api-key": "sk-mine",
+        "x-stainless-lang": "python", "user-agent": "me/1", "x-trace": "t-1"})
+    names = {name.lower() for name in seen[0].headers}
+    assert not names & {"anthropic-version", "anthropic-beta", "x-api-key", "x-stainless-lang"}
+    assert seen[0].headers["x-trace"] == "t-1"
+    assert seen[0].headers["authorization"] == "Bearer up-key"
+
+
+def test_at_home_they_pass_with_every_byte(upstream, start_gateway):
+    seen = []
+    whole = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [],
+             "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}}
+    base = upstream(answering(seen, body=whole)).base
+    gateway = start_gateway(f"""require_key: false
+providers:
+  up: {{ vendor: anthropic-compatible, base_url: "{base}", keys: [ {{ value: up-key }} ] }}
+""")
+    body = b'{"model" : "up/m", "max_tokens":1.0, "new_field":[1.50], "messages":[]}'
+    answer = gateway.call("POST", "/anthropic/v1/messages?beta=true", body,
+                          headers={"anthropic-beta": "x", "content-type": "application/json"})
+    assert answer.body == json.dumps(whole).encode()
+    assert answer.headers["x-bf-fidelity"] == "full"
+    assert seen[0].path == "/v1/messages?beta=true"
+    assert seen[0].body == body.replace(b"up/m", b"m")
+    assert seen[0].headers["anthropic-beta"] == "x"
+    assert seen[0].headers["anthropic-version"] == "2023-06-01"
+    assert seen[0].headers["x-api-key"] == "up-key"
+
+
+def test_what_is_lost_is_told_or_refused(upstream, start_gateway):
+    seen = []
+    gateway = start_gateway(openai_only(upstream(answering(seen)).base_v1))
+    path, body, _ = request_of("anthropic", "up/m")
+    body["top_k"] = 5
+    answer = gateway.call("POST", path, body)
+    assert answer.status == 200
+    assert answer.headers["x-bf-fidelity"].startswith("partial; dropped=")
+    assert "top_k" in answer.headers["x-bf-fidelity"]
+    answer = gateway.call("POST", path, body, headers={"x-bf-strict": "true"})
+    assert (answer.status, answer.headers["x-bf-error"]) == (400, "not_faithful"), answer
+    assert answer.json()["type"] == "error" and "top_k" in answer.json()["error"]["message"]
+    assert len(seen) == 1
+
+
+def test_a_chunk_in_a_chunk_out(upstream, start_gateway):
+    """What has come is handed on before the rest is there; when the client leaves, the call is cancelled."""
+    closed = []
+
+    def script(connection):
+        connection.read_request()
+        connection.start_stream()
+        connection.event(chat_chunk("one"))
+        closed.append(connection.wait_closed())
+    gateway = start_gateway(openai_only(upstream(script).base_v1))
+    path, body, _ = request_of("anthropic", "up/m")
+    stream = Stream(gateway.base, path, {**body, "stream": True})
+    first = next(event for event in stream.json_events() if event["type"] == "content_block_delta")
+    assert first["delta"]["text"] == "one"
+    stream.close()
+    assert wait_until(lambda: closed, "the end of the call") == [True]
+
+
+def test_a_stream_that_breaks_says_so_in_the_clients_dialect(upstream, start_gateway):
+    def script(connection):
+        connection.read_request()
+        connection.start_stream()
+        connection.event(chat_chunk("one"))
+        connection.close()
+    gateway = start_gateway(openai_only(upstream(script).base_v1))
+    path, body, _ = request_of("anthropic", "up/m")
+    stream = Stream(gateway.base, path, {**body, "stream": True})
+    events = list(stream.json_events())
+    assert events[-1]["type"] == "error"
+    assert events[-1]["error"]["type"] == "api_error"
+
+
+def test_usage_is_booked_for_a_translated_stream(upstream, start_gateway):
+    def script(connection):
+        connection.read_request()
+        connection.start_stream()
+        connection.event(chat_chunk("one"))
+        connection.event(chat_chunk(None, "stop"))
+        connection.event({**chat_chunk(None), "choices": [],
+                          "usage": {"prompt_tokens": 41, "completion_tokens": 7, "total_tokens": 48}})
+        connection.event("[DONE]")
+        connection.end_stream()
+    gateway = start_gateway(openai_only(upstream(script).base_v1))
+    path, body, _ = request_of("anthropic", "up/m")
+    events = list(Stream(gateway.base, path, {**body, "stream": True}).json_events())
+    assert events[-1]["type"] == "message_stop"
+
+    def record():
+        rows = gateway.api("GET", "/api/logs", expect=200)["data"]
+        return rows and rows[0]
+    row = wait_until(record, "the record")
+    assert (row["endpoint"], row["provider"]) == ("messages", "up")
+    assert (row["tokens"]["input"], row["tokens"]["output"]) == (41, 7)
+    assert row["stream"] and not row["estimated"]
+
+
+@pytest.mark.parametrize("path,shape", [
+    ("/v1/models", lambda a: a["data"][0]["id"]), ("/anthropic/v1/models", lambda a: a["first_id"]),
+    ("/genai/v1beta/models", lambda a: a["models"][0]["name"].removeprefix("models/")),
+    ("/cohere/v1/models", lambda a: a["models"][0]["name"])])
+def test_lists_of_models_in_every_shape(gateway, path, shape):
+    assert shape(gateway.call("GET", path).json()) == "echo"
+
+
+def test_one_dialect_can_be_forced(start_gateway):
+    gateway = start_gateway("""require_key: false
+providers:
+  mock: { dialect: responses }
+""")
+    answer = gateway.call("POST", "/v1/chat/completions", chat("mock/echo", "round"))
+    assert answer.status == 200, answer
+    assert answer.json()["choices"][0]["message"]["content"] == "round"
+    assert answer.json()["id"].startswith("chatcmpl-")
+
+
+def test_text_completions_become_chats(start_gateway):
+    gateway = start_gateway("""require_key: false
+providers:
+  mock: { dialect: responses }
+""")
+    answer = gateway.call("POST", "/v1/completions", {"model": "mock/echo", "prompt": "round"})
+    assert answer.status == 200, answer
+    assert (answer.json()["object"], answer.json()["choices"][0]["text"]) == ("text_completion", "round")
