@@ -358,8 +358,11 @@ static int write_message(struct bedrock_out *o, const struct chat_message *m)
     const char *role = m->role == ROLE_ASSISTANT ? "assistant" : "user";
 
     if (m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER) {
+        bool is_known =
+            (o->target->model_flags & MODEL_SYSTEM_TURNS) != 0 || o->chat->from == DIALECT_BEDROCK;
+
         /* hoisting it would change all of what comes before it in the provider's cache */
-        if ((o->target->model_flags & MODEL_SYSTEM_TURNS) != 0 || o->chat->from == DIALECT_BEDROCK)
+        if (is_known && o->role != NULL)
             role = "system";
         else
             loss_change(o->loss, STR("messages.role"));
@@ -377,16 +380,17 @@ static int write_message(struct bedrock_out *o, const struct chat_message *m)
     return 0;
 }
 
-static bool is_system(const struct chat_message *m)
+/* Before the messages; but when there is nothing else, the last one is what is to be answered. */
+static bool is_head(const struct chat_message *m)
 {
-    return m != NULL && (m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER);
+    return (m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER) && m->next != NULL;
 }
 
 int bedrock_write_messages(struct bedrock_out *o)
 {
     const struct chat_message *m = o->chat->messages;
 
-    for (; is_system(m); m = m->next)
+    for (; m != NULL && is_head(m); m = m->next)
         o->message++;
     write_open(o->b, '[');
     for (; m != NULL; m = m->next, o->message++) {
@@ -405,7 +409,7 @@ void bedrock_write_system(struct bedrock_out *o)
 {
     bool is_open = false;
 
-    for (const struct chat_message *m = o->chat->messages; is_system(m); m = m->next) {
+    for (const struct chat_message *m = o->chat->messages; m != NULL && is_head(m); m = m->next) {
         for (const struct chat_block *b = m->blocks; b != NULL; b = b->next) {
             if (b->kind != BLOCK_TEXT)
                 loss_drop(o->loss, STR("system"));

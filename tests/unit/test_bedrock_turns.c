@@ -138,6 +138,16 @@ static void turns_are_merged(void **state)
         "\"call_2\",\"content\":[{\"text\":\"42\"}]}},{\"text\":\"Now.\"}]}]}");
 }
 
+/* There must be something to answer. */
+static void system_alone_is_a_user(void **state)
+{
+    struct chat *chat = abroad("{" HI);
+
+    (void)state;
+    chat->messages->role = ROLE_SYSTEM;
+    assert_str(encoded(chat, "partial; changed=messages.role"), "{" HI);
+}
+
 static struct chat *with_media(enum chat_block_kind kind, struct chat_media media)
 {
     struct chat *chat = abroad("{" HI);
@@ -267,6 +277,7 @@ static void wrong_types_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(system_alone_is_a_user),
         cmocka_unit_test(media_need_their_bytes),
         cmocka_unit_test(signatures_find_their_readers),
         cmocka_unit_test(wrong_types_are_refused),
