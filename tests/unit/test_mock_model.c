@@ -16,7 +16,9 @@ static void test_names(void **state)
         {"lorem-0", MODEL_LOREM, 0, 0},   {"lorem-20-5", MODEL_LOREM, 20, 5},
         {"slow-70", MODEL_SLOW, 70, 0},   {"error-429", MODEL_ERROR, 429, 0},
         {"hang", MODEL_HANG, 0, 0},       {"cut-3", MODEL_CUT, 3, 0},
-        {"tool", MODEL_TOOL, 0, 0},       {"json", MODEL_JSON, 0, 0},
+        {"tool", MODEL_TOOL, 1, 0},       {"json", MODEL_JSON, 0, 0},
+        {"tool-2", MODEL_TOOL, 2, 0},     {"think", MODEL_THINK, 1, 0},
+        {"refuse", MODEL_REFUSE, 0, 0},   {"image", MODEL_IMAGE, 0, 0},
         {"flaky-10", MODEL_FLAKY, 10, 0}, {"gpt-4o-mini", MODEL_ECHO, 0, 0},
     };
 
@@ -33,9 +35,9 @@ static void test_names(void **state)
 
 static void test_misspelt_names(void **state)
 {
-    static const char *const names[] = {"lorem-",    "lorem-x",      "lorem-1-",   "lorem-1-2-3",
-                                        "slow--1",   "error-200",    "error-9999", "cut-1-2",
-                                        "flaky-101", "lorem-1000001"};
+    static const char *const names[] = {"lorem-",    "lorem-x",       "lorem-1-",   "lorem-1-2-3",
+                                        "slow--1",   "error-200",     "error-9999", "cut-1-2",
+                                        "flaky-101", "lorem-1000001", "tool-0",     "tool-33"};
     struct model m;
 
     (void)state;

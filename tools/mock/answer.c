@@ -1,5 +1,7 @@
 #include "tools/mock/answer.h"
 
+#include <inttypes.h>
+
 #include "server/base/base.h"
 
 static const struct {
@@ -67,21 +69,93 @@ void answer_status(struct answer *a, int status)
                          "x-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 1s\r\n");
 }
 
-struct str answer_content_text(struct arena *a, const struct json *content)
+/* --- in the call's dialect --- */
+
+static const struct {
+    const char *id_header, *headers, *refused; /* refused: those of 429, 503 and 529 */
+} HEADERS[DIALECTS] = {
+    [DIALECT_OPENAI] = {"x-request-id",
+                        "openai-version: 2020-10-01\r\nx-ratelimit-limit-requests: 10000\r\n"
+                        "x-ratelimit-remaining-requests: 9999\r\n"
+                        "x-ratelimit-reset-requests: 6ms\r\n",
+                        NULL},
+    [DIALECT_ANTHROPIC] = {"request-id",
+                           "anthropic-organization-id: mock\r\n"
+                           "anthropic-ratelimit-requests-limit: 10000\r\n"
+                           "anthropic-ratelimit-requests-remaining: 9999\r\n",
+                           "retry-after: 1\r\nanthropic-ratelimit-requests-limit: 10000\r\n"
+                           "anthropic-ratelimit-requests-remaining: 0\r\n"},
+    [DIALECT_GEMINI] = {"x-request-id", "server-timing: gfet4t7; dur=1\r\n", "retry-after: 1\r\n"},
+    [DIALECT_BEDROCK] = {"x-amzn-requestid", "", "retry-after: 1\r\n"},
+    [DIALECT_COHERE] = {"x-request-id", "x-api-warning: none\r\n", "retry-after: 1\r\n"},
+};
+
+/* The two dialects of OpenAI have the same. */
+static enum dialect_id family(enum dialect_id dialect)
 {
-    struct str parts[2 * 64];
-    size_t n = 0;
+    return dialect == DIALECT_NONE || dialect == DIALECT_RESPONSES ? DIALECT_OPENAI : dialect;
+}
 
-    if (content == NULL || content->type != JSON_ARRAY)
-        return json_str(content);
-    for (const struct json *part = content->child; part != NULL; part = part->next) {
-        struct str text = json_str(json_get(part, "text"));
+void answer_headers(struct mock_call *call)
+{
+    enum dialect_id dialect = family(call->dialect);
 
-        if (text.len == 0 || n + 2 > ARRAY_LEN(parts))
-            continue;
-        if (n > 0)
-            parts[n++] = STR("\n");
-        parts[n++] = text;
+    call->answer->id_header = HEADERS[dialect].id_header;
+    call->answer->headers = str_of(HEADERS[dialect].headers);
+}
+
+static struct str error_headers(struct mock_call *call, const struct dialect *d,
+                                const struct chat_error *err)
+{
+    bool busy = err->status == 429 || err->status == 503 || err->status == 529;
+    const char *more = HEADERS[call->dialect].refused;
+    struct str type = STR_NONE;
+
+    if (d->error_header != NULL)
+        type = arena_printf(call->arena, "%s: %s\r\n", d->error_header, d->error_type(err));
+    return arena_concat(call->arena, (struct str[]){busy ? str_of(more) : STR_NONE, type}, 2);
+}
+
+void answer_refuse(struct mock_call *call, const struct chat_error *err)
+{
+    const struct dialect *d = dialect_get(family(call->dialect));
+    struct answer *a = call->answer;
+
+    a->status = err->status;
+    a->next = NULL;
+    a->content_type = "application/json";
+    buf_clear(a->body);
+    if (d->id == DIALECT_OPENAI) {
+        struct str message = json_unescape_inside(call->arena, err->message);
+        const char *param = err->param.len > 0 ? arena_cstr(call->arena, err->param) : NULL;
+        const char *code = err->code.len > 0 ? arena_cstr(call->arena, err->code) : NULL;
+
+        answer_error(a, err->status, code, param, message.len > 0 ? message.p : "");
+        return;
     }
-    return n == 1 ? parts[0] : arena_concat(a, parts, n);
+    a->headers = error_headers(call, d, err);
+    d->encode_error(err, arena_printf(call->arena, "req_mock%" PRIu64, call->number), a->body);
+}
+
+void answer_refuse_text(struct mock_call *call, int status, const char *text)
+{
+    struct chat_error err = {
+        .kind = chat_error_kind_of(status), .status = status, .message = str_of(text)};
+
+    answer_refuse(call, &err);
+}
+
+void answer_refuse_status(struct mock_call *call, int status)
+{
+    const char *text = "The mock was asked for this status.";
+
+    if (family(call->dialect) == DIALECT_OPENAI) {
+        answer_status(call->answer, status);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(STATUSES); i++) {
+        if (STATUSES[i].status == status)
+            text = STATUSES[i].text;
+    }
+    answer_refuse_text(call, status, status == 529 ? "Overloaded" : text);
 }

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "providers/dialect.h"
+#include "providers/paths.h"
 #include "server/base/arena.h"
 #include "server/base/buf.h"
 #include "server/base/json.h"
@@ -31,22 +33,26 @@ struct answer {
     struct buf *body;    /* of a whole answer; empty at the start */
     int status;
     const char *content_type;
-    struct str headers;   /* more header lines, each with its CRLF */
-    answer_next_fn *next; /* not NULL: a stream */
-    void *state;          /* of next; in the arena */
-    uint32_t first_ms;    /* before the first byte */
-    uint32_t gap_ms;      /* between the events of a stream */
+    struct str headers;    /* more header lines, each with its CRLF */
+    const char *id_header; /* what the dialect calls its request id */
+    answer_next_fn *next;  /* not NULL: a stream */
+    void *state;           /* of next; in the arena */
+    uint32_t first_ms;     /* before the first byte */
+    uint32_t gap_ms;       /* between the events of a stream */
     uint32_t cut_after; /* events sent whole before the connection breaks; 0: within a whole body */
+    bool cut_inside;    /* ... and half of the next one: for wires with frames */
     bool hang;          /* never answer */
 };
 
-/* A request that was understood: what every JSON endpoint begins with. */
+/* A request that was understood: what every endpoint begins with. */
 struct mock_call {
     const struct http1_request *req;
-    struct json_parser *parser;
+    struct chat_codec codec;
     struct answer *answer;
     struct arena *arena;
-    struct json *body; /* an object; NULL for multipart and GET */
+    struct path path;
+    enum dialect_id dialect; /* whose errors it gets */
+    struct json *body;       /* an object; NULL for multipart and GET */
     struct str model_name;
     struct model model;
     uint64_t number; /* of this call, for ids: the journal's */
@@ -55,10 +61,14 @@ struct mock_call {
 /* An OpenAI error object; `code` and `param` may be NULL. */
 void answer_error(struct answer *a, int status, const char *code, const char *param,
                   const char *text);
-/* The object of that status as a provider would word it; 429 and 503 come with Retry-After. */
+/* The OpenAI object of that status; 429 and 503 come with Retry-After. */
 void answer_status(struct answer *a, int status);
-
-/* The text of a message's content: a string, or the text parts of an array joined by LF. */
-struct str answer_content_text(struct arena *a, const struct json *content);
+/* The same in the call's own dialect, with the headers that its SDKs look at. */
+void answer_refuse(struct mock_call *call, const struct chat_error *err);
+void answer_refuse_status(struct mock_call *call, int status);
+void answer_refuse_text(struct mock_call *call, int status,
+                        const char *text); /* no escapes in it */
+/* Headers of every answer in the call's dialect. */
+void answer_headers(struct mock_call *call);
 
 #endif

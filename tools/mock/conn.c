@@ -86,7 +86,9 @@ static void add_head(struct conn *c)
     buf_cstr(out, "\r\nserver: bowfin-mock\r\ncontent-type: ");
     buf_cstr(out, a->content_type);
     if (c->journal != 0) {
-        buf_cstr(out, "\r\nx-request-id: req_mock");
+        buf_cstr(out, "\r\n");
+        buf_cstr(out, a->id_header != NULL ? a->id_header : "x-request-id");
+        buf_cstr(out, ": req_mock");
         buf_u64(out, c->journal);
     }
     buf_cstr(out, "\r\n");
@@ -148,6 +150,17 @@ static bool add_event(struct conn *c)
     return true;
 }
 
+/* The last bytes of a stream that breaks in the middle of a frame. */
+static void add_half(struct conn *c)
+{
+    buf_clear(&c->body);
+    if (!c->answer.next(&c->answer, &c->body) || c->body.len < 2)
+        return;
+    buf_printf(&c->out, "%zx\r\n", c->body.len / 2);
+    buf_add(&c->out, c->body.data, c->body.len / 2);
+    buf_cstr(&c->out, "\r\n");
+}
+
 /* Make events until enough lie in `out`, the next one must wait, or the stream has ended. */
 static void send_events(struct conn_shared *s, struct conn *c)
 {
@@ -155,6 +168,8 @@ static void send_events(struct conn_shared *s, struct conn *c)
         add_head(c);
     for (;;) {
         if (c->events == c->answer.cut_after) {
+            if (c->answer.cut_inside)
+                add_half(c);
             end_answer(s, c, JOURNAL_CUT);
             return;
         }
@@ -185,12 +200,15 @@ static void send_answer(struct conn_shared *s, struct conn *c)
 
 static void begin_answer(struct conn_shared *s, struct conn *c, const struct http1_request *req)
 {
+    struct chat_codec codec;
+
     c->keep_alive = req->keep_alive;
     c->head_sent = false;
     c->events = 0;
     c->arena = arena_take(s);
     c->answer = (struct answer){.arena = c->arena, .body = &c->body};
-    routes_answer(req, s->parser, &c->answer, c->number, &c->journal);
+    codec = (struct chat_codec){c->arena, s->scratch, s->parser};
+    routes_answer(req, &codec, &c->answer, c->number, &c->journal);
     if (c->answer.hang) {
         c->state = CONN_HANGING;
     } else if (c->answer.first_ms > 0) {

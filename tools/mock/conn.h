@@ -55,6 +55,7 @@ struct conn {
 /* What all connections of the process share. */
 struct conn_shared {
     struct json_parser *parser;
+    struct arena *scratch; /* of the codecs; empty between two events */
     struct mock_timers timers;
     uint64_t now_ms;
     struct arena *free_arenas[64];

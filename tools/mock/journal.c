@@ -17,6 +17,7 @@ struct entry {
     uint32_t method_len, target_len, headers_len, body_len;
     uint8_t body_hash[SHA256_BYTES]; /* only when body_len < body_bytes */
     enum journal_outcome outcome;
+    const char *dialect; /* NULL: of none */
     uint32_t model_len;
     char model[MODEL_NAME_MAX];
 };
@@ -86,6 +87,7 @@ uint64_t journal_add(const struct http1_request *req, uint64_t connection)
     e->connection = connection;
     e->at_ms = clock_real_ms();
     e->outcome = JOURNAL_OPEN;
+    e->dialect = NULL;
     e->model_len = 0;
     e->method_len = (uint32_t)req->method.len;
     e->target_len = (uint32_t)req->target.len;
@@ -102,6 +104,14 @@ uint64_t journal_add(const struct http1_request *req, uint64_t connection)
     buf_add(&e->text, req->body.p, e->body_len);
     bytes_kept += e->text.len;
     return e->number;
+}
+
+void journal_dialect(uint64_t number, const char *dialect)
+{
+    struct entry *e = entry_find(number);
+
+    if (e != NULL)
+        e->dialect = dialect;
 }
 
 void journal_model(uint64_t number, struct str model)
@@ -190,6 +200,11 @@ static void format_entry(struct buf *out, const struct entry *e)
     buf_json(out, target);
     buf_cstr(out, ",\"headers\":");
     format_headers(out, headers);
+    buf_cstr(out, ",\"dialect\":");
+    if (e->dialect != NULL)
+        buf_json(out, str_of(e->dialect));
+    else
+        buf_cstr(out, "null");
     buf_cstr(out, ",\"model\":");
     if (e->model_len > 0)
         buf_json(out, (struct str){e->model, e->model_len});

@@ -32,6 +32,8 @@ enum journal_outcome {
 
 /* Returns the entry's number, for journal_end. */
 uint64_t journal_add(const struct http1_request *req, uint64_t connection);
+/* `dialect`: static. */
+void journal_dialect(uint64_t number, const char *dialect);
 void journal_model(uint64_t number, struct str model);
 void journal_end(uint64_t number, enum journal_outcome outcome);
 /* {"data":[...],"total":N}: oldest first; `total` counts since the start or the last clearing. */

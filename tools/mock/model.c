@@ -12,16 +12,20 @@ static const struct {
     {"error-", MODEL_ERROR, 400, 599},
     {"cut-", MODEL_CUT, 0, MODEL_TOKENS_MAX},
     {"flaky-", MODEL_FLAKY, 0, 100},
+    {"tool-", MODEL_TOOL, 1, MODEL_CALLS_MAX},
 };
 
 static const struct {
     const char *name;
     enum model_kind kind;
-} PLAIN[] = {
-    {"echo", MODEL_ECHO}, {"hang", MODEL_HANG}, {"tool", MODEL_TOOL}, {"json", MODEL_JSON}};
+    uint32_t number;
+} PLAIN[] = {{"echo", MODEL_ECHO, 0},  {"hang", MODEL_HANG, 0},   {"tool", MODEL_TOOL, 1},
+             {"json", MODEL_JSON, 0},  {"think", MODEL_THINK, 1}, {"refuse", MODEL_REFUSE, 0},
+             {"image", MODEL_IMAGE, 0}};
 
-static const char *const LISTED[] = {"echo", "lorem-100", "lorem-200-20", "slow-1000", "error-429",
-                                     "hang", "cut-5",     "tool",         "json",      "flaky-10"};
+static const char *const LISTED[] = {"echo",  "lorem-100", "lorem-200-20", "slow-1000", "error-429",
+                                     "hang",  "cut-5",     "tool",         "tool-2",    "json",
+                                     "think", "refuse",    "image",        "flaky-10"};
 
 static bool parse_number(struct str text, uint32_t least, uint32_t most, uint32_t *out)
 {
@@ -52,7 +56,7 @@ bool model_parse(struct str name, struct model *out)
 {
     for (size_t i = 0; i < ARRAY_LEN(PLAIN); i++) {
         if (str_eq(name, str_of(PLAIN[i].name))) {
-            *out = (struct model){.kind = PLAIN[i].kind};
+            *out = (struct model){.kind = PLAIN[i].kind, .number = PLAIN[i].number};
             return true;
         }
     }

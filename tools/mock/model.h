@@ -8,8 +8,12 @@
  *   error-STATUS          an error object with that status (400 to 599)
  *   hang                  never answers
  *   cut-N                 breaks the connection after N chunks
- *   tool                  calls the first declared tool with arguments that obey its schema
+ *   tool, tool-N          calls the first declared tool (the first N, in parallel) with arguments
+ *                         that obey the schema
  *   json                  obeys the JSON schema of the response format
+ *   think                 thinks, with a signature that must come back; then as `tool` or `echo`
+ *   refuse                will not answer: a safety stop
+ *   image                 tells the media types and sizes that it was sent
  *   flaky-PERCENT         fails that share of the requests, evenly spread, and echoes the others
  * The credential may say it too: a bearer token "error-STATUS" fails every request with it.
  * Does not: answer; the handlers do.
@@ -26,6 +30,7 @@
 
 #define MODEL_TOKENS_MAX 100000u /* of one answer */
 #define MODEL_DELAY_MAX_MS 600000u
+#define MODEL_CALLS_MAX 32u /* in parallel */
 
 enum model_kind {
     MODEL_ECHO,
@@ -36,12 +41,15 @@ enum model_kind {
     MODEL_CUT,
     MODEL_TOOL,
     MODEL_JSON,
-    MODEL_FLAKY
+    MODEL_FLAKY,
+    MODEL_THINK,
+    MODEL_REFUSE,
+    MODEL_IMAGE
 };
 
 struct model {
     enum model_kind kind;
-    uint32_t number; /* N, MS, STATUS or PERCENT of the name */
+    uint32_t number; /* N, MS, STATUS or PERCENT of the name; `tool`, `think`: 1 call */
     uint32_t gap_ms; /* lorem: between tokens */
 };
 

@@ -16,7 +16,7 @@
  * Fill *out; its arena and body are the caller's. *journal: the request's number there, 0 when it is
  * not kept (the journal's own).
  */
-void routes_answer(const struct http1_request *req, struct json_parser *parser, struct answer *out,
-                   uint64_t connection, uint64_t *journal);
+void routes_answer(const struct http1_request *req, const struct chat_codec *codec,
+                   struct answer *out, uint64_t connection, uint64_t *journal);
 
 #endif

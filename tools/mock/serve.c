@@ -15,6 +15,7 @@
 #include "tools/mock/conn.h"
 
 #define EVENTS_AT_ONCE 256
+#define SCRATCH_BYTES 16384
 
 struct server {
     struct conn_shared shared;
@@ -185,6 +186,7 @@ static void fini(struct server *s)
         arena_free(s->shared.free_arenas[i]);
     mock_timers_fini(&s->shared.timers);
     json_parser_free(s->shared.parser);
+    arena_free(s->shared.scratch);
     fd_close(&s->epoll);
 }
 
@@ -194,6 +196,7 @@ int serve_run(int listen_fd, const int stop_fds[2])
     int rc = -1;
 
     s.shared.parser = json_parser_create();
+    s.shared.scratch = arena_create(SCRATCH_BYTES);
     s.shared.now_ms = clock_mono_ms();
     s.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (s.epoll < 0 || fd_set_nonblock(listen_fd, true) != 0)

@@ -1,7 +1,7 @@
 /*
- * speech - what the mock says to a prompt, whatever the endpoint it came through.
+ * speech - what the mock says to a chat, in neutral blocks, whatever dialect asked.
  *
- * Runs in:  mock.   Reads, writes: nothing shared.
+ * Runs in:  mock, tests.   Reads, writes: nothing shared.
  * The model's name decides; length limits and stop texts are obeyed; tokens are counted (text.h).
  * Does not: know how an answer looks on the wire.
  *
@@ -10,36 +10,41 @@
 #ifndef MOCK_SPEECH_H
 #define MOCK_SPEECH_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "server/base/arena.h"
-#include "server/base/buf.h"
-#include "server/base/json.h"
+#include "providers/chat.h"
 #include "tools/mock/model.h"
 
-struct speech_input {
-    struct model model;
-    struct str last_user; /* what echo answers */
-    uint64_t prompt_tokens;
-    uint64_t max_tokens;     /* UINT64_MAX: not given */
-    const struct json *stop; /* a string or an array of them; NULL: none */
-    struct str effort;       /* of reasoning; empty: none asked for */
-    struct str tool;         /* name of the first declared tool; empty: none */
-    const struct json *tool_schema;
-    bool tool_answered;        /* the conversation ends with a tool's result */
-    bool wants_json;           /* any object will do when there is no schema */
-    const struct json *schema; /* of the response format; NULL: none */
+struct speech_block {
+    enum chat_block_kind kind; /* TEXT, THINKING, TOOL_CALL or REFUSAL */
+    struct str text;           /* plain; of a call: its arguments, a JSON object */
+    struct str id, name;       /* escaped: of a call */
+    struct str signature;      /* of thinking or a call; empty: none */
 };
 
 struct speech {
-    struct str text; /* of the answer, or the arguments of the call; in the arena */
-    struct str tool; /* whose call it is; empty: text */
-    bool too_long;   /* max_tokens cut it */
-    uint64_t prompt_tokens, cached_tokens;
-    uint64_t output_tokens, reasoning_tokens; /* output: with the reasoning */
+    struct speech_block *blocks;
+    size_t n_blocks;
+    enum chat_stop stop;
+    struct str sequence; /* escaped: the stop text that was met */
+    struct chat_usage usage;
+    enum chat_signer signer;
 };
 
-void speech_make(struct arena *a, const struct speech_input *in, struct speech *out);
+/* `dialect`: whose ids and signatures; `number`: of the call, for ids. */
+struct speech_input {
+    const struct chat *chat;
+    struct model model;
+    enum dialect_id dialect;
+    uint64_t number;
+};
+
+void speech_make(const struct chat_codec *c, const struct speech_input *in, struct speech *out);
+
+/* Tokens of a request, as usage and the counting endpoints tell them. */
+uint64_t speech_prompt_tokens(const struct chat_codec *c, const struct chat *chat);
+/* What `think` thinks of a prompt. */
+struct str speech_thought(struct arena *a, struct str prompt);
 
 #endif
