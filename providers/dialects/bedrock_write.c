@@ -36,10 +36,26 @@ static void open_block(struct bedrock_out *o, const char *role)
     write_open(o->b, '{');
 }
 
+/* Nothing but blanks and line ends, escaped or not. */
+static bool is_blank(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.p[i] == '\\' && i + 1 < text.len && strchr("nrt", text.p[i + 1]) != NULL)
+            i++;
+        else if (text.p[i] != ' ')
+            return false;
+    }
+    return true;
+}
+
+/* AWS refuses a blank one; Claude itself begins turns with some. */
 static void put_text(struct bedrock_out *o, const char *role, struct str text)
 {
-    if (text.len == 0)
-        return; /* AWS refuses a blank one */
+    if (is_blank(text)) {
+        if (text.len > 0)
+            loss_change(o->loss, STR("messages.content"));
+        return;
+    }
     open_block(o, role);
     write_member_text(o->b, "text", text);
     write_close(o->b, '}');

@@ -148,6 +148,19 @@ static void system_alone_is_a_user(void **state)
     assert_str(encoded(chat, "partial; changed=messages.role"), "{" HI);
 }
 
+/* AWS answers 400 to a text of blanks. */
+static void blank_texts_are_left_out(void **state)
+{
+    struct chat *chat = abroad("{" HI);
+
+    (void)state;
+    chat_add_block(&codec, chat->messages, BLOCK_TEXT)->text = STR(" \\n\\n\\t");
+    assert_str(encoded(chat, "partial; changed=messages.content"), "{" HI);
+    chat_add_block(&codec, chat->messages, BLOCK_TEXT)->text = STR(" \\\\n");
+    assert_non_null(
+        strstr(encoded(chat, "partial; changed=messages.content").p, "{\"text\":\" \\\\n\"}"));
+}
+
 static struct chat *with_media(enum chat_block_kind kind, struct chat_media media)
 {
     struct chat *chat = abroad("{" HI);
@@ -277,11 +290,9 @@ static void wrong_types_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(system_alone_is_a_user),
-        cmocka_unit_test(media_need_their_bytes),
-        cmocka_unit_test(signatures_find_their_readers),
-        cmocka_unit_test(wrong_types_are_refused),
-        cmocka_unit_test(turns_are_merged),
+        cmocka_unit_test(system_alone_is_a_user),  cmocka_unit_test(blank_texts_are_left_out),
+        cmocka_unit_test(media_need_their_bytes),  cmocka_unit_test(signatures_find_their_readers),
+        cmocka_unit_test(wrong_types_are_refused), cmocka_unit_test(turns_are_merged),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
