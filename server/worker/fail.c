@@ -41,7 +41,7 @@ const struct fail FAIL_KEY_INACTIVE = {"key_inactive", 401, AUTH,
                                        "this virtual key is switched off"};
 const struct fail FAIL_BAD_PATH = {
     "bad_path", 404, INVALID,
-    "no such path: the API is under /v1 (also /, /openai and /openai/v1)"};
+    "no such path: the API is under /v1 (also /, /openai, /anthropic, /genai, /bedrock, /cohere)"};
 const struct fail FAIL_BAD_METHOD = {"bad_method", 405, INVALID,
                                      "this path does not take this method; it takes"};
 const struct fail FAIL_BODY_TOO_LARGE = {

@@ -221,7 +221,8 @@ static bool hold(struct request *r)
 {
     if (r->attempt.is_abroad)
         return !translate_is_streamed(r);
-    if (r->answer_begun || r->is_stream || !r->is_json ||
+    /* (Gemini streams are JSON, too, unless the client asks for events) */
+    if (r->answer_begun || r->is_stream || r->path.stream || !r->is_json ||
         r->buffers->out.len > min_u64(RELAY_HOLD_MAX, relay_max(r)))
         return false;
     if (r->content_length < 0)
