@@ -16,7 +16,7 @@ CLIENTS = {
     "responses": ("/v1/responses", lambda m: {"model": m, "input": "hi"},
                   lambda a: a["output"][0]["content"][0]["text"]),
     "anthropic": ("/anthropic/v1/messages",
-                  lambda m: {"model": m, "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]},
+                  lambda m: {"model": m, "max_tokens": 64, "messages": [{"role": "user", "content": "hi"}]},
                   lambda a: a["content"][0]["text"]),
     "gemini": ("/genai/v1beta/models/{model}:generateContent",
                lambda m: {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
@@ -39,6 +39,17 @@ ERRORS = {
 def request_of(dialect, model):
     path, body, text = CLIENTS[dialect]
     return path.format(model=model, quoted=model.replace("/", "%2F")), body(model), text
+
+
+STREAMS = {"gemini": "/genai/v1beta/models/{model}:streamGenerateContent?alt=sse",
+           "bedrock": "/bedrock/model/{quoted}/converse-stream"}
+
+
+def stream_of(dialect, model):
+    path, body, _ = request_of(dialect, model)
+    if dialect in STREAMS:
+        return STREAMS[dialect].format(model=model, quoted=model.replace("/", "%2F")), body
+    return path, {**body, "stream": True}
 
 
 def openai_only(base_v1):
@@ -66,6 +77,28 @@ def test_every_client_reaches_an_openai_provider(upstream, start_gateway, dialec
     assert answer.headers["x-bf-provider"] == "up"
     assert (seen[0].path, seen[0].json()["model"]) == ("/v1/chat/completions", "m")
     assert seen[0].json()["messages"][-1]["role"] == "user"
+
+
+@pytest.mark.parametrize("provider", [f"mock-{d}" for d in CLIENTS] + ["mock"])
+@pytest.mark.parametrize("dialect", CLIENTS)
+def test_every_pair(gateway, dialect, provider):
+    path, body, text = request_of(dialect, f"{provider}/echo")
+    answer = gateway.call("POST", path, body)
+    assert answer.status == 200, answer
+    assert text(answer.json()) == "hi"
+    assert answer.headers["x-bf-fidelity"] == "full"
+    answer = gateway.call("POST", *stream_of(dialect, f"{provider}/lorem-3"))
+    assert answer.status == 200, answer
+    assert all(word in answer.body for word in (b"lorem", b"ipsum", b"dolor"))
+
+
+@pytest.mark.parametrize("provider", [f"mock-{d}" for d in CLIENTS])
+@pytest.mark.parametrize("dialect", CLIENTS)
+def test_every_pair_tells_errors(gateway, dialect, provider):
+    path, body, _ = request_of(dialect, f"{provider}/error-429")
+    answer = gateway.call("POST", path, body)
+    assert answer.status == 429, answer
+    assert ERRORS[dialect](answer.json())
 
 
 @pytest.mark.parametrize("dialect", CLIENTS)
