@@ -170,9 +170,13 @@ providers:
     vendor: openai-compatible
     base_url: http://127.0.0.1:{upstream}/v1
     keys: [ {{ name: a, value: upstream-secret-a }}, {{ name: b, value: upstream-secret-b }} ]
+  claude:
+    vendor: anthropic-compatible
+    base_url: http://127.0.0.1:{upstream}/anthropic/v1
+    keys: [ {{ name: a, value: upstream-secret-a }}, {{ name: b, value: upstream-secret-b }} ]
 limits: {{ connections: 20000 }}
 virtual_keys:
-  - {{ name: bench, value: {KEY}, models: ["bench/*"] }}
+  - {{ name: bench, value: {KEY}, models: ["bench/*", "claude/*"] }}
 """)
         for i in range(n_keys - 1):
             f.write(f"  - {{ name: k{i}, value: sk-bf-other-key-number-{i:09d}, models: [\"bench/*\"] }}\n")
@@ -195,9 +199,9 @@ def start_bowfin(run, config):
 
 # --- load ----------------------------------------------------------------------------------------
 
-def lua(run, name, model, pad=0):
+def lua(run, name, model, pad=0, provider="bench", more=""):
     path = os.path.join(run.dir, name + ".lua")
-    body = f'{{"model":"bench/{model}","messages":[{{"role":"system","content":"You are brief."}},' \
+    body = f'{{"model":"{provider}/{model}"{more},"messages":[{{"role":"system","content":"You are brief."}},' \
            f'{{"role":"user","content":"{MESSAGE}{"x" * pad}"}}],"temperature":0.7,"stream":{"true" if "stream" in model else "false"}}}'
     with open(path, "w", encoding="ascii") as f:
         f.write('wrk.method = "POST"\n'
@@ -279,6 +283,46 @@ def part_prompt(run, pairs):
     got = turns(pairs, script, 8)
     b, n = median(got["bowfin"], "us"), median(got["nginx"], "us")
     row("100 KB prompt, CPU per request", f"{b:.0f} us", f"{n:.0f} us", f"+{b - n:.0f} us", "+60 us", b - n <= 60)
+
+
+def tools_text():
+    """Three tools, so that a request has 2 KB."""
+    def tool(n):
+        fields = ",".join(f'"field_{i}":{{"type":"string","description":"What the field number {i} of the call is good for."}}'
+                          for i in range(6))
+        return (f'{{"type":"function","function":{{"name":"tool_{n}","description":"Does the thing number {n} for the user.",'
+                f'"parameters":{{"type":"object","properties":{{{fields}}},"required":["field_0","field_1"]}}}}}}')
+    return f',"tools":[{tool(1)},{tool(2)},{tool(3)}],"tool_choice":"auto"'
+
+
+def both_ways(run, pid, port, connections, model, seconds=SECONDS, **kw):
+    """The same request to an upstream of its own dialect and to Anthropic's, in turn."""
+    home, _ = lua(run, "home", model, **kw)
+    abroad, size = lua(run, "abroad", model, provider="claude", **kw)
+    got = {"home": [], "abroad": []}
+    for _ in range(ROUNDS):
+        got["home"].append(cost(pid, port, home, connections, int(max(1, seconds))))
+        got["abroad"].append(cost(pid, port, abroad, connections, int(max(1, seconds))))
+    return got, size
+
+
+def part_translate(run, pairs):
+    pid, port = pairs["bowfin"]
+    got, size = both_ways(run, pid, port, 8, "gpt", more=tools_text())
+    added = median(got["abroad"], "us") - median(got["home"], "us")
+    row(f"translated request of {size} B with tools", f"+{added:.1f} us", "", "over home", "+15 us", added <= 15)
+    seconds = int(max(SECONDS, 4))
+    got, _ = both_ways(run, pid, port, 100, "stream-1000000-5", seconds)
+    chunks = 100 * seconds * 200
+    added = (median(got["abroad"], "cpu") - median(got["home"], "cpu")) * 1e6 / chunks
+    row("translated chunk", f"+{added:.2f} us", "", "over home", "+2 us", added <= 2)
+    got, size = both_ways(run, pid, port, 8, "gpt", pad=200 * 1024)
+    added = median(got["abroad"], "us") - median(got["home"], "us")
+    speed = size / max(added, 0.1)
+    row("translated 200 KB prompt", f"+{added:.0f} us", "", f"{speed:.0f} MB/s", "400 MB/s", speed >= 400)
+    got, _ = both_ways(run, pid, port, 1, "stream-1-0")
+    added = median(got["abroad"], "p50") - median(got["home"], "p50")
+    row("translated stream of one chunk, p50", f"+{added:.0f} us", "", "over home", "+50 us", added <= 50)
 
 
 def open_streams(port, count):
@@ -388,7 +432,7 @@ def main():
         bowfin, bowfin_port = start_bowfin(run, config)
         pairs = {"bowfin": (bowfin.pid, bowfin_port), "nginx": (nginx.pid, nginx_port)}
         parts = {"cpu": lambda: part_cpu(run, pairs), "latency": lambda: part_latency(run, pairs, upstream),
-                 "stream": lambda: part_stream(run, pairs), "prompt": lambda: part_prompt(run, pairs),
+                 "stream": lambda: part_stream(run, pairs), "prompt": lambda: part_prompt(run, pairs), "translate": lambda: part_translate(run, pairs),
                  "memory": lambda: part_memory(run, config), "start": lambda: part_start(run, upstream),
                  "reload": lambda: part_reload(run, upstream)}
         for name, part in parts.items():

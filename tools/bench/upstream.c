@@ -2,7 +2,8 @@
  * upstream - what `make bench` puts behind nginx and Bowfin: a fixed answer, or a paced stream.
  *
  *   POST anything            -> the fixed chat answer, kept alive
- *   model "stream-<n>-<ms>"  -> n events of 80 bytes, one every <ms> milliseconds, chunked
+ *   model "stream-<n>-<ms>"  -> n events of 80 bytes, one every <ms> milliseconds, chunked; 0: at once
+ *   below /anthropic         -> the same in Anthropic's words, for what translation costs
  *
  * One process, epoll, HTTP/1.1 only; test equipment that trusts its client and is cheap enough not to be the
  * bottleneck. Prints its port.
@@ -28,22 +29,51 @@
 #define BODY_MAX (1u << 20)
 #define TICK_MS 1
 
-static const char answer[] =
-    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 373\r\n\r\n"
+#define STREAM_HEAD                                                                                \
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define JSON_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 373\r\n\r\n"
+
+/* What is said, in one dialect. Each event is one chunk: of 80 bytes, Anthropic's of 99. */
+struct speech {
+    const char *whole, *stream_head, *event, *stream_tail;
+};
+
+static const struct speech openai = {
+    JSON_HEAD
     "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":1700000000,"
     "\"model\":\"bench\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":"
     "\"Hello there, how may I assist you today?\"},\"logprobs\":null,\"finish_reason\":\"stop\"}],"
     "\"usage\":{\"prompt_tokens\":19,\"completion_tokens\":10,\"total_tokens\":29,"
-    "\"prompt_tokens_details\":{\"cached_tokens\":0}},\"padding\":\"";
-static const char answer_tail[] = "\"}";
-#define ANSWER_BODY 373
+    "\"prompt_tokens_details\":{\"cached_tokens\":0}},\"padding\":\"............\"}",
+    STREAM_HEAD,
+    "50\r\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":"
+    "\" hello, the world\"}}],\"a\":1}\n\n\r\n",
+    "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n",
+};
+#define START                                                                                      \
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_bench\","   \
+    "\"type\":\"message\",\"role\":\"assistant\",\"model\":\"bench\",\"content\":[],"              \
+    "\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":19,"                  \
+    "\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":"                       \
+    "\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+#define STOP                                                                                       \
+    "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"           \
+    "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"          \
+    "\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":10}}\n\n"                   \
+    "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
 
-static const char stream_head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                                  "Transfer-Encoding: chunked\r\n\r\n";
-/* 80 bytes with its blank line, as a chunk. */
-static const char event[] = "50\r\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":"
-                            "\" hello, the world\"}}],\"a\":1}\n\n\r\n";
-static const char stream_tail[] = "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n";
+static const struct speech anthropic = {
+    JSON_HEAD
+    "{\"id\":\"msg_bench\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"bench\","
+    "\"content\":[{\"type\":\"text\",\"text\":\"Hello there, how may I assist you today?\"}],"
+    "\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":19,"
+    "\"output_tokens\":10,\"cache_read_input_tokens\":0,\"cache_creation_input_tokens\":0},"
+    "\"padding\":\"...........................................................\"}",
+    STREAM_HEAD "15e\r\n" START "\r\n",
+    "63\r\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
+    "{\"type\":\"text_delta\",\"text\":\" hello, sir\"}}\n\n\r\n",
+    "106\r\n" STOP "\r\n0\r\n\r\n",
+};
 
 struct connection {
     char *in;
@@ -51,14 +81,13 @@ struct connection {
     uint32_t left;  /* events of the stream under way */
     uint32_t every; /* ticks between them */
     uint64_t next;  /* tick of the next one */
+    const struct speech *speech;
 };
 
 static struct connection connections[CONNECTIONS_MAX];
 static uint32_t streaming[CONNECTIONS_MAX];
 static uint32_t n_streaming;
 static uint64_t tick;
-static char whole_answer[1024];
-static size_t whole_len;
 
 static void drop(int fd)
 {
@@ -80,6 +109,11 @@ static void send_all(int fd, const char *bytes, size_t len)
         (void)shutdown(fd, SHUT_RDWR);
 }
 
+static void send_text(int fd, const char *text)
+{
+    send_all(fd, text, strlen(text));
+}
+
 static void start_stream(int fd, const char *model)
 {
     struct connection *c = &connections[fd];
@@ -87,12 +121,17 @@ static void start_stream(int fd, const char *model)
 
     c->left = (uint32_t)strtoul(model, &end, 10);
     c->every = *end == '-' ? (uint32_t)strtoul(end + 1, NULL, 10) : 1;
-    if (c->every == 0)
-        c->every = 1;
+    if (c->every == 0) {
+        send_text(fd, c->speech->stream_head);
+        for (; c->left > 0; c->left--)
+            send_text(fd, c->speech->event);
+        send_text(fd, c->speech->stream_tail);
+        return;
+    }
     /* spread over the period, as real streams are */
     c->next = tick + 1 + (uint64_t)fd % c->every;
     streaming[n_streaming++] = (uint32_t)fd;
-    send_all(fd, stream_head, sizeof(stream_head) - 1);
+    send_text(fd, c->speech->stream_head);
 }
 
 /* One whole request in the buffer: answer it. Returns its length, 0 when more is needed. */
@@ -115,11 +154,12 @@ static size_t serve(int fd)
     total = (size_t)(head - c->in) + 4 + body;
     if (c->len < total || body > BODY_MAX)
         return 0;
+    c->speech = strncmp(c->in, "POST /anthropic", 15) == 0 ? &anthropic : &openai;
     found = memmem(head, total - (size_t)(head - c->in), "stream-", 7);
     if (found != NULL)
         start_stream(fd, found + 7);
     else
-        send_all(fd, whole_answer, whole_len);
+        send_text(fd, c->speech->whole);
     return total;
 }
 
@@ -166,9 +206,9 @@ static void on_tick(void)
             continue;
         if (tick >= c->next) {
             c->next += c->every;
-            send_all(fd, event, sizeof(event) - 1);
+            send_text(fd, c->speech->event);
             if (--c->left == 0) {
-                send_all(fd, stream_tail, sizeof(stream_tail) - 1);
+                send_text(fd, c->speech->stream_tail);
                 continue;
             }
         }
@@ -247,12 +287,6 @@ static void loop(int listener)
 
 int main(void)
 {
-    const char *body = strstr(answer, "\r\n\r\n") + 4;
-    size_t pad = ANSWER_BODY - strlen(body) - strlen(answer_tail);
-
     (void)signal(SIGPIPE, SIG_IGN);
-    whole_len =
-        (size_t)snprintf(whole_answer, sizeof(whole_answer), "%s%.*s%s", answer, (int)pad,
-                         "....................................................", answer_tail);
     loop(listen_anywhere());
 }
