@@ -432,7 +432,8 @@ def main():
         bowfin, bowfin_port = start_bowfin(run, config)
         pairs = {"bowfin": (bowfin.pid, bowfin_port), "nginx": (nginx.pid, nginx_port)}
         parts = {"cpu": lambda: part_cpu(run, pairs), "latency": lambda: part_latency(run, pairs, upstream),
-                 "stream": lambda: part_stream(run, pairs), "prompt": lambda: part_prompt(run, pairs), "translate": lambda: part_translate(run, pairs),
+                 "stream": lambda: part_stream(run, pairs), "prompt": lambda: part_prompt(run, pairs),
+                 "translate": lambda: part_translate(run, pairs),
                  "memory": lambda: part_memory(run, config), "start": lambda: part_start(run, upstream),
                  "reload": lambda: part_reload(run, upstream)}
         for name, part in parts.items():
