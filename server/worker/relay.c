@@ -195,7 +195,7 @@ static void on_head(void *ctx, const struct upstream_head *head)
     head_keep(r, head);
     relay_take(r);
     r->withhold_usage = r->withhold_usage && r->is_stream;
-    r->watching = r->is_stream && !r->is_forward && !r->attempt.is_abroad;
+    r->watching = r->is_stream && !r->is_forward && !r->attempt.is_abroad && watch_is_work(r);
     if (r->attempt.is_abroad)
         translate_head(r);
     if (!r->is_forward && status_may_improve(head->status) && route_has_more(r)) {

@@ -62,6 +62,9 @@ void head_send(struct request *r, int64_t content_length);
 
 /* --- watch.c: usage in passing --- */
 
+/* Does the request make a model work? What is only fetched again (a stored response, a batch) was booked
+ * when it was made. */
+bool watch_is_work(const struct request *r);
 /* Bytes of an event stream: what the client shall get is added to `out`. -1: an event is too long
  * to be judged. */
 BF_MUST_CHECK int watch_stream(struct request *r, struct str bytes);

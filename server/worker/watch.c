@@ -4,6 +4,11 @@
 #include "server/worker/relay.h"
 #include "server/worker/translate.h"
 
+bool watch_is_work(const struct request *r)
+{
+    return r->ex != NULL && str_eq(r->ex->method, STR("POST"));
+}
+
 /* True: the frame is nobody's but ours. */
 static bool take_frame(struct request *r, const struct chat_frame *frame)
 {
@@ -85,6 +90,8 @@ void watch_body_end(struct request *r, struct str held)
 {
     struct buf *tail = &r->buffers->tail;
 
+    if (!watch_is_work(r))
+        return;
     if (tail->len == 0) {
         look_answer(r, held);
         return;
