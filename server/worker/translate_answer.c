@@ -11,6 +11,21 @@
 
 /* --- events --- */
 
+/* Statuses that every SDK knows; others stay only where they come from. */
+static int status_for(const struct dialect *client, const struct chat_error *e)
+{
+    static const int common[] = {400, 401, 402, 403, 404, 405, 408, 409,
+                                 413, 422, 424, 429, 500, 502, 503, 504};
+
+    if (client->id == DIALECT_ANTHROPIC && e->kind == ERROR_OVERLOADED)
+        return 529; /* its SDKs have an exception of its own for it */
+    for (size_t i = 0; i < ARRAY_LEN(common); i++) {
+        if (e->status == common[i])
+            return e->status;
+    }
+    return chat_error_status(e->kind);
+}
+
 static void keep_error(struct request *r, const struct chat_error *e)
 {
     struct translation *t = r->translation;
@@ -25,8 +40,7 @@ static void keep_error(struct request *r, const struct chat_error *e)
         .code = arena_str(a, e->code),
         .param = arena_str(a, e->param),
     };
-    if (t->error.status < 400)
-        t->error.status = chat_error_status(t->error.kind);
+    t->error.status = status_for(t->client, &t->error);
     if (t->error.status == 500)
         t->error.status = 502; /* not we have failed */
     r->stream_error = true;
@@ -241,19 +255,6 @@ static const struct fail *encode_whole(struct request *r)
     return NULL;
 }
 
-/* Statuses that every SDK knows; others stay only where they come from. */
-static int common_status(const struct chat_error *e)
-{
-    static const int common[] = {400, 401, 402, 403, 404, 405, 408, 409,
-                                 413, 422, 424, 429, 500, 502, 503, 504};
-
-    for (size_t i = 0; i < ARRAY_LEN(common); i++) {
-        if (e->status == common[i])
-            return e->status;
-    }
-    return chat_error_status(e->kind);
-}
-
 static void encode_error(struct request *r)
 {
     struct translation *t = r->translation;
@@ -262,7 +263,7 @@ static void encode_error(struct request *r)
     t->upstream->decode_error(&t->codec, r->attempt.status, buf_view(&r->buffers->held), &err);
     if (err.status < 400)
         err.status = r->attempt.status;
-    t->status = common_status(&err);
+    t->status = status_for(t->client, &err);
     if (t->client->error_header != NULL) {
         struct http_header *all = arena_alloc(r->arena, (r->n_headers + 1) * sizeof(*all));
 
