@@ -395,13 +395,12 @@ static bool parse_root(struct arena *a, struct request_path *in, enum dialect_id
     return false;
 }
 
-bool path_parse(struct arena *a, struct str path, struct str query, enum dialect_id hint,
-                struct path *out)
+static bool parse(struct arena *a, struct str path, struct str query, enum dialect_id hint,
+                  struct path *out)
 {
     struct request_path in = {path, query, false};
     struct str rest;
 
-    *out = (struct path){.op = OP_NONE, .endpoint = "none", .allow = ""};
     for (size_t i = 0; i < ARRAY_LEN(umbrellas); i++) {
         if (path_under(in.path, umbrellas[i], &rest)) {
             in.path = rest;
@@ -418,4 +417,15 @@ bool path_parse(struct arena *a, struct str path, struct str query, enum dialect
         return true;
     }
     return parse_root(a, &in, hint, out);
+}
+
+bool path_parse(struct arena *a, struct str path, struct str query, enum dialect_id hint,
+                struct path *out)
+{
+    const struct path none = {.op = OP_NONE, .endpoint = "none", .allow = ""};
+    struct path found = none;
+    bool is_ours = parse(a, path, query, hint, &found);
+
+    *out = is_ours ? found : none; /* nothing of an attempt that came to nothing */
+    return is_ours;
 }

@@ -151,6 +151,7 @@ static void test_what_is_not_ours(void **state)
         "/cohere/v3/chat",
         "/openai/deployments//chat/completions",
         "/deployments/d/chat/completions",
+        "/openai/deployments/d/models/x",
         "/langchain/litellm/v1/models",
         "/langchain",
         "",
