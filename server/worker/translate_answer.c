@@ -9,6 +9,8 @@
 #include "server/worker/translation.h"
 #include "server/worker/worker.h"
 
+#define ANSWER_MAX (32u << 20) /* of a whole one, at least: it may hold images */
+
 /* --- events --- */
 
 /* Statuses that every SDK knows; others stay only where they come from. */
@@ -87,7 +89,7 @@ static struct chat_sink sink_of(struct request *r)
 
 static uint64_t answer_max(const struct request *r)
 {
-    return r->worker->view.image->body_max_bytes;
+    return max_u64(r->worker->view.image->body_max_bytes, ANSWER_MAX);
 }
 
 static enum answer_form form_of(const struct request *r)

@@ -135,6 +135,19 @@ def test_garbage_is_the_providers_fault(upstream, start_gateway, dialect, junk):
     assert ERRORS[dialect](answer.json())
 
 
+def test_an_answer_without_end_is_not_held(upstream, start_gateway):
+    def script(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.chunk(b'{"choices":[{"message":{"content":"')
+        while True:  # until the gateway has had enough
+            connection.chunk(b"x" * (1 << 20))
+    gateway = start_gateway(openai_only(upstream(script).base_v1))
+    path, body, _ = request_of("anthropic", "up/m")
+    answer = gateway.call("POST", path, body)
+    assert (answer.status, answer.headers["x-bf-error"]) == (502, "upstream_nonsense"), answer
+
+
 def test_headers_of_the_clients_dialect_stay_behind(upstream, start_gateway):
     seen = []
     gateway = start_gateway(openai_only(upstream(answering(seen)).base_v1))
