@@ -7,6 +7,7 @@ static const struct dialect *const dialects[DIALECTS] = {
     [DIALECT_ANTHROPIC] = &dialect_anthropic,
     [DIALECT_GEMINI] = &dialect_gemini,
     [DIALECT_BEDROCK] = &dialect_bedrock,
+    [DIALECT_COHERE] = &dialect_cohere,
 };
 
 const struct dialect *dialect_get(enum dialect_id id)
