@@ -27,8 +27,8 @@ const struct json *check_stranger(const struct json *object, const char *const *
 
 bool check_is_one_of(struct str s, const char *const *list)
 {
-    for (; *list != NULL; list++) {
-        if (strlen(*list) == s.len && memcmp(*list, s.p, s.len) == 0)
+    for (; *list != NULL && s.len > 0; list++) {
+        if (**list == *s.p && strncmp(*list, s.p, s.len) == 0 && (*list)[s.len] == '\0')
             return true;
     }
     return false;
@@ -130,8 +130,9 @@ void check_ids_clear(struct check_ids *s)
 int check_request(const struct check *k, enum dialect_id dialect)
 {
     static int (*const CHECKS[DIALECTS])(const struct check *k) = {
-        [DIALECT_ANTHROPIC] = check_anthropic,
-        [DIALECT_GEMINI] = check_gemini,
+        [DIALECT_OPENAI] = check_openai,       [DIALECT_RESPONSES] = check_responses,
+        [DIALECT_ANTHROPIC] = check_anthropic, [DIALECT_GEMINI] = check_gemini,
+        [DIALECT_BEDROCK] = check_bedrock,     [DIALECT_COHERE] = check_cohere,
     };
 
     return CHECKS[dialect] != NULL ? CHECKS[dialect](k) : 0;

@@ -37,7 +37,17 @@ int check_gemini(const struct check *k);
 int check_bedrock(const struct check *k);
 int check_cohere(const struct check *k);
 
-/* --- what they share --- */
+/* --- what OpenAI's two share --- */
+
+int check_openai_stranger(const struct check *k, const char *const *known);
+int check_openai_numbers(const struct check *k);
+/* A function's declaration at "tools[0].function". */
+int check_openai_function(const struct check *k, const struct json *f, const char *where);
+/* `what`: whose schema it is, in words. */
+int check_strict_schema(const struct check *k, const struct json *schema, const char *param,
+                        const char *what);
+
+/* --- what all share --- */
 
 #define CHECK_FAIL(k, param, ...) chat_invalid((k)->c, (k)->err, param, __VA_ARGS__)
 
