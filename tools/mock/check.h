@@ -24,6 +24,7 @@ struct check {
     const struct json *body; /* an object */
     enum model_kind kind;    /* MODEL_THINK wants its signatures back */
     bool is_count;           /* counting tokens: nothing is generated */
+    bool is_invoke;          /* Anthropic's body behind Bedrock's InvokeModel */
     struct chat_error *err;
 };
 

@@ -34,6 +34,7 @@ static const char *const FIELDS[] = {"model",
                                      "cache_control",
                                      "inference_geo",
                                      NULL};
+static const char *const INVOKE_FIELDS[] = {"anthropic_version", "anthropic_beta", NULL};
 static const char *const MESSAGE_FIELDS[] = {"role", "content", NULL};
 static const char *const TEXT_FIELDS[] = {"type", "text", "citations", "cache_control", NULL};
 static const char *const CALL_FIELDS[] = {"type",          "id",     "name", "input",
@@ -381,15 +382,30 @@ static int check_system(struct walk *w, const struct json *system)
     return 0;
 }
 
+/* Behind InvokeModel the version stands in the body, the model and the stream in the path. */
+static int check_fields(const struct check *k)
+{
+    for (const struct json *m = k->body->child; m != NULL; m = m->next) {
+        bool is_known = check_is_one_of(m->key, FIELDS);
+
+        if (k->is_invoke)
+            is_known =
+                check_is_one_of(m->key, INVOKE_FIELDS) ||
+                (is_known && !str_eq(m->key, STR("model")) && !str_eq(m->key, STR("stream")));
+        if (!is_known)
+            return CHECK_FAIL(k, NULL, "%.*s: Extra inputs are not permitted", CHECK_ARGS(m->key));
+    }
+    if (k->is_invoke && json_str(json_get(k->body, "anthropic_version")).len == 0)
+        return CHECK_FAIL(k, NULL, "anthropic_version: Field required");
+    return 0;
+}
+
 int check_anthropic(const struct check *k)
 {
     struct walk w = {.k = k};
-    const struct json *stranger = check_stranger(k->body, FIELDS);
 
-    if (stranger != NULL)
-        return CHECK_FAIL(k, NULL, "%.*s: Extra inputs are not permitted",
-                          CHECK_ARGS(stranger->key));
-    if (check_numbers(k) != 0 || check_system(&w, json_get(k->body, "system")) != 0 ||
+    if (check_fields(k) != 0 || check_numbers(k) != 0 ||
+        check_system(&w, json_get(k->body, "system")) != 0 ||
         check_tools(&w, json_get(k->body, "tools")) != 0 ||
         check_messages(&w, json_get(k->body, "messages")) != 0)
         return -1;

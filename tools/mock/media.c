@@ -1,12 +1,12 @@
 #include "tools/mock/media.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 #include "server/base/clock.h"
 #include "tools/mock/multipart.h"
 #include "tools/mock/text.h"
+#include "tools/mock/vectors.h"
 
 #define WAV_HEAD_BYTES 44
 #define WAV_RATE 8000
@@ -17,22 +17,6 @@ static const char PNG_BASE64[] =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
     "gg==";
 
-static void add_base64(struct buf *out, const uint8_t *in, size_t len)
-{
-    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < len; i += 3) {
-        uint32_t n = (uint32_t)in[i] << 16;
-
-        n |= i + 1 < len ? (uint32_t)in[i + 1] << 8 : 0;
-        n |= i + 2 < len ? in[i + 2] : 0;
-        buf_char(out, DIGITS[n >> 18]);
-        buf_char(out, DIGITS[(n >> 12) & 63]);
-        buf_char(out, i + 1 < len ? DIGITS[(n >> 6) & 63] : '=');
-        buf_char(out, i + 2 < len ? DIGITS[n & 63] : '=');
-    }
-}
-
 /* --- embeddings --- */
 
 struct embedding {
@@ -41,40 +25,13 @@ struct embedding {
     uint32_t index;
 };
 
-/* The same text gives the same vector, of length one, on every machine. */
-static void make_vector(struct str text, float *out, uint32_t dimensions)
-{
-    uint64_t state = 14695981039346656037u;
-    double sum = 0;
-
-    for (size_t i = 0; i < text.len; i++)
-        state = (state ^ (unsigned char)text.p[i]) * 1099511628211u;
-    for (uint32_t i = 0; i < dimensions; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        out[i] = (float)(int32_t)(state >> 32) / 2147483648.0f;
-        sum += (double)out[i] * (double)out[i];
-    }
-    for (uint32_t i = 0; i < dimensions; i++)
-        out[i] = sum > 0 ? (float)((double)out[i] / sqrt(sum)) : 0.0f;
-}
-
 static void add_embedding(struct mock_call *call, struct embedding *e, struct str text)
 {
     struct buf *out = call->answer->body;
-    float *vector = arena_alloc(call->arena, e->dimensions * sizeof(*vector));
 
-    make_vector(text, vector, e->dimensions);
     buf_printf(out, "%s{\"object\":\"embedding\",\"index\":%" PRIu32 ",\"embedding\":",
                e->index > 0 ? "," : "", e->index);
-    if (e->base64) {
-        buf_char(out, '"');
-        add_base64(out, (const uint8_t *)vector, e->dimensions * sizeof(*vector));
-        buf_char(out, '"');
-    } else {
-        for (uint32_t i = 0; i < e->dimensions; i++)
-            buf_printf(out, "%c%.9g", i > 0 ? ',' : '[', (double)vector[i]);
-        buf_char(out, ']');
-    }
+    vector_put(out, call->arena, text, e->dimensions, e->base64);
     buf_char(out, '}');
     e->index++;
 }

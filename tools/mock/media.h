@@ -12,8 +12,6 @@
 
 #include "tools/mock/answer.h"
 
-#define EMBEDDING_DIMENSIONS 64 /* unless asked for otherwise */
-#define EMBEDDING_DIMENSIONS_MAX 4096
 #define EMBEDDING_INPUTS_MAX 2048 /* OpenAI's own limit */
 
 void embeddings_answer(struct mock_call *call);

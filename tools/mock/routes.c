@@ -1,10 +1,12 @@
 #include "tools/mock/routes.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
+#include <string.h>
 
+#include "tools/mock/counts.h"
+#include "tools/mock/embed.h"
 #include "tools/mock/files.h"
 #include "tools/mock/journal.h"
+#include "tools/mock/lists.h"
 #include "tools/mock/media.h"
 #include "tools/mock/multipart.h"
 #include "tools/mock/talk.h"
@@ -15,7 +17,6 @@ static const struct endpoint {
     void (*answer)(struct mock_call *call);
     bool multipart, any_model;
 } ENDPOINTS[] = {
-    {"/embeddings", embeddings_answer, false, false},
     {"/moderations", moderations_answer, false, true},
     {"/images/generations", images_answer, false, true},
     {"/images/edits", images_answer, true, true},
@@ -153,35 +154,6 @@ static void run_json(struct mock_call *call, void (*answer)(struct mock_call *ca
         answer(call);
 }
 
-static void add_model(struct buf *out, struct str name)
-{
-    buf_cstr(out, "{\"id\":");
-    buf_json(out, name);
-    buf_cstr(out, ",\"object\":\"model\",\"created\":1700000000,\"owned_by\":\"mock\"}");
-}
-
-static void models_answer(struct mock_call *call, struct str tail)
-{
-    struct buf *out = call->answer->body;
-    struct model m;
-
-    if (!str_eq(call->req->method, STR("GET"))) {
-        answer_status(call->answer, 405);
-    } else if (tail.len > 1) {
-        if (model_parse(str_skip(tail, 1), &m))
-            add_model(out, str_skip(tail, 1));
-        else
-            answer_status(call->answer, 404);
-    } else {
-        buf_cstr(out, "{\"object\":\"list\",\"data\":[");
-        for (size_t i = 0; model_listed(i).len > 0; i++) {
-            buf_cstr(out, i > 0 ? "," : "");
-            add_model(out, model_listed(i));
-        }
-        buf_cstr(out, "]}\n");
-    }
-}
-
 static void journal_answer(struct mock_call *call)
 {
     if (str_eq(call->req->method, STR("GET"))) {
@@ -194,29 +166,78 @@ static void journal_answer(struct mock_call *call)
     }
 }
 
+/* OpenAI's beside the chats; of what has no endpoint here it is told what came. */
 static void run_relay(struct mock_call *call)
 {
-    for (size_t i = 0; i < ARRAY_LEN(ENDPOINTS); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(ENDPOINTS) && call->dialect == DIALECT_OPENAI; i++) {
         if (str_eq(call->path.tail, str_of(ENDPOINTS[i].tail))) {
             run_endpoint(call, &ENDPOINTS[i]);
             return;
         }
     }
-    answer_refuse_text(call, 404, "Unknown request URL.");
+    lists_relay(call);
+}
+
+static void embed(struct mock_call *call)
+{
+    if (call->dialect == DIALECT_GEMINI)
+        embed_gemini(call);
+    else
+        embed_cohere(call);
+}
+
+static void invoke(struct mock_call *call)
+{
+    if (embed_is_titan(call))
+        embed_titan(call);
+    else if (json_get(call->body, "inputText") != NULL || json_get(call->body, "messages") != NULL)
+        talk_answer(call);
+    else
+        answer_refuse_text(call, 400,
+                           "Malformed input request: #: required key [messages] not found, please "
+                           "reformat your input and try again.");
+}
+
+/* What is behind the last part of a path that ends with it, or with it and a name. */
+static struct str behind(struct str tail, const char *root)
+{
+    const char *found = memmem(tail.p, tail.len, root, strlen(root));
+
+    return found != NULL ? str_skip(tail, (size_t)(found - tail.p) + strlen(root)) : STR_NONE;
 }
 
 static void run(struct mock_call *call)
 {
+    bool is_openai = call->dialect == DIALECT_OPENAI;
+
     switch (call->path.op) {
     case OP_CHAT:
     case OP_COMPLETIONS:
         run_json(call, talk_answer);
         break;
+    case OP_EMBEDDINGS:
+        run_json(call, is_openai ? embeddings_answer : embed);
+        break;
+    case OP_EMBEDDINGS_BATCH:
+        run_json(call, embed_gemini_batch);
+        break;
+    case OP_RERANK:
+        run_json(call, rerank_answer);
+        break;
+    case OP_COUNT_TOKENS:
+        run_json(call, counts_answer);
+        break;
+    case OP_INVOKE:
+        run_json(call, invoke);
+        break;
     case OP_MODELS:
-        models_answer(call, str_skip(call->path.tail, STR("/models").len));
+        lists_models(call, behind(call->path.tail, "/models"));
         break;
     case OP_FILES:
-        files_answer(call, str_skip(call->path.tail, STR("/files").len));
+        if (is_openai && str_starts(call->path.tail, STR("/files")))
+            files_answer(call, behind(call->path.tail, "/files"));
+        else
+            lists_relay(call);
         break;
     default:
         run_relay(call);

@@ -43,7 +43,9 @@ static void stream(struct mock_call *call, struct talk *t)
     a->next = next_bytes;
     a->state = t;
     a->gap_ms = call->model.gap_ms;
-    t->play.step = call->dialect == DIALECT_ANTHROPIC ? PLAY_PROMPT_USAGE : PLAY_START;
+    t->play.step = call->dialect == DIALECT_ANTHROPIC || t->dialect == &dialect_invoke_anthropic
+                       ? PLAY_PROMPT_USAGE
+                       : PLAY_START;
 }
 
 static void whole(struct mock_call *call, struct talk *t)
@@ -56,19 +58,28 @@ static void whole(struct mock_call *call, struct talk *t)
     arena_reset(t->codec.scratch);
 }
 
+/* InvokeModel's bodies are those of the model's vendor. */
+static bool is_titan(const struct mock_call *call)
+{
+    return json_get(call->body, "inputText") != NULL;
+}
+
 static int check(struct mock_call *call, struct chat_error *err)
 {
-    const struct check k = {&call->codec, call->body, call->model.kind, false, err};
+    const struct check k = {&call->codec, call->body, call->model.kind,
+                            .is_invoke = call->path.op == OP_INVOKE, .err = err};
 
-    if (call->path.op == OP_COMPLETIONS)
+    if (call->path.op == OP_COMPLETIONS || (call->path.op == OP_INVOKE && is_titan(call)))
         return 0;
-    return check_request(&k, call->dialect);
+    return check_request(&k, call->path.op == OP_INVOKE ? DIALECT_ANTHROPIC : call->dialect);
 }
 
 static const struct dialect *dialect_of(const struct mock_call *call)
 {
     if (call->path.op == OP_COMPLETIONS)
         return &dialect_completions;
+    if (call->path.op == OP_INVOKE)
+        return is_titan(call) ? &dialect_invoke_titan : &dialect_invoke_anthropic;
     return dialect_get(call->dialect);
 }
 
