@@ -31,7 +31,40 @@ static void test_read(void **state)
 
     (void)state;
     chat = fx_decode(full);
-    assert_string_equal(fx_dump(chat), );
+    assert_string_equal(
+        fx_dump(chat),
+        "chat model=command-a stream=1 include_usage=1 tool_choice=3 budget=50 max_tokens=100 "
+        "logprobs=2 temperature=0.30 top_p=0.9 top_k=40 presence_penalty=0.2 frequency_penalty=0.1 "
+        "seed=7 stop=END\n"
+        "tool name=f description=does schema={\"type\":\"object\",\"properties\":{}} strict=2\n"
+        "extra safety_mode raw=\"STRICT\"\n"
+        "extra priority raw=3\n"
+        "extra citation_options raw={\"mode\":\"FAST\"}\n"
+        "system\n"
+        "  text text=be good\n"
+        "user\n"
+        "  document name=documents source=4 type=text/plain data=plain \\u00e9\n"
+        "  document name=documents source=4 type=text/plain data=inside file=T\n"
+        "  document name=documents source=4 type=text/plain "
+        "data={\\\"a\\\":1,\\\"b\\\":\\\"x\\\\ny\\\"}\n"
+        "  text text=what is it\n"
+        "  image source=1 type=image/png data=AAAA detail=low\n"
+        "  image source=2 data=https://x/y.png\n"
+        "assistant\n"
+        "  thinking text=hm\n"
+        "  text text=I call f.\n"
+        "  tool_call id=c1 name=f arguments_text={\\\"x\\\":1}\n"
+        "  tool_call id=c2 name=f arguments_text={}\n"
+        "tool\n"
+        "  tool_result id=c1 name=f\n"
+        "    text text={\\\"r\\\":2}\n"
+        "tool\n"
+        "  tool_result id=c2 name=f\n"
+        "    text text={\\\"deg\\\":20}\n"
+        "assistant\n"
+        "  text text=20 [citation title=c2:0 text=20 0-2]\n"
+        "user\n"
+        "  text text=thanks\n");
 }
 
 /* decode(encode(decode(x))) is decode(x), and the bytes stay. */
