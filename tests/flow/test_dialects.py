@@ -24,6 +24,8 @@ CLIENTS = {
     "bedrock": ("/bedrock/model/{quoted}/converse",
                 lambda m: {"messages": [{"role": "user", "content": [{"text": "hi"}]}]},
                 lambda a: a["output"]["message"]["content"][0]["text"]),
+    "cohere": ("/cohere/v2/chat", lambda m: {"model": m, "messages": [{"role": "user", "content": "hi"}]},
+               lambda a: a["message"]["content"][0]["text"]),
 }
 
 # Where each dialect's error object has its words.
@@ -33,6 +35,7 @@ ERRORS = {
     "anthropic": lambda a: a["error"]["message"],
     "gemini": lambda a: a["error"]["message"],
     "bedrock": lambda a: a["message"],
+    "cohere": lambda a: a["message"],
 }
 
 
