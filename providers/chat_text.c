@@ -37,15 +37,13 @@ static bool needs_escape(struct str plain)
 
 struct str text_escape(struct arena *a, struct str plain)
 {
-    struct buf b = BUF_INIT;
-    struct str copy;
+    struct buf b = BUF_IN(a);
 
     if (!needs_escape(plain))
         return plain;
+    buf_reserve(&b, plain.len + plain.len / 8 + 2);
     buf_json(&b, plain);
-    copy = arena_str(a, (struct str){b.data + 1, b.len - 2});
-    buf_fini(&b);
-    return copy;
+    return (struct str){b.data + 1, b.len - 2};
 }
 
 /* How many bytes more a byte takes when it is escaped. */
@@ -230,7 +228,7 @@ struct str text_of_blocks(const struct chat_codec *c, const struct chat_block *b
                           struct str between)
 {
     struct str all = STR_NONE;
-    struct buf b = BUF_INIT;
+    struct buf b = BUF_IN(c->arena);
     size_t n = 0;
 
     for (const struct chat_block *x = blocks; x != NULL; x = x->next) {
@@ -247,7 +245,5 @@ struct str text_of_blocks(const struct chat_codec *c, const struct chat_block *b
             buf_str(&b, between);
         buf_str(&b, x->text);
     }
-    all = arena_str(c->arena, buf_view(&b));
-    buf_fini(&b);
-    return all;
+    return buf_view(&b);
 }

@@ -16,7 +16,7 @@
 #include "server/base/arena.h"
 #include "server/base/str.h"
 
-#define LOSS_MAX 32 /* names of each sort; more are counted as "..." */
+#define LOSS_MAX 64 /* names of each sort; more are counted as "..." */
 
 struct chat_loss {
     struct str dropped[LOSS_MAX], changed[LOSS_MAX];

@@ -390,8 +390,7 @@ struct str schema_normalise(const struct chat_codec *c, struct str raw, enum sch
     struct json_error err;
     struct normaliser w = {.c = c, .subset = subset};
     const struct json *now;
-    struct buf b = BUF_INIT;
-    struct str out;
+    struct buf b = BUF_IN(c->arena);
 
     w.root = json_parse_raw(c->json, c->scratch, raw, &err);
     if (w.root == NULL || w.root->type != JSON_OBJECT)
@@ -402,9 +401,8 @@ struct str schema_normalise(const struct chat_codec *c, struct str raw, enum sch
     if (now == w.root)
         return raw;
     tree_write(now, &b);
-    out = b.len <= SCHEMA_BYTES_MAX ? arena_str(c->arena, buf_view(&b)) : STR("{}");
-    if (b.len > SCHEMA_BYTES_MAX)
-        loss_change(loss, name);
-    buf_fini(&b);
-    return out;
+    if (b.len <= SCHEMA_BYTES_MAX)
+        return buf_view(&b);
+    loss_change(loss, name);
+    return STR("{}");
 }

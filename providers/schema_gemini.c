@@ -221,13 +221,10 @@ struct str schema_from_gemini(const struct chat_codec *c, const struct json *sch
 {
     struct reading r = {.a = c->scratch};
     const struct json *now = read_schema(&r, schema);
-    struct buf b = BUF_INIT;
-    struct str out;
+    struct buf b = BUF_IN(c->arena);
 
     if (now == schema)
         return schema->raw;
     tree_write(now, &b);
-    out = arena_str(c->arena, buf_view(&b));
-    buf_fini(&b);
-    return out;
+    return buf_view(&b);
 }

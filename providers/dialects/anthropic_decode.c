@@ -46,7 +46,7 @@ static const char *const names[FIELDS] = {
 
 int anthropic_bad(struct anthropic_in *in, const char *field, const char *text)
 {
-    struct buf path = BUF_INIT;
+    struct buf path = BUF_IN(in->c->arena);
     const int64_t at[] = {in->item, in->block, in->inner};
 
     if (in->list != NULL)
@@ -60,9 +60,7 @@ int anthropic_bad(struct anthropic_in *in, const char *field, const char *text)
         buf_cstr(&path, path.len > 0 ? "." : "");
         buf_cstr(&path, field);
     }
-    (void)chat_invalid(in->c, in->err, path.len > 0 ? path.data : NULL, "%s", text); /* -1 */
-    buf_fini(&path);
-    return -1;
+    return chat_invalid(in->c, in->err, path.len > 0 ? path.data : NULL, "%s", text);
 }
 
 const struct json *anthropic_given(const struct json *node)

@@ -131,7 +131,7 @@ static int read_citations(struct place *at, const struct json *v)
 
 static int read_s3(struct place *at, struct chat_media *m, const struct json *location)
 {
-    m->source = SOURCE_URL;
+    m->source = SOURCE_FILE; /* nobody but AWS can read it */
     m->data = text_member(location, "uri");
     if (m->data.len == 0)
         return wrong(at, "needs a source.s3Location.uri");

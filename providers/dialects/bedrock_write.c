@@ -118,6 +118,8 @@ static int resolve(struct bedrock_out *o, const struct chat_block *b, struct cha
 
     *m = b->media;
     m->type = text_plain(a, m->type);
+    if (m->source == SOURCE_FILE && str_starts(m->data, STR("s3:")))
+        m->source = SOURCE_URL; /* of AWS's own clients */
     if (m->source == SOURCE_URL && text_data_url(m->data, &m->type, &m->data)) {
         m->source = SOURCE_BASE64;
         m->type = text_plain(a, m->type);
@@ -348,6 +350,7 @@ static int write_block(struct bedrock_out *o, const char *role, const struct cha
         put_text(o, role, b->text);
         return 0;
     case BLOCK_REFUSAL:
+        loss_change(o->loss, STR("refusal")); /* it goes out as text */
         put_text(o, role, b->text);
         return 0;
     case BLOCK_IMAGE:

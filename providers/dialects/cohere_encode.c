@@ -161,10 +161,11 @@ static void write_strict(struct cohere_out *o)
 
 static bool write_tools(struct cohere_out *o)
 {
-    size_t n = 0;
+    size_t n = 0, functions = 0;
 
     for (const struct chat_tool *t = o->chat->tools; t != NULL; t = t->next) {
         n += is_offered(o, t);
+        functions += t->builtin == BUILTIN_NONE;
         if (t->builtin != BUILTIN_NONE)
             drop_builtin(o, t);
     }
@@ -182,6 +183,8 @@ static bool write_tools(struct cohere_out *o)
     write_strict(o);
     if (o->chat->tool_choice == CHOICE_NAMED)
         loss_change(o->loss, STR("tool_choice"));
+    if (n < functions)
+        loss_change(o->loss, STR("tools")); /* the others are not offered */
     if (o->chat->tool_choice == CHOICE_REQUIRED || o->chat->tool_choice == CHOICE_NAMED)
         write_member_cstr(o->b, "tool_choice", "REQUIRED");
     else if (o->chat->tool_choice == CHOICE_NONE)

@@ -139,8 +139,11 @@ static void put_thought(struct cohere_out *o, const struct chat_block *b)
 static int put_part(struct cohere_out *o, const struct chat_block *b)
 {
     switch (b->kind) {
-    case BLOCK_TEXT:
     case BLOCK_REFUSAL:
+        loss_change(o->loss, STR("refusal")); /* it goes out as text */
+        put_text_part(o, b->text);
+        return 0;
+    case BLOCK_TEXT:
         if (b->text.len > 0)
             put_text_part(o, b->text);
         return 0;

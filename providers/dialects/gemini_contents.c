@@ -259,8 +259,10 @@ static bool is_said(struct writing *w, const struct chat_message *m, const struc
             return false;
         }
         return true;
-    case BLOCK_TEXT:
     case BLOCK_REFUSAL:
+        loss_change(w->loss, STR("refusal")); /* it goes out as text */
+        return b->text.len > 0 || !is_model;
+    case BLOCK_TEXT:
         if (b->citations != NULL)
             loss_drop(w->loss, STR("citations"));
         return b->text.len > 0 || !is_model;

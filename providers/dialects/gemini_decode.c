@@ -429,7 +429,9 @@ static int read_labels(struct gemini_reading *r, const struct json *value)
 
 static int read_tier(struct gemini_reading *r, const struct json *value)
 {
-    r->chat->service_tier = text_inside(value);
+    struct str tier = text_inside(value);
+
+    r->chat->service_tier = text_is(tier, "standard") ? STR("default") : tier;
     return 0;
 }
 

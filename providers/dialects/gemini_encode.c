@@ -306,7 +306,7 @@ static void write_level(const struct encoding *e)
         level = effort == EFFORT_LOW ? "LOW" : "MEDIUM";
         is_exact = true;
     }
-    if (!is_exact || e->chat->reasoning.effort == EFFORT_UNSET)
+    if (!is_exact || (e->chat->reasoning.budget != BUDGET_UNSET && e->chat->reasoning.budget != 0))
         loss_change(e->loss, STR("reasoning"));
     write_member_cstr(e->out, "thinkingLevel", level);
 }
@@ -341,6 +341,8 @@ static void write_thinking(const struct encoding *e)
     enum chat_three show = r->show;
     size_t mark = e->out->len;
 
+    if (r->summary.len > 0 && !text_is(r->summary, "auto"))
+        loss_drop(e->loss, STR("reasoning.summary"));
     if (!is_set && show == UNSET)
         return;
     if ((e->target->model_flags & (MODEL_KNOWN | MODEL_REASONING)) == MODEL_KNOWN) {

@@ -30,8 +30,7 @@ struct str gemini_logprobs_in(const struct chat_codec *c, const struct json *res
 {
     const struct json *chosen = json_get(result, "chosenCandidates");
     const struct json *top = first_of(json_get(result, "topCandidates"));
-    struct buf b = BUF_INIT;
-    struct str out;
+    struct buf b = BUF_IN(c->scratch);
 
     if (chosen == NULL || chosen->type != JSON_ARRAY || chosen->child == NULL)
         return STR_NONE;
@@ -53,9 +52,7 @@ struct str gemini_logprobs_in(const struct chat_codec *c, const struct json *res
         top = top != NULL ? top->next : NULL;
     }
     write_close(&b, ']');
-    out = arena_str(c->scratch, buf_view(&b));
-    buf_fini(&b);
-    return out;
+    return buf_view(&b);
 }
 
 static void put_gemini(struct buf *b, const struct json *entry)
@@ -73,8 +70,7 @@ struct str gemini_logprobs_out(const struct chat_codec *c, struct str array)
 {
     struct json_error err;
     const struct json *root = json_parse_raw(c->json, c->scratch, array, &err);
-    struct buf b = BUF_INIT;
-    struct str out;
+    struct buf b = BUF_IN(c->scratch);
 
     if (root == NULL || root->type != JSON_ARRAY)
         return STR_NONE;
@@ -99,9 +95,7 @@ struct str gemini_logprobs_out(const struct chat_codec *c, struct str array)
         put_gemini(&b, x);
     write_close(&b, ']');
     write_close(&b, '}');
-    out = arena_str(c->scratch, buf_view(&b));
-    buf_fini(&b);
-    return out;
+    return buf_view(&b);
 }
 
 /* --- citations --- */

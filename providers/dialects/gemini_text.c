@@ -56,16 +56,13 @@ struct str gemini_signature_in(struct arena *a, struct str escaped, enum chat_si
 
 struct str gemini_signature_out(struct arena *a, struct str signature, enum chat_signer signer)
 {
-    struct buf b = BUF_INIT;
-    struct str out;
+    struct buf b = BUF_IN(a);
 
     if (signer == SIGNER_GEMINI || signature.len == 0)
         return signature;
     /* The SDKs read bytes here, so it must be base64. */
     base64_put(&b, text_plain(a, text_wrap(a, signature, signer)));
-    out = arena_str(a, buf_view(&b));
-    buf_fini(&b);
-    return out;
+    return buf_view(&b);
 }
 
 bool gemini_checks_signatures(const struct chat_target *target)

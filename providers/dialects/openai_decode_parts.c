@@ -108,15 +108,14 @@ static void take_thinking_part(struct openai_decode *d, const struct json *part,
                                struct chat_block *b)
 {
     const struct json *v = json_get(part, "thinking");
-    struct buf all = BUF_INIT;
+    struct buf all = BUF_IN(d->c->arena);
 
     b->text = text_inside(v);
     if (v == NULL || v->type != JSON_ARRAY)
         return;
     for (const struct json *x = v->child; x != NULL; x = x->next)
         buf_str(&all, text_member(x, "text"));
-    b->text = arena_str(d->c->arena, buf_view(&all));
-    buf_fini(&all);
+    b->text = buf_view(&all);
 }
 
 static const struct {

@@ -127,6 +127,17 @@ static void put_text(const struct openai_encode *e, const char *key, struct str 
         loss_drop(e->loss, str_of(key));
 }
 
+/* OpenAI answers 400 to a tier of another provider's. */
+static bool knows_tier(const struct openai_encode *e)
+{
+    static const char *const tiers[] = {"auto", "default", "flex", "scale", "priority"};
+    bool is_known = e->chat->from == DIALECT_OPENAI || e->chat->from == DIALECT_RESPONSES;
+
+    for (size_t i = 0; i < ARRAY_LEN(tiers) && !is_known; i++)
+        is_known = text_is(e->chat->service_tier, tiers[i]);
+    return is_known && !openai_has(e, QUIRK_NO_SERVICE_TIER);
+}
+
 static void put_accounting(const struct openai_encode *e)
 {
     const struct chat *c = e->chat;
@@ -137,7 +148,7 @@ static void put_accounting(const struct openai_encode *e)
     else if (c->n > 1)
         loss_drop(e->loss, STR("n"));
     put_text(e, "user", c->user, !openai_has(e, QUIRK_NO_USER));
-    put_text(e, "service_tier", c->service_tier, !openai_has(e, QUIRK_NO_SERVICE_TIER));
+    put_text(e, "service_tier", c->service_tier, knows_tier(e));
     put_text(e, "verbosity", c->verbosity, has_storage);
     put_text(e, "prompt_cache_key", c->cache_key, has_storage);
     put_three(e, "store", c->store, has_storage);

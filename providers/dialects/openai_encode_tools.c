@@ -195,6 +195,13 @@ static void put_enable_thinking(const struct openai_encode *e, bool is_on)
         write_member_u64(e->out, "thinking_budget", (uint64_t)budget);
 }
 
+/* Vendors that hand thoughts out; OpenAI's own models do not, here. */
+static bool shows_thoughts(const struct openai_encode *e)
+{
+    return openai_has(e, QUIRK_REASONING_CONTENT) || openai_has(e, QUIRK_REASONING_OBJECT) ||
+           openai_has(e, QUIRK_THINKING_OBJECT) || openai_has(e, QUIRK_ENABLE_THINKING);
+}
+
 void openai_put_reasoning(const struct openai_encode *e)
 {
     const struct chat_reasoning *r = &e->chat->reasoning;
@@ -203,7 +210,7 @@ void openai_put_reasoning(const struct openai_encode *e)
                   ((flags & MODEL_KNOWN) != 0 && (flags & MODEL_REASONING) == 0);
     enum chat_effort effort = reasoning_effort(r);
 
-    if (r->summary.len > 0)
+    if (r->summary.len > 0 || (r->show == YES && !shows_thoughts(e)))
         loss_drop(e->loss, STR("reasoning.summary"));
     if (openai_has(e, QUIRK_REASONING_OBJECT) && !cannot) {
         if (reasoning_is_set(r) || r->show == NO)
@@ -221,7 +228,7 @@ void openai_put_reasoning(const struct openai_encode *e)
         put_enable_thinking(e, effort != EFFORT_NONE);
     } else {
         write_member_cstr(e->out, "reasoning_effort", reasoning_name(effort));
-        if (r->effort == EFFORT_UNSET && r->budget > 0)
+        if (r->budget != BUDGET_UNSET && r->budget != 0)
             loss_change(e->loss, STR("reasoning.budget"));
     }
 }

@@ -231,7 +231,7 @@ static void put_reasoning(const struct responses_out *o)
             loss_drop(o->loss, STR("reasoning"));
         return;
     }
-    if (r->effort == EFFORT_UNSET && effort != EFFORT_UNSET)
+    if (r->budget != BUDGET_UNSET && r->budget != 0)
         loss_change(o->loss, STR("thinking_budget"));
     write_key(o->out, "reasoning");
     write_open(o->out, '{');

@@ -10,8 +10,9 @@
 
 void buf_fini(struct buf *b)
 {
-    free(b->data);
-    *b = (struct buf)BUF_INIT;
+    if (b->arena == NULL)
+        free(b->data);
+    *b = (struct buf)BUF_IN(b->arena);
 }
 
 void buf_clear(struct buf *b)
@@ -19,6 +20,16 @@ void buf_clear(struct buf *b)
     b->len = 0;
     if (b->data != NULL)
         b->data[0] = '\0';
+}
+
+static char *grow_in_arena(const struct buf *b, size_t cap)
+{
+    char *data = arena_alloc(b->arena, cap);
+
+    if (b->len > 0)
+        memcpy(data, b->data, b->len);
+    data[b->len] = '\0';
+    return data;
 }
 
 void buf_reserve(struct buf *b, size_t more)
@@ -30,7 +41,7 @@ void buf_reserve(struct buf *b, size_t more)
         return;
     while (cap - b->len <= more)
         cap *= 2;
-    b->data = xrealloc(b->data, cap, 1);
+    b->data = b->arena != NULL ? grow_in_arena(b, cap) : xrealloc(b->data, cap, 1);
     b->cap = cap;
 }
 

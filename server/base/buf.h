@@ -13,21 +13,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/base/arena.h"
 #include "server/base/base.h"
 #include "server/base/str.h"
 
 struct buf {
-    char *data; /* heap; NUL-terminated when not NULL */
+    char *data; /* NUL-terminated when not NULL */
     size_t len;
     size_t cap;
+    struct arena *arena; /* where data lies; NULL: on the heap */
 };
 
 #define BUF_INIT                                                                                   \
     {                                                                                              \
-        NULL, 0, 0                                                                                 \
+        NULL, 0, 0, NULL                                                                           \
+    }
+/* One that grows in an arena: what it holds stays there, nothing is to be freed. */
+#define BUF_IN(a)                                                                                  \
+    {                                                                                              \
+        NULL, 0, 0, (a)                                                                            \
     }
 
-void buf_fini(struct buf *b);  /* frees and zeroes */
+void buf_fini(struct buf *b);  /* frees and zeroes; not needed in an arena */
 void buf_clear(struct buf *b); /* keeps the memory */
 void buf_reserve(struct buf *b, size_t more);
 void buf_add(struct buf *b, const void *bytes, size_t len);

@@ -35,9 +35,8 @@ static struct str key_json(struct arena *a, const struct conf_virtual_key *k, st
 
     buf_clear(scratch);
     crypto_hex(k->hash, sizeof(k->hash), hash);
-    buf_printf(scratch, "{\"sha256\":\"%s\",\"expires_ms\":%ju,\"active\":%s,%s\"models\":[", hash,
-               (uintmax_t)k->expires_ms, k->active ? "true" : "false",
-               k->strict ? "\"strict\":true," : "");
+    buf_printf(scratch, "{\"sha256\":\"%s\",\"expires_ms\":%ju,\"active\":%s,\"models\":[", hash,
+               (uintmax_t)k->expires_ms, k->active ? "true" : "false");
     for (size_t i = 0; i < k->n_models; i++) {
         if (i > 0)
             buf_char(scratch, ',');
@@ -260,8 +259,6 @@ static int retire(struct store *s, const struct publish_request *base, struct er
         rc = store_retire(s, STR("route/"), keep, &c, err);
         if (rc == 0)
             rc = store_retire(s, STR("provider/"), keep, &c, err);
-        if (rc == 0)
-            rc = store_retire(s, STR("token/"), keep, &c, err);
     }
     free(c.identities);
     arena_free(c.arena);

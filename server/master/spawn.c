@@ -23,8 +23,7 @@
 #define LOOK_MS 1000   /* how often hanging children are looked for */
 #define SERVED_MS 1000 /* whoever lived this long after its ready byte did its job */
 
-static const char *const role_names[] = {"master", "worker", "aggregator",
-                                         "admin",  "mock",   "credential"};
+static const char *const role_names[] = {"master", "worker", "aggregator", "admin", "mock"};
 
 const char *spawn_role(const struct child *c)
 {
@@ -54,8 +53,7 @@ void spawn_init(struct master *m)
         if (i >= SLOTS_MAX) {
             c->role = i == CHILD_AGGREGATOR ? ROLE_AGGREGATOR
                       : i == CHILD_ADMIN    ? ROLE_ADMIN
-                      : i == CHILD_MOCK     ? ROLE_MOCK
-                                            : ROLE_CREDENTIAL;
+                                            : ROLE_MOCK;
             c->slot = 0;
         }
     }

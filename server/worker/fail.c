@@ -51,9 +51,6 @@ const struct fail FAIL_BAD_MULTIPART = {
     "the body must be multipart/form-data as its boundary says, with one \"model\" field at most"};
 const struct fail FAIL_NO_UPSTREAM_KEY = {"no_upstream_key", 503, UPSTREAM,
                                           "no provider key can serve this request"};
-const struct fail FAIL_NO_TOKEN = {
-    "no_token", 503, UPSTREAM,
-    "the provider's credential could not be exchanged for a token; see the gateway's log"};
 const struct fail FAIL_UPSTREAM_CONNECT = {"upstream_connect", 502, UPSTREAM,
                                            "the provider could not be reached"};
 const struct fail FAIL_UPSTREAM_TLS = {"upstream_tls", 502, UPSTREAM,
@@ -83,8 +80,7 @@ const struct fail FAIL_NO_DIALECT = {
     "this model's provider has nothing like it, and it cannot be translated"};
 const struct fail FAIL_NOT_FAITHFUL = {
     "not_faithful", 400, INVALID,
-    "x-bf-strict is set, by the request or its key, and this model's provider has no equivalent "
-    "for parts of the request"};
+    "x-bf-strict is set, and this model's provider has no equivalent for parts of the request"};
 const struct fail FAIL_UNTRANSLATABLE = {"untranslatable", 400, INVALID,
                                          "the request cannot be said to this model's provider"};
 const struct fail FAIL_UPSTREAM_ERROR = {"upstream_error", 502, UPSTREAM,

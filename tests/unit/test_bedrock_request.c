@@ -127,7 +127,7 @@ static void all_of_it_is_understood(void **state)
                "  text text=Be brief. cache=1\n"
                "user\n"
                "  image source=1 type=image/png data=AAAA\n"
-               "  image source=2 type=image/jpeg data=s3://bucket/a.jpg\n"
+               "  image source=3 type=image/jpeg data=s3://bucket/a.jpg\n"
                "  document source=1 type=application/pdf data=JVBE file=report\n"
                "  document source=4 type=text/plain data=d\\n file=note\n"
                "  video source=1 type=video/mp4 data=AAAA\n"

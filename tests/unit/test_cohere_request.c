@@ -190,7 +190,7 @@ static void test_settings(void **state)
     assert_string_equal(
         fx_encode(chat, (struct chat_target){0},
                   "partial; dropped=parallel_tool_calls,n,user; "
-                  "changed=stop,top_p,top_k,frequency_penalty,tool_choice"),
+                  "changed=stop,top_p,top_k,frequency_penalty,tool_choice,tools"),
         HEAD
         ",\"stop_sequences\":[\"s\",\"s\",\"s\",\"s\",\"s\"],\"temperature\":1.5,\"p\":0.99,"
         "\"k\":500,\"frequency_penalty\":0,\"seed\":5,\"thinking\":{\"type\":\"enabled\","
