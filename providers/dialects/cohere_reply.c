@@ -10,7 +10,7 @@
 
 struct encoder {
     struct chat_codec c;
-    const struct chat_reply *reply;
+    struct chat_reply reply;
     struct chat_usage usage;
     enum chat_stop stop;
     uint64_t contents, calls, citations; /* begun, each numbered on its own */
@@ -23,7 +23,7 @@ void *cohere_encoder(const struct chat_codec *c, const struct chat_reply *reply)
     struct encoder *e = arena_zalloc(c->arena, sizeof(*e));
 
     e->c = *c;
-    e->reply = reply;
+    e->reply = *reply;
     e->stop = STOP_END;
     return e;
 }
@@ -75,7 +75,7 @@ static void put_start(const struct encoder *e, struct buf *b)
     write_close(b, '}');
     write_close(b, '}');
     write_key(b, "id");
-    write_plain(b, e->reply->id);
+    write_plain(b, e->reply.id);
     write_close(b, '}');
     write_event_end(b);
 }
@@ -199,23 +199,23 @@ static void put_citation(struct encoder *e, const struct chat_citation *c, struc
     end(b, false, e->citations++);
 }
 
-/* This wire tells them token by token. */
+/* This wire tells them token by token, of the text under way or the last one. */
 static void put_logprobs(struct encoder *e, struct str raw, struct buf *b)
 {
     struct json_error ignored;
     const struct json *list = json_parse_raw(e->c.json, e->c.scratch, raw, &ignored);
+    uint64_t index = e->is_open || e->contents == 0 ? e->contents : e->contents - 1;
 
     if (list == NULL || list->type != JSON_ARRAY)
         return;
     for (const struct json *x = list->child; x != NULL; x = x->next) {
-        open_content(e, BLOCK_TEXT, STR_NONE, b);
         begin(b, "content-delta", true);
         write_member_raw(b, "content", STR("{\"text\":\"\"}"));
         write_close(b, '}');
         write_close(b, '}');
         write_key(b, "logprobs");
         cohere_write_logprob(b, x);
-        end(b, false, e->contents);
+        end(b, false, index);
     }
 }
 
@@ -285,8 +285,7 @@ static void put_event(struct encoder *e, const struct chat_event *ev, struct buf
             put_citation(e, ev->citation, b);
         break;
     case EVENT_LOGPROBS:
-        if (is_text && e->is_open)
-            put_logprobs(e, ev->raw, b);
+        put_logprobs(e, ev->raw, b);
         break;
     case EVENT_BLOCK_STOP:
         put_stop(e, ev->block_kind, b);
@@ -308,7 +307,7 @@ void cohere_encode_event(void *encoder, const struct chat_event *ev, struct buf 
     else if (ev->kind == EVENT_END)
         put_end(e, out);
     else if (ev->kind == EVENT_ERROR)
-        dialect_cohere.encode_error_event(ev->error, e->reply->id, out);
+        dialect_cohere.encode_error_event(ev->error, e->reply.id, out);
     else if (ev->choice == 0) /* the dialect has one */
         put_event(e, ev, out);
 }
@@ -424,14 +423,14 @@ void cohere_encode_answer(void *encoder, const struct chat_answer *answer, struc
     const struct chat_choice_answer *choice = answer->n_choices > 0 ? answer->choices : &none;
 
     if (answer->has_error) {
-        dialect_cohere.encode_error(&answer->error, e->reply->id, out);
+        dialect_cohere.encode_error(&answer->error, e->reply.id, out);
         return;
     }
     if (answer->n_choices > 1)
         loss_drop(loss, STR("n"));
     write_open(out, '{');
     write_key(out, "id");
-    write_plain(out, e->reply->id);
+    write_plain(out, e->reply.id);
     write_member_cstr(out, "finish_reason", cohere_stop_name(choice->stop));
     write_key(out, "message");
     write_open(out, '{');

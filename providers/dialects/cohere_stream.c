@@ -114,9 +114,10 @@ static uint64_t index_of(const struct json *root)
     return json_u64(json_get(root, "index"), &n) && n < INT32_MAX ? n : 0;
 }
 
-static void content(struct decoder *d, const struct json *message, uint64_t index,
+static void content(struct decoder *d, const struct json *root, bool begins,
                     const struct chat_sink *sink)
 {
+    const struct json *message = json_get(json_get(root, "delta"), "message");
     const struct json *part = json_get(message, "content");
     const struct json *thinking = json_get(part, "thinking");
     const struct json *text = json_get(part, "text");
@@ -127,8 +128,10 @@ static void content(struct decoder *d, const struct json *message, uint64_t inde
         return;
     if (!is_thinking && (text == NULL || text->type != JSON_STRING))
         return;
-    blocks_open(&d->blocks, sink, is_thinking ? BLOCK_THINKING : BLOCK_TEXT, index, STR_NONE,
-                STR_NONE);
+    if (!begins && text_inside(is_thinking ? thinking : text).len == 0)
+        return; /* there for its log probability */
+    blocks_open(&d->blocks, sink, is_thinking ? BLOCK_THINKING : BLOCK_TEXT, index_of(root),
+                STR_NONE, STR_NONE);
     blocks_delta(&d->blocks, sink, text_inside(is_thinking ? thinking : text));
 }
 
@@ -165,7 +168,7 @@ static int event_frame(struct decoder *d, struct str type, const struct json *ro
     if (d->has_stop)
         return 0; /* nothing comes behind message-end */
     if (text_is(type, "content-delta") || text_is(type, "content-start")) {
-        content(d, message, index_of(root), sink);
+        content(d, root, text_is(type, "content-start"), sink);
         if (json_get(root, "logprobs") != NULL)
             tell_logprobs(d, json_get(root, "logprobs"), sink);
     } else if (text_is(type, "tool-call-delta")) {
