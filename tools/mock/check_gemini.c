@@ -163,11 +163,21 @@ struct walk {
     CHECK_FAIL((w)->k, NULL, "* GenerateContentRequest.contents[%zu].parts[%zu]" fmt,              \
                (w)->content, (w)->part, ##__VA_ARGS__)
 
+/* Google's own parser takes both alphabets; its SDKs write the URL-safe one. */
+static bool is_bytes(const struct walk *w, struct str s)
+{
+    char *standard = arena_alloc(w->k->c->arena, s.len + 1);
+
+    for (size_t i = 0; i < s.len; i++)
+        standard[i] = s.p[i] == '-' ? '+' : s.p[i] == '_' ? '/' : s.p[i];
+    return check_is_base64(w->k->c, (struct str){standard, s.len});
+}
+
 static int check_inline(const struct walk *w, const struct json *data)
 {
     if (json_str(get(data, "mimeType")).len == 0)
         return FAIL_AT(w, ".inline_data.mime_type: must not be empty");
-    if (!check_is_base64(w->k->c, json_str(get(data, "data"))))
+    if (!is_bytes(w, json_str(get(data, "data"))))
         return CHECK_FAIL(
             w->k, NULL,
             "Invalid value at 'contents[%zu].parts[%zu].inline_data.data' (TYPE_BYTES), "
