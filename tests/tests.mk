@@ -35,9 +35,18 @@ flow: all $(VENV)/.stamp
 	@sh tests/flow/h2spec/install.sh build/tools/h2spec
 	$(BOWFIN_TEST_ENV) $(PYTEST) tests/flow
 
-integration: all $(VENV)/.stamp
+$(VENV)/.stamp-sdk: tests/integration/requirements.txt $(VENV)/.stamp
+	$(VENV)/bin/pip install -q --disable-pip-version-check -r tests/integration/requirements.txt
+	@touch $@
+
+integration: all $(VENV)/.stamp-sdk
 	@cd tests/integration && sh install.sh
 	$(BOWFIN_TEST_ENV) $(PYTEST) tests/integration
+
+# Every SDK against every upstream dialect, written into tests/README.md; goes on after a failure.
+matrix: all $(VENV)/.stamp-sdk
+	@cd tests/integration && sh install.sh
+	BOWFIN_MATRIX=write $(BOWFIN_TEST_ENV) $(VENV)/bin/python -m pytest -q --tb=short tests/integration/matrix
 
 bench: deps-test all
 	@$(BOWFIN_TEST_ENV) sh tools/bench/run.sh

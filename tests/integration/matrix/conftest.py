@@ -69,7 +69,8 @@ def stream(request):
 def pytest_runtest_logreport(report):
     for name, value in report.user_properties:
         if name == "cell" and (report.when == "call" or report.failed):
-            table.note(*value, "gap" if hasattr(report, "wasxfail") else report.outcome)
+            outcome = value[4] if len(value) > 4 else "gap" if hasattr(report, "wasxfail") else report.outcome
+            table.note(*value[:4], outcome)
 
 
 def pytest_sessionfinish(session, exitstatus):
