@@ -12,14 +12,26 @@ static void test_names(void **state)
         enum model_kind kind;
         uint32_t number, gap_ms;
     } cases[] = {
-        {"echo", MODEL_ECHO, 0, 0},       {"lorem-20", MODEL_LOREM, 20, 0},
-        {"lorem-0", MODEL_LOREM, 0, 0},   {"lorem-20-5", MODEL_LOREM, 20, 5},
-        {"slow-70", MODEL_SLOW, 70, 0},   {"error-429", MODEL_ERROR, 429, 0},
-        {"hang", MODEL_HANG, 0, 0},       {"cut-3", MODEL_CUT, 3, 0},
-        {"tool", MODEL_TOOL, 1, 0},       {"json", MODEL_JSON, 0, 0},
-        {"tool-2", MODEL_TOOL, 2, 0},     {"think", MODEL_THINK, 1, 0},
-        {"refuse", MODEL_REFUSE, 0, 0},   {"image", MODEL_IMAGE, 0, 0},
-        {"flaky-10", MODEL_FLAKY, 10, 0}, {"gpt-4o-mini", MODEL_ECHO, 0, 0},
+        {"echo", MODEL_ECHO, 0, 0},
+        {"lorem-20", MODEL_LOREM, 20, 0},
+        {"lorem-0", MODEL_LOREM, 0, 0},
+        {"lorem-20-5", MODEL_LOREM, 20, 5},
+        {"slow-70", MODEL_SLOW, 70, 0},
+        {"error-429", MODEL_ERROR, 429, 0},
+        {"hang", MODEL_HANG, 0, 0},
+        {"cut-3", MODEL_CUT, 3, 0},
+        {"tool", MODEL_TOOL, 1, 0},
+        {"json", MODEL_JSON, 0, 0},
+        {"tool-2", MODEL_TOOL, 2, 0},
+        {"think", MODEL_THINK, 1, 0},
+        {"refuse", MODEL_REFUSE, 0, 0},
+        {"image", MODEL_IMAGE, 0, 0},
+        {"flaky-10", MODEL_FLAKY, 10, 0},
+        {"gpt-4o-mini", MODEL_ECHO, 0, 0},
+        {"claude-think", MODEL_THINK, 1, 0},
+        {"gemini-3-tool-2", MODEL_TOOL, 2, 0},
+        {"claude-sonnet-4-5", MODEL_ECHO, 0, 0},
+        {"gemini-3-pro", MODEL_ECHO, 0, 0},
     };
 
     (void)state;

@@ -52,8 +52,21 @@ static bool parse_family(size_t family, struct str rest, struct model *out)
     return true;
 }
 
+/* "claude-think": what some vendors give depends on the model's family. */
+static struct str without_family(struct str name)
+{
+    static const char *const PREFIXES[] = {"claude-", "gemini-3-"};
+
+    for (size_t i = 0; i < ARRAY_LEN(PREFIXES); i++) {
+        if (str_starts(name, str_of(PREFIXES[i])))
+            return str_skip(name, str_of(PREFIXES[i]).len);
+    }
+    return name;
+}
+
 bool model_parse(struct str name, struct model *out)
 {
+    name = without_family(name);
     for (size_t i = 0; i < ARRAY_LEN(PLAIN); i++) {
         if (str_eq(name, str_of(PLAIN[i].name))) {
             *out = (struct model){.kind = PLAIN[i].kind, .number = PLAIN[i].number};

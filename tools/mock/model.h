@@ -15,6 +15,7 @@
  *   refuse                will not answer: a safety stop
  *   image                 tells the media types and sizes that it was sent
  *   flaky-PERCENT         fails that share of the requests, evenly spread, and echoes the others
+ * "claude-" or "gemini-3-" may stand in front, for those who look at a model's family.
  * The credential may say it too: a bearer token "error-STATUS" fails every request with it.
  * Does not: answer; the handlers do.
  *

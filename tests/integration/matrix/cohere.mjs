@@ -13,8 +13,12 @@ function gather(events) {
   let toolPlan = "";
   for (const { type, index, delta } of events) {
     const told = delta?.message;
-    if (type === "content-start") content[index] = { type: told.content.type, [told.content.type]: "" };
-    else if (type === "content-delta") content[index][content[index].type] += told.content[content[index].type] ?? "";
+    if (type === "content-start") content[index] = { ...told.content };
+    else if (type === "content-delta") {
+      // Also what the SDK has no name for.
+      for (const [name, more] of Object.entries(told.content))
+        if (name !== "type" && more !== undefined) content[index][name] = (content[index][name] ?? "") + more;
+    }
     else if (type === "tool-plan-delta") toolPlan += told.toolPlan;
     else if (type === "tool-call-start") toolCalls[index] = told.toolCalls;
     else if (type === "tool-call-delta") toolCalls[index].function.arguments += told.toolCalls.function.arguments;

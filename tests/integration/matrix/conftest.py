@@ -12,7 +12,7 @@ import table  # noqa: E402
 from common import KEY  # noqa: E402
 from fixtures import certificate, mock, mock_process  # noqa: E402,F401
 from gateway import Gateway  # noqa: E402
-from pairs import GAPS, PATHS, STATUSES, UPSTREAMS  # noqa: E402
+from pairs import GAPS, MODELS, PATHS, STATUSES, UPSTREAMS  # noqa: E402
 from wire import wait_until  # noqa: E402
 
 
@@ -38,7 +38,7 @@ class Pair:
         self.base, self.key = gateway.base, KEY
 
     def model(self, name):
-        return f"{self.upstream}/{name}"
+        return f"{self.upstream}/{MODELS.get((self.upstream, name), name)}"
 
     def wait_gone(self):
         """Until the provider has seen that nobody listens any more."""

@@ -8,7 +8,14 @@ const tools = lab.tools.map(([name, description, parameters]) => ({ type: "funct
 
 async function messageOf(stream, request) {
   if (!stream) return (await client.create(request)).choices[0].message;
-  return (await client.stream(request).finalChatCompletion()).choices[0].message;
+  const thought = { reasoning_content: "", bf_thinking: [] };
+  const events = client.stream(request).on("chunk", (chunk) => {
+    // The SDK keeps only the last delta of what it does not know, so who thinks in a loop gathers these two.
+    thought.reasoning_content += chunk.choices[0]?.delta.reasoning_content ?? "";
+    thought.bf_thinking.push(...(chunk.choices[0]?.delta.bf_thinking ?? []));
+  });
+  const { message } = (await events.finalChatCompletion()).choices[0];
+  return thought.reasoning_content ? { ...message, ...thought } : message;
 }
 
 check("text", async (model) => {

@@ -14,6 +14,9 @@ STATUSES = [400, 401, 429, 500]
 CHECKS = ["text", "stream", "tools", "tools stream", "image", "structured", "thinking", "thinking stream",
           *[f"error {status}" for status in STATUSES], "cancel"]
 
+# Of Bedrock's models only Claude is known to think.
+MODELS = {("bedrock", "think"): "claude-think"}
+
 # What cannot be, and why: (client, upstream, check) -> reason. An entry that begins to work fails the test.
 GAPS = {}
 

@@ -22,7 +22,8 @@ def lab_of(gateway, mock):
         "base": gateway.base, "base_tls": gateway.base_tls.replace("127.0.0.1", "localhost"), "key": KEY,
         "mock": mock.base, "upstreams": pairs.UPSTREAMS, "statuses": pairs.STATUSES, "words": pairs.WORDS,
         "system": pairs.SYSTEM, "results": pairs.RESULTS, "tools": pairs.TOOLS, "thought": pairs.THOUGHT,
-        "slow": pairs.SLOW, "png64": pairs.PNG64, "png_url": pairs.PNG_URL, "seen": pairs.SEEN, "event": schema})
+        "slow": pairs.SLOW, "models": {"/".join(pair): name for pair, name in pairs.MODELS.items()},
+        "png64": pairs.PNG64, "png_url": pairs.PNG_URL, "seen": pairs.SEEN, "event": schema})
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -29,13 +29,12 @@ def gather(events):
     for event in events:
         told = getattr(getattr(event, "delta", None), "message", None)
         if event.type == "content-start":
-            message["content"][event.index] = {"type": told.content.type, told.content.type: ""}
+            message["content"][event.index] = told.content.model_dump(exclude_none=True)
         elif event.type == "content-delta":
-            block = message["content"][event.index]
-            piece = getattr(told.content, block["type"]) or ""
-            block[block["type"]] += piece
-            if block["type"] == "text":
-                pieces.append(piece)
+            block, more = message["content"][event.index], told.content.model_dump(exclude_none=True)
+            pieces.append(more.get("text", ""))
+            for name in more.keys() - {"type"}:  # also what the SDK has no name for
+                block[name] = block.get(name, "") + more[name]
         elif event.type == "tool-plan-delta":
             message["tool_plan"] += told.tool_plan
         elif event.type == "tool-call-start":
