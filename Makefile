@@ -51,7 +51,7 @@ LINK   = $(CC) $(OPT) $(CFLAGS) $(LDHARD) $(LDFLAGS)
 LIB_SRC    := $(wildcard server/base/*.c shm/*.c conf/*.c providers/*.c providers/*/*.c)
 LIB_CXX    := $(wildcard server/base/*.cc)
 SERVER_SRC := $(filter-out server/main.c,$(wildcard server/*.c server/master/*.c server/worker/*.c \
-              server/aggregator/*.c server/admin/*.c tools/mock/*.c))
+              server/aggregator/*.c server/admin/*.c server/credential/*.c tools/mock/*.c))
 BFCTL_SRC  := $(wildcard tools/bfctl/*.c)
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 REPLAY_SRC := $(wildcard tests/replay/*.c)

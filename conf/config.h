@@ -97,9 +97,36 @@ struct conf_listener {
     struct conf_origin origin;
 };
 
+/* How a key of a provider is shown to it. */
+enum conf_key_kind { CONF_KEY_VALUE, CONF_KEY_AWS, CONF_KEY_GCP, CONF_KEY_AZURE };
+
+struct conf_aws { /* all empty: from the machine (container, instance) */
+    struct secret_text access_key_id, secret_access_key, session_token; /* both or neither */
+    struct secret_text external_id;
+    const char *region;   /* NULL: the provider's */
+    const char *profile;  /* of the shared credentials file; NULL: none */
+    const char *role_arn; /* to assume with what the others give; NULL: none */
+};
+
+struct conf_gcp { /* no credentials: from the machine */
+    const char *credentials_file;
+    struct secret_text credentials; /* the JSON document: written, or from the file */
+    const char *project, *location; /* NULL: the provider's */
+};
+
+struct conf_azure {
+    const char *tenant_id, *client_id, *scope;
+    struct secret_text client_secret;
+    bool managed_identity; /* from the machine; client_id then names one of several */
+};
+
 struct conf_provider_key {
     const char *name; /* unique within the provider */
+    enum conf_key_kind kind;
     struct secret_text value;
+    struct conf_aws aws;
+    struct conf_gcp gcp;
+    struct conf_azure azure;
     uint32_t weight;           /* thousandths; default 1000 */
     const char *const *models; /* globs on the upstream model; n_models 0: all */
     size_t n_models;
@@ -117,9 +144,10 @@ struct conf_provider {
     const char *vendor_name;
     const char *base_url; /* NULL: the vendor's */
     const char
-        *parts[CONF_PARTS]; /* of the vendor's address, as the file says; NULL: it does not */
-    const char *root;       /* the vendor's with its parts filled in; NULL: it has none */
-    const char *dialect;    /* the only one to use; NULL: any that the vendor has */
+        *parts[CONF_PARTS];  /* of the vendor's address, as the file says; NULL: it does not */
+    const char *root;        /* the vendor's with its parts filled in; NULL: it has none */
+    const char *api_version; /* Azure: deployments in the path, with this version; NULL: v1 */
+    const char *dialect;     /* the only one to use; NULL: any that the vendor has */
     uint32_t dialect_index;
     const char *proxy;   /* NULL: none */
     const char *ca_file; /* NULL: the system's */

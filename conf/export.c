@@ -186,6 +186,57 @@ static void put_listeners(struct writer *w, const struct config *c)
     close_level(w);
 }
 
+static void put_aws(struct writer *w, const struct conf_aws *a)
+{
+    open_level(w, "aws", false);
+    put_secret(w, "access_key_id", &a->access_key_id);
+    put_secret(w, "secret_access_key", &a->secret_access_key);
+    put_secret(w, "session_token", &a->session_token);
+    put_optional(w, "region", a->region);
+    put_optional(w, "profile", a->profile);
+    put_optional(w, "role_arn", a->role_arn);
+    put_secret(w, "external_id", &a->external_id);
+    close_level(w);
+}
+
+static void put_gcp(struct writer *w, const struct conf_gcp *g)
+{
+    open_level(w, "gcp", false);
+    put_optional(w, "credentials_file", g->credentials_file);
+    if (g->credentials_file == NULL)
+        put_secret(w, "credentials", &g->credentials);
+    put_optional(w, "project", g->project);
+    put_optional(w, "location", g->location);
+    close_level(w);
+}
+
+static void put_azure(struct writer *w, const struct conf_azure *a)
+{
+    open_level(w, "azure", false);
+    put_optional(w, "tenant_id", a->tenant_id);
+    put_optional(w, "client_id", a->client_id);
+    put_secret(w, "client_secret", &a->client_secret);
+    put_optional(w, "scope", a->scope);
+    put_bool(w, "managed_identity", a->managed_identity);
+    close_level(w);
+}
+
+static void put_key(struct writer *w, const struct conf_provider_key *k)
+{
+    open_level(w, NULL, false);
+    put_text(w, "name", k->name);
+    put_secret(w, "value", &k->value);
+    if (k->kind == CONF_KEY_AWS)
+        put_aws(w, &k->aws);
+    else if (k->kind == CONF_KEY_GCP)
+        put_gcp(w, &k->gcp);
+    else if (k->kind == CONF_KEY_AZURE)
+        put_azure(w, &k->azure);
+    put_weight(w, k->weight);
+    put_texts(w, "models", k->models, k->n_models);
+    close_level(w);
+}
+
 static void put_provider(struct writer *w, const struct conf_provider *p)
 {
     open_level(w, p->name, false);
@@ -193,16 +244,11 @@ static void put_provider(struct writer *w, const struct conf_provider *p)
     put_optional(w, "base_url", p->base_url);
     for (size_t i = 0; i < CONF_PARTS; i++)
         put_optional(w, conf_part_names[i], p->parts[i]);
+    put_optional(w, "api_version", p->api_version);
     put_optional(w, "dialect", p->dialect);
     open_level(w, "keys", true);
-    for (size_t i = 0; i < p->n_keys; i++) {
-        open_level(w, NULL, false);
-        put_text(w, "name", p->keys[i].name);
-        put_secret(w, "value", &p->keys[i].value);
-        put_weight(w, p->keys[i].weight);
-        put_texts(w, "models", p->keys[i].models, p->keys[i].n_models);
-        close_level(w);
-    }
+    for (size_t i = 0; i < p->n_keys; i++)
+        put_key(w, &p->keys[i]);
     close_level(w);
     put_texts(w, "models", p->models, p->n_models);
     open_level(w, "timeout", false);

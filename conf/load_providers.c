@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/credentials.h"
 #include "conf/parts.h"
 #include "conf/values.h"
 
@@ -34,6 +35,9 @@ static void set_name(struct load *l, const struct load_at *at, const struct load
 static const struct load_key provider_key_keys[] = {
     {"name", "name", set_name, KEY(name), 0, 0, false},
     {"value", "secret", load_set_secret, KEY(value), 0, 0, false},
+    {"aws", "mapping", load_set_aws, 0, 0, 0, false},
+    {"gcp", "mapping", load_set_gcp, 0, 0, 0, false},
+    {"azure", "mapping", load_set_azure, 0, 0, 0, false},
     {"weight", "number", load_set_weight, KEY(weight), 0, WEIGHT_MAX, false},
     {"models", "list of globs", load_set_texts, KEY(models), 0, 0, false},
 };
@@ -70,8 +74,10 @@ static void set_keys(struct load *l, const struct load_at *at, const struct load
         k->weight = 1000;
         k->origin = load_origin(l, item);
         load_object(l, &down, &table_provider_key, k);
+        if (k->kind != CONF_KEY_VALUE && k->value.bytes.len > 0)
+            load_fail(l, &down, "has value beside aws, gcp or azure: a key is one or the other");
         if (item->type == NODE_MAPPING && !has_member(item, STR("value")) &&
-            l->vendors->items[p->vendor].needs_key)
+            k->kind == CONF_KEY_VALUE && l->vendors->items[p->vendor].needs_key)
             load_fail(l, &down, "needs value (the credential, or env.NAME)");
         if (k->name == NULL)
             k->name = arena_printf(l->arena, "key-%zu", index).p;
@@ -229,6 +235,7 @@ static const struct load_key provider_keys[] = {
     {"location", "part of a URL", load_set_part, PART(LOCATION), 0, 0, false},
     {"host", "part of a URL", load_set_part, PART(HOST), 0, 0, false},
     {"account", "part of a URL", load_set_part, PART(ACCOUNT), 0, 0, false},
+    {"api_version", "part of a URL", load_set_part, PROVIDER(api_version), 0, 0, false},
     {"dialect", "name of a dialect", set_dialect, 0, 0, 0, false},
     {"keys", "list of mappings", set_keys, 0, 0, 0, false},
     {"models", "list of names and globs", load_set_texts, PROVIDER(models), 0, 0, false},

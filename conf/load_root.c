@@ -210,9 +210,9 @@ static const struct load_key root_keys[] = {
 static const struct load_table table_root = {"", root_keys, ARRAY_LEN(root_keys)};
 
 const struct load_table *const load_tables[] = {
-    &table_root,     &table_listener,     &table_tls,     &table_admin,
-    &table_provider, &table_provider_key, &table_timeout, &table_model,
-    &table_target,   &table_virtual_key,  &table_limits,  &table_log,
+    &table_root,         &table_listener, &table_tls,   &table_admin,  &table_provider,
+    &table_provider_key, &table_timeout,  &table_model, &table_target, &table_virtual_key,
+    &table_limits,       &table_log,      &table_aws,   &table_gcp,    &table_azure,
 };
 const size_t load_tables_n = ARRAY_LEN(load_tables);
 

@@ -215,6 +215,9 @@ void parts_complete(struct load *l, struct conf_provider *p, const struct conf_v
     const char *whole = whole_root(l, p, vendor);
 
     check_parts(l, p, vendor);
+    for (size_t i = 0; i < CONF_VENDOR_PARTS_MAX && vendor->parts[i].name != NULL && whole == NULL;
+         i++)
+        p->parts[part_index(vendor->parts[i].name)] = value_of(l, p, &vendor->parts[i]);
     if (p->base_url != NULL || !has_parts(vendor))
         return;
     if (whole != NULL) {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "conf/credentials.h"
 #include "conf/parts.h"
 
 #define SECOND_MS 1000ull
@@ -57,10 +58,13 @@ static void zero_providers(struct load *l)
     for (size_t i = 0; i < l->vendors->n; i++) {
         const struct conf_vendor *vendor = &l->vendors->items[i];
         struct conf_provider *p = &c->providers[c->n_providers];
-        bool is_usable = !vendor->needs_base_url && env_is_set(l, vendor->key_env);
+        bool is_usable = !vendor->needs_base_url &&
+                         (env_is_set(l, vendor->key_env) || credentials_in_env(l, vendor->cloud));
 
         conf_provider_init(p);
-        if ((!is_usable || !parts_are_known(l, p, vendor)) && !vendor->is_mock)
+        /* a project stands in the credentials' file too, which is read later */
+        if ((!is_usable || (vendor->cloud != CONF_CLOUD_GCP && !parts_are_known(l, p, vendor))) &&
+            !vendor->is_mock)
             continue;
         p->name = arena_cstr(l->arena, str_of(vendor->name));
         p->vendor = (uint32_t)i;
@@ -99,7 +103,7 @@ static void complete_key(struct load *l, struct conf_provider *p, const struct c
     struct str name = STR_NONE;
     const char *value = parts_env(l, vendor->key_env, &name);
 
-    if (vendor->needs_key && value == NULL) {
+    if (vendor->needs_key && value == NULL && !credentials_in_env(l, vendor->cloud)) {
         if (vendor->key_env == NULL)
             findings_add(l->findings, p->origin.line,
                          "providers.%s needs keys, for example keys: [{ value: env.NAME }]",
@@ -118,6 +122,8 @@ static void complete_key(struct load *l, struct conf_provider *p, const struct c
     if (value != NULL) {
         key->value.bytes = arena_str(l->arena, str_of(value));
         key->value.source = arena_printf(l->arena, "env.%.*s", STR_ARGS(name)).p;
+    } else if (credentials_in_env(l, vendor->cloud)) {
+        credentials_from_env(l, key, vendor->cloud);
     }
     p->keys = key;
     p->n_keys = 1;
@@ -154,9 +160,10 @@ void zero_complete(struct load *l)
 
         if (p->vendor_name[0] == '\0')
             continue; /* its vendor is unknown, which was told */
-        parts_complete(l, p, vendor);
         if (p->keys == NULL)
             complete_key(l, p, vendor);
+        credentials_complete(l, p, vendor);
+        parts_complete(l, p, vendor);
         if (p->models == NULL)
             complete_models(l, p, vendor);
     }

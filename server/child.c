@@ -25,7 +25,7 @@ static struct slot *crash_slot;
 static const char *const role_titles[] = {
     [ROLE_MASTER] = "bowfin",          [ROLE_WORKER] = "bowfin-worker",
     [ROLE_AGGREGATOR] = "bowfin-aggr", [ROLE_ADMIN] = "bowfin-admin",
-    [ROLE_MOCK] = "bowfin-mock",
+    [ROLE_MOCK] = "bowfin-mock",       [ROLE_CREDENTIAL] = "bowfin-cred",
 };
 
 enum role process_role(void)
@@ -126,6 +126,7 @@ void child_begin(const struct inherit *in, enum role role, const char *proc)
     protect(&in->regions.secrets, false);
     protect(&in->regions.weights, role == ROLE_AGGREGATOR);
     protect(&in->regions.live, role == ROLE_WORKER);
+    protect(&in->regions.tokens, role == ROLE_CREDENTIAL);
     if (role == ROLE_WORKER)
         crash_slot = live_slot(&in->regions.live, in->slot);
     must_set_hook(on_must);

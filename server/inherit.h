@@ -62,13 +62,14 @@ int worker_main(const struct inherit *in);
 int aggregator_main(const struct inherit *in);
 int admin_main(const struct inherit *in);
 int mock_main(const struct inherit *in);
+int credential_main(const struct inherit *in);
 
 /*
  * The first lines of each child: die with the master, log under `proc`, protect every region that
  * this role does not write ("one writer", kept by the MMU), ignore SIGPIPE and SIGHUP. Exits when
  * the master is gone.
  */
-enum role { ROLE_MASTER, ROLE_WORKER, ROLE_AGGREGATOR, ROLE_ADMIN, ROLE_MOCK };
+enum role { ROLE_MASTER, ROLE_WORKER, ROLE_AGGREGATOR, ROLE_ADMIN, ROLE_MOCK, ROLE_CREDENTIAL };
 void child_begin(const struct inherit *in, enum role role, const char *proc);
 void child_ready(const struct inherit *in); /* tells the master; once */
 enum role process_role(void);

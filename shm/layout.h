@@ -28,8 +28,16 @@
 #define MODELS_MAX 16384       /* names that clients may use beside provider/model */
 #define TARGETS_MAX 32768      /* targets over all models */
 #define KEYS_MAX (1u << 21)    /* virtual keys */
+#define TOKENS_MAX 1024        /* credentials that have to be fetched */
 
-enum region_kind { REGION_PUBLISHED, REGION_SECRETS, REGION_WEIGHTS, REGION_LIVE, REGION_KINDS };
+enum region_kind {
+    REGION_PUBLISHED,
+    REGION_SECRETS,
+    REGION_WEIGHTS,
+    REGION_LIVE,
+    REGION_TOKENS,
+    REGION_KINDS
+};
 
 /* The first bytes of each region. Written once by the master before any fork. */
 struct region_header {

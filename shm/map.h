@@ -19,6 +19,7 @@
 #include "shm/published.h"
 #include "shm/region.h"
 #include "shm/seqlock.h"
+#include "shm/tokens.h"
 #include "shm/weights.h"
 
 #define PAGE_BYTES 4096
@@ -89,6 +90,13 @@ struct weights_shared {
 struct live_shared {
     struct region_header header;
     _Alignas(PAGE_BYTES) struct slot slots[SLOTS_MAX];
+};
+
+/* --- region tokens --- */
+
+struct tokens_shared {
+    struct region_header header;
+    struct token_row rows[TOKENS_MAX];
 };
 
 #endif

@@ -88,7 +88,7 @@ static bool provider_is_sound(const struct pub_image *i, uint32_t index)
 
     return text_fits(i, p->name) && text_fits(i, p->base_url) && text_fits(i, p->proxy) &&
            text_fits(i, p->ca_file) && text_fits(i, p->models) && text_fits(i, p->headers) &&
-           range_fits(p->first_key, p->n_keys, i->n_keys) &&
+           text_fits(i, p->api_version) && range_fits(p->first_key, p->n_keys, i->n_keys) &&
            range_fits(p->first_route, p->n_routes, i->n_routes) &&
            provider_routes_are_sound(i, index, p);
 }
@@ -116,7 +116,8 @@ static bool keys_are_sound(const struct pub_image *i, size_t secret_len)
 
     for (uint32_t n = 0; n < i->n_keys; n++) {
         if (!text_fits(i, keys[n].name) || !text_fits(i, keys[n].models) ||
-            keys[n].provider >= i->n_providers ||
+            !text_fits(i, keys[n].region) || keys[n].provider >= i->n_providers ||
+            keys[n].kind >= PUB_KEY_KINDS || keys[n].token >= TOKENS_MAX ||
             !range_fits(keys[n].secret_offset, keys[n].secret_len, (uint32_t)secret_len))
             return false;
     }

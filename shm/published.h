@@ -43,7 +43,8 @@ struct pub_provider {
     struct pub_text ca_file;  /* empty: the system's */
     struct pub_text models;   /* NUL-separated names and globs that it declares */
     struct pub_text headers;  /* "Name: value\0..." to add to each call */
-    uint32_t vendor;          /* index into the vendor table */
+    struct pub_text api_version;    /* Azure: deployments in the path; empty: the v1 API */
+    uint32_t vendor;                /* index into the vendor table */
     uint32_t first_key, n_keys;     /* in pub_keys */
     uint32_t first_route, n_routes; /* in pub_routes; sorted by model, "" (any) first */
     uint32_t connect_ms, first_byte_ms, between_bytes_ms, total_ms; /* 0: none */
@@ -61,6 +62,17 @@ struct pub_key {
     uint32_t provider;
     uint32_t weight;                    /* thousandths; 0: only when nothing else is left */
     uint32_t secret_offset, secret_len; /* in the half of region secrets with the same number */
+    uint32_t kind;                      /* enum pub_key_kind */
+    uint32_t token;                     /* row of region tokens; stable over reloads */
+    uint64_t token_for;                 /* which credential: a hash of its bytes; never 0 */
+    struct pub_text region;             /* AWS: that requests are signed for */
+};
+enum pub_key_kind {
+    PUB_KEY_PLAIN,     /* the secret is what is shown */
+    PUB_KEY_AWS,       /* the secret is a packed credential whose keys sign requests */
+    PUB_KEY_TOKEN,     /* ... of the credential process's; the row has a bearer token */
+    PUB_KEY_AWS_TOKEN, /* ... likewise; the row has keys that sign */
+    PUB_KEY_KINDS
 };
 
 /* Target + provider key: what is balanced, judged and counted. */

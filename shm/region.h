@@ -45,9 +45,9 @@ BF_MUST_CHECK int region_protect(const struct region *r, struct error *err);
 /* Unmap and close; harmless on REGION_NONE. */
 void region_close(struct region *r);
 
-/* What a process holds: the four regions, mapped as its role may. */
+/* What a process holds: the regions, mapped as its role may. */
 struct regions {
-    struct region published, secrets, weights, live;
+    struct region published, secrets, weights, live, tokens;
 };
 
 #endif

@@ -5,11 +5,16 @@
 #include "server/base/crypto.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/sha.h>
 
 #include "server/base/base.h"
@@ -67,6 +72,33 @@ void crypto_hmac(struct str key, const struct str *parts, size_t n, uint8_t out[
     must(SHA256_Final(out, &ctx) == 1);
     OPENSSL_cleanse(&ctx, sizeof(ctx));
     OPENSSL_cleanse(pad, sizeof(pad));
+}
+
+/* Nobody is there to type a passphrase; without this OpenSSL would ask on the terminal. */
+static int no_passphrase(char *out, int room, int is_write, void *ctx)
+{
+    (void)out, (void)room, (void)is_write, (void)ctx;
+    return -1;
+}
+
+int crypto_rs256(struct str pem, struct str text, uint8_t out[RS256_BYTES_MAX], size_t *out_len)
+{
+    BIO *bio = pem.len <= INT_MAX ? BIO_new_mem_buf(pem.p, (int)pem.len) : NULL;
+    EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    int rc = -1;
+
+    *out_len = RS256_BYTES_MAX;
+    if (key != NULL && ctx != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
+        EVP_PKEY_get_size(key) <= RS256_BYTES_MAX &&
+        EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+        EVP_DigestSign(ctx, out, out_len, (const uint8_t *)text.p, text.len) == 1)
+        rc = 0;
+    ERR_clear_error(); /* what went wrong is told by our caller */
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(key); /* wipes it */
+    BIO_free(bio);
+    return rc;
 }
 
 void crypto_random(void *out, size_t len)

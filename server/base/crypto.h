@@ -23,6 +23,12 @@ void crypto_sha256(struct str in, uint8_t out[SHA256_BYTES]);
 void crypto_sha256_parts(const struct str *parts, size_t n, uint8_t out[SHA256_BYTES]);
 /* HMAC (RFC 2104) with SHA-256 of what the parts make together. */
 void crypto_hmac(struct str key, const struct str *parts, size_t n, uint8_t out[SHA256_BYTES]);
+/*
+ * RS256 (RFC 7518): RSASSA-PKCS1-v1_5 with SHA-256, with a private key in PEM, which is not kept.
+ * -1: it is no RSA key, or larger than 4096 bits.
+ */
+#define RS256_BYTES_MAX 512
+int crypto_rs256(struct str pem, struct str text, uint8_t out[RS256_BYTES_MAX], size_t *out_len);
 void crypto_random(void *out, size_t len); /* dies when the kernel has none */
 /* out gets 2 * len characters and a NUL. */
 void crypto_hex(const uint8_t *in, size_t len, char *out);

@@ -9,6 +9,7 @@
 #include "providers/dialect.h"
 #include "server/base/crypto.h"
 #include "server/base/log.h"
+#include "server/master/credentials.h"
 #include "server/master/dirs.h"
 #include "server/master/keyring.h"
 #include "server/master/listen.h"
@@ -58,6 +59,7 @@ static int read_settings(const struct master *m, const struct config *conf, stru
                              .log_max_age_ms = conf->log.max_age_ms,
                              .log_level = LOG_INFO,
                              .needs_mock = publish_needs_mock(conf),
+                             .needs_credentials = credentials_needed(conf),
                              .require_key = conf->require_key};
     if (out->workers > SLOTS_MAX / 2)
         return error_set(err, "workers: at most %d", SLOTS_MAX / 2);

@@ -5,6 +5,7 @@
 
 #include "conf/config.h"
 #include "server/base/alloc.h"
+#include "server/master/credentials.h"
 
 void changes_add(struct changes *c, const char *kind, struct str name, const char *what)
 {
@@ -91,6 +92,21 @@ static void put_text(struct buf *out, const char *name, const char *value)
     buf_json(out, str_of(value));
 }
 
+static void add_credential(struct writer *w, const struct conf_provider *p,
+                           const struct conf_provider_key *k)
+{
+    struct credential credential;
+    struct buf packed = BUF_INIT;
+
+    if (!credentials_of(p, k, &credential))
+        return;
+    buf_reserve(&packed, credentials_bytes(p, k));
+    credential_pack(&credential, &packed);
+    add_secret(w, buf_view(&packed));
+    crypto_wipe(packed.data, packed.cap);
+    buf_fini(&packed);
+}
+
 static void add_provider(struct writer *w, const struct conf_provider *p)
 {
     struct buf *j = &w->json;
@@ -113,7 +129,10 @@ static void add_provider(struct writer *w, const struct conf_provider *p)
         buf_json(j, str_of(p->headers[i].name)); /* the value may be a credential */
         add_secret(w, str_of(p->headers[i].value));
     }
-    buf_cstr(j, "],\"keys\":[");
+    buf_char(j, ']');
+    put_text(j, "root", p->root);
+    put_text(j, "api_version", p->api_version);
+    buf_cstr(j, ",\"keys\":[");
     for (size_t i = 0; i < p->n_keys; i++) {
         const struct conf_provider_key *k = &p->keys[i];
 
@@ -121,9 +140,11 @@ static void add_provider(struct writer *w, const struct conf_provider *p)
         buf_json(j, str_of(k->name));
         buf_printf(j, ",\"weight\":%u", k->weight);
         put_text(j, "value", k->value.source);
+        put_text(j, "region", k->aws.region);
         put_list(j, "models", k->models, k->n_models);
         buf_char(j, '}');
         add_secret(w, k->value.bytes);
+        add_credential(w, p, k);
     }
     buf_cstr(j, "]}");
     add(w, "provider", p->name);

@@ -46,7 +46,7 @@ static void fill(struct inherit *in, const struct master *m, int control)
     in->regions = m->regions;
     /* Mappings stay; a descriptor could be mapped writable again. */
     in->regions.published.fd = in->regions.secrets.fd = -1;
-    in->regions.weights.fd = in->regions.live.fd = -1;
+    in->regions.weights.fd = in->regions.live.fd = in->regions.tokens.fd = -1;
     in->control = control;
     in->master = m->pid;
     in->log_level = m->settings.log_level;
@@ -65,6 +65,8 @@ static int run(const struct inherit *in, enum role role)
         return aggregator_main(in);
     case ROLE_ADMIN:
         return admin_main(in);
+    case ROLE_CREDENTIAL:
+        return credential_main(in);
     default:
         return mock_main(in);
     }
@@ -89,8 +91,11 @@ void fork_run(struct master *m, const struct child *c, int control)
         for (uint32_t i = 0; i < in.n_listeners; i++)
             keep(&k, in.listeners[i].fd);
     } else {
-        /* Provider credentials and private TLS keys are the workers' alone. */
-        region_close(&in.regions.secrets);
+        /* Private TLS keys are the workers' alone; credentials also whose work they are. */
+        if (role != ROLE_CREDENTIAL)
+            region_close(&in.regions.secrets);
+        if (role == ROLE_AGGREGATOR || role == ROLE_MOCK)
+            region_close(&in.regions.tokens);
         listeners_wipe(&m->listeners);
     }
     if (role == ROLE_ADMIN) {

@@ -112,6 +112,7 @@ static void stop_now(struct master *m)
     if (m->phase == PHASE_CLOSING) {
         spawn_kill(&m->children[CHILD_ADMIN]);
         spawn_kill(&m->children[CHILD_MOCK]);
+        spawn_kill(&m->children[CHILD_CREDENTIAL]);
     }
 }
 
@@ -174,8 +175,10 @@ static void go_on_stopping(struct master *m, uint64_t now_ms)
         m->phase = PHASE_CLOSING;
         stop_role(m, CHILD_ADMIN, STOP_WAIT_MS, now_ms);
         stop_role(m, CHILD_MOCK, STOP_WAIT_MS, now_ms);
+        stop_role(m, CHILD_CREDENTIAL, STOP_WAIT_MS, now_ms);
     }
-    if (m->phase == PHASE_CLOSING && is_gone(m, CHILD_ADMIN) && is_gone(m, CHILD_MOCK)) {
+    if (m->phase == PHASE_CLOSING && is_gone(m, CHILD_ADMIN) && is_gone(m, CHILD_MOCK) &&
+        is_gone(m, CHILD_CREDENTIAL)) {
         m->phase = PHASE_FLUSHING;
     }
     if (m->phase == PHASE_FLUSHING)

@@ -7,6 +7,8 @@
 #include "server/base/log.h"
 #include "shm/live.h"
 
+/* Secrets and tokens are not kept: nobody but us is to have them, and they come again soon. */
+#define STORED_KINDS 3
 static const char *const stored_names[REGION_KINDS] = {
     [REGION_PUBLISHED] = "bowfin-published",
     [REGION_WEIGHTS] = "bowfin-weights",
@@ -22,6 +24,8 @@ static struct region *region_of(struct regions *r, enum region_kind kind)
         return &r->secrets;
     case REGION_WEIGHTS:
         return &r->weights;
+    case REGION_TOKENS:
+        return &r->tokens;
     default:
         return &r->live;
     }
@@ -69,8 +73,8 @@ static int take_over(struct passed *passed, struct regions *out, struct error *e
     }
     if (n == 0)
         return 0;
-    if (n != REGION_KINDS - 1)
-        return error_set(err, "only %d of %d regions were kept", n, REGION_KINDS - 1);
+    if (n != STORED_KINDS)
+        return error_set(err, "only %d of %d regions were kept", n, STORED_KINDS);
     if (boot_id(&out->published) != boot_id(&out->weights) ||
         boot_id(&out->published) != boot_id(&out->live))
         return error_set(err, "the kept regions are not of one daemon");
@@ -80,7 +84,8 @@ static int take_over(struct passed *passed, struct regions *out, struct error *e
 int memory_open(struct passed *passed, struct regions *out, bool *out_fresh, struct error *err)
 {
     static const struct regions none = {REGION_NONE(REGION_PUBLISHED), REGION_NONE(REGION_SECRETS),
-                                        REGION_NONE(REGION_WEIGHTS), REGION_NONE(REGION_LIVE)};
+                                        REGION_NONE(REGION_WEIGHTS), REGION_NONE(REGION_LIVE),
+                                        REGION_NONE(REGION_TOKENS)};
     uint64_t id;
     int kept;
 

@@ -8,6 +8,7 @@
 #include "server/base/alloc.h"
 #include "server/base/crypto.h"
 #include "server/master/build.h"
+#include "server/master/credentials.h"
 
 #define IDENTITY_MAX 500 /* a key in the store has 511 bytes */
 
@@ -114,7 +115,40 @@ int build_number(const struct build *b, const struct buf *identity, uint32_t lim
     return b->req->number(b->req->ctx, str_of(name), limit, out, err);
 }
 
-static void add_key(struct build *b, uint32_t provider, const struct conf_provider_key *k)
+/* A packed credential instead of a text; those that have to be fetched get a row for the token. */
+static int add_credential(struct build *b, const struct conf_provider *p,
+                          const struct conf_provider_key *k, struct pub_key *out, struct error *err)
+{
+    struct credential credential;
+    struct buf identity = BUF_INIT;
+    uint8_t hash[SHA256_BYTES];
+    size_t start = b->secrets.len;
+    int rc;
+
+    if (!credentials_of(p, k, &credential)) {
+        buf_str(&b->secrets, k->value.bytes);
+        out->secret_len = (uint32_t)k->value.bytes.len;
+        return 0;
+    }
+    credential_pack(&credential, &b->secrets);
+    out->secret_len = (uint32_t)(b->secrets.len - start);
+    out->region = build_text(b, credentials_region(p, k));
+    if (credential_is_static(&credential)) {
+        out->kind = PUB_KEY_AWS;
+        return 0;
+    }
+    out->kind = credential.kind == CREDENTIAL_AWS ? PUB_KEY_AWS_TOKEN : PUB_KEY_TOKEN;
+    crypto_sha256((struct str){b->secrets.data + start, out->secret_len}, hash);
+    memcpy(&out->token_for, hash, sizeof(out->token_for));
+    out->token_for |= 1; /* never 0 */
+    buf_printf(&identity, "token/%s/%s", p->name, k->name);
+    rc = build_number(b, &identity, TOKENS_MAX, &out->token, err);
+    buf_fini(&identity);
+    return rc;
+}
+
+static int add_key(struct build *b, uint32_t provider, const struct conf_provider_key *k,
+                   struct error *err)
 {
     struct pub_key *out;
 
@@ -125,8 +159,7 @@ static void add_key(struct build *b, uint32_t provider, const struct conf_provid
     out->name = add_cstr(b, k->name);
     out->models = add_list(b, k->models, k->n_models);
     out->weight = k->weight;
-    out->secret_len = (uint32_t)k->value.bytes.len;
-    buf_str(&b->secrets, k->value.bytes);
+    return add_credential(b, &b->conf->providers[provider], k, out, err);
 }
 
 static int add_provider(struct build *b, uint32_t index, struct error *err)
@@ -154,8 +187,11 @@ static int add_provider(struct build *b, uint32_t index, struct error *err)
     out->total_ms = narrow_ms(p->total_ms);
     out->flags = provider_flags(p);
     out->first_key = b->n_keys;
-    for (size_t i = 0; i < p->n_keys; i++)
-        add_key(b, index, &p->keys[i]);
+    out->api_version = add_cstr(b, p->api_version);
+    for (size_t i = 0; i < p->n_keys; i++) {
+        if (add_key(b, index, &p->keys[i], err) != 0)
+            return -1;
+    }
     out->n_keys = b->n_keys - out->first_key;
     buf_printf(&identity, "provider/%s", p->name);
     rc = build_number(b, &identity, PROVIDERS_MAX, &out->id, err);
@@ -302,7 +338,7 @@ static int make_room(struct build *b, struct error *err)
         must(p->n_keys > 0); /* the configuration gives each one */
         keys += p->n_keys;
         for (size_t j = 0; j < p->n_keys; j++)
-            secret_bytes += p->keys[j].value.bytes.len;
+            secret_bytes += credentials_bytes(p, &p->keys[j]);
     }
     /* At once: memory that a growing buffer gave back would keep them. */
     buf_reserve(&b->secrets, secret_bytes);

@@ -204,20 +204,27 @@ static void restart(struct child *c, uint64_t now_ms)
     c->wanted = true;
 }
 
-static void follow_mock(struct master *m, uint64_t now_ms)
+/* True: it was stopped. */
+static bool follow_need(struct child *c, bool is_needed, uint64_t now_ms)
 {
-    struct child *mock = &m->children[CHILD_MOCK];
-
-    if (m->settings.needs_mock && !mock->wanted) {
-        mock->wanted = true;
-        if (mock->state == CHILD_NONE) {
-            mock->state = CHILD_WAITING;
-            mock->due_ms = now_ms;
+    if (is_needed && !c->wanted) {
+        c->wanted = true;
+        if (c->state == CHILD_NONE) {
+            c->state = CHILD_WAITING;
+            c->due_ms = now_ms;
         }
-    } else if (!m->settings.needs_mock && mock->wanted) {
-        spawn_stop(mock, STOP_WAIT_MS, now_ms);
-        fd_close(&m->mock_fd);
+    } else if (!is_needed && c->wanted) {
+        spawn_stop(c, STOP_WAIT_MS, now_ms);
+        return true;
     }
+    return false;
+}
+
+static void follow_needs(struct master *m, uint64_t now_ms)
+{
+    if (follow_need(&m->children[CHILD_MOCK], m->settings.needs_mock, now_ms))
+        fd_close(&m->mock_fd);
+    (void)follow_need(&m->children[CHILD_CREDENTIAL], m->settings.needs_credentials, now_ms);
 }
 
 static void swap(struct master *m, uint64_t now_ms)
@@ -245,7 +252,7 @@ static void swap(struct master *m, uint64_t now_ms)
         old.log_max_age_ms != m->settings.log_max_age_ms || old.log_level != m->settings.log_level)
         restart(&m->children[CHILD_AGGREGATOR], now_ms);
     crypto_wipe(&old, sizeof(old));
-    follow_mock(m, now_ms);
+    follow_needs(m, now_ms);
     m->epoch += r->replaces;
     r->step = RELOAD_ADOPT;
     r->due_ms = now_ms + READY_WAIT_MS;

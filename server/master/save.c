@@ -259,6 +259,8 @@ static int retire(struct store *s, const struct publish_request *base, struct er
         rc = store_retire(s, STR("route/"), keep, &c, err);
         if (rc == 0)
             rc = store_retire(s, STR("provider/"), keep, &c, err);
+        if (rc == 0)
+            rc = store_retire(s, STR("token/"), keep, &c, err);
     }
     free(c.identities);
     arena_free(c.arena);

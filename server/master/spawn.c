@@ -23,7 +23,8 @@
 #define LOOK_MS 1000   /* how often hanging children are looked for */
 #define SERVED_MS 1000 /* whoever lived this long after its ready byte did its job */
 
-static const char *const role_names[] = {"master", "worker", "aggregator", "admin", "mock"};
+static const char *const role_names[] = {"master", "worker", "aggregator",
+                                         "admin",  "mock",   "credential"};
 
 const char *spawn_role(const struct child *c)
 {
@@ -53,7 +54,8 @@ void spawn_init(struct master *m)
         if (i >= SLOTS_MAX) {
             c->role = i == CHILD_AGGREGATOR ? ROLE_AGGREGATOR
                       : i == CHILD_ADMIN    ? ROLE_ADMIN
-                                            : ROLE_MOCK;
+                      : i == CHILD_MOCK     ? ROLE_MOCK
+                                            : ROLE_CREDENTIAL;
             c->slot = 0;
         }
     }

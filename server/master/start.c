@@ -61,12 +61,13 @@ static int become_user(struct master *m, const struct config *conf, struct error
 
 static int start_children(struct master *m, struct error *err)
 {
-    static const int others[] = {CHILD_AGGREGATOR, CHILD_ADMIN, CHILD_MOCK};
+    static const int others[] = {CHILD_AGGREGATOR, CHILD_ADMIN, CHILD_MOCK, CHILD_CREDENTIAL};
 
     for (size_t i = 0; i < ARRAY_LEN(others); i++) {
         struct child *c = &m->children[others[i]];
 
-        if (others[i] == CHILD_MOCK && !m->settings.needs_mock)
+        if ((others[i] == CHILD_MOCK && !m->settings.needs_mock) ||
+            (others[i] == CHILD_CREDENTIAL && !m->settings.needs_credentials))
             continue;
         c->wanted = true;
         if (spawn_start(m, c, err) != 0)
@@ -78,7 +79,8 @@ static int start_children(struct master *m, struct error *err)
 static void init(struct master *m)
 {
     static const struct regions none = {REGION_NONE(REGION_PUBLISHED), REGION_NONE(REGION_SECRETS),
-                                        REGION_NONE(REGION_WEIGHTS), REGION_NONE(REGION_LIVE)};
+                                        REGION_NONE(REGION_WEIGHTS), REGION_NONE(REGION_LIVE),
+                                        REGION_NONE(REGION_TOKENS)};
 
     m->regions = none;
     m->pid = getpid();

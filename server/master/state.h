@@ -61,7 +61,7 @@ struct child {
 };
 
 /* Workers by slot, then one of each other role. */
-enum { CHILD_AGGREGATOR = SLOTS_MAX, CHILD_ADMIN, CHILD_MOCK, CHILDREN_MAX };
+enum { CHILD_AGGREGATOR = SLOTS_MAX, CHILD_ADMIN, CHILD_MOCK, CHILD_CREDENTIAL, CHILDREN_MAX };
 
 /* Both ends of a slot's two pipes, kept for good: neither side's death loses what is in them. */
 struct slot_pipes {
@@ -77,6 +77,7 @@ struct settings {
     uint64_t log_max_records, log_max_age_ms;
     enum log_level log_level;
     bool needs_mock;
+    bool needs_credentials; /* keys that have to be fetched */
     bool require_key;
     char admin_token[128];
 };

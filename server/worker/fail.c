@@ -51,6 +51,9 @@ const struct fail FAIL_BAD_MULTIPART = {
     "the body must be multipart/form-data as its boundary says, with one \"model\" field at most"};
 const struct fail FAIL_NO_UPSTREAM_KEY = {"no_upstream_key", 503, UPSTREAM,
                                           "no provider key can serve this request"};
+const struct fail FAIL_NO_TOKEN = {
+    "no_token", 503, UPSTREAM,
+    "the provider's credential could not be exchanged for a token; see the gateway's log"};
 const struct fail FAIL_UPSTREAM_CONNECT = {"upstream_connect", 502, UPSTREAM,
                                            "the provider could not be reached"};
 const struct fail FAIL_UPSTREAM_TLS = {"upstream_tls", 502, UPSTREAM,

@@ -110,6 +110,7 @@ struct request {
     bool allowed_by_name; /* the key may use `asked` itself, whatever stands behind it */
     uint32_t tried_rows[ATTEMPTS_MAX];
     uint32_t n_attempts;
+    uint64_t token_since_ms; /* waiting for the first token of a key; 0: not */
     struct attempt attempt;
     /* send, relay */
     struct translation *translation; /* translate.c: NULL until one is needed */

@@ -7,6 +7,7 @@
 #include "server/worker/fail.h"
 #include "server/worker/parse.h"
 #include "server/worker/send.h"
+#include "server/worker/sign.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
@@ -327,6 +328,45 @@ static enum step_result adopt(struct request *r, const struct pub_route *route, 
     return send_prepare(r, p, key);
 }
 
+/* --- keys whose tokens are fetched --- */
+
+static bool has_token(const struct request *r, const struct pub_route *route)
+{
+    return sign_is_ready(r->worker, pub_key(&r->worker->view, route->key));
+}
+
+static size_t first_with_token(const struct request *r, const struct candidates *found)
+{
+    size_t i = 0;
+
+    while (i < found->n && !has_token(r, found->routes[i]))
+        i++;
+    return i;
+}
+
+static void on_token_timer(struct timer *t)
+{
+    request_run(container_of(t, struct request, timer));
+}
+
+/* Only when there has never been one: just started, or a new key. */
+static enum step_result wait_for_token(struct request *r, const struct pub_route *route)
+{
+    const struct pub_view *v = &r->worker->view;
+    uint64_t now_ms = loop_now_ms(r->worker->loop);
+
+    if (r->token_since_ms == 0)
+        r->token_since_ms = max_u64(now_ms, 1);
+    if (now_ms - min_u64(r->token_since_ms, now_ms) >= TOKEN_WAIT_MS)
+        return request_fail(
+            r, &FAIL_NO_TOKEN,
+            arena_printf(r->arena, "provider \"%.*s\"",
+                         STR_ARGS(pub_text(v, pub_provider(v, route->provider)->name))),
+            STR_NONE);
+    loop_timer_start(r->worker->loop, &r->timer, TOKEN_LOOK_MS, on_token_timer);
+    return STEP_WAIT;
+}
+
 enum step_result route_step(struct request *r)
 {
     struct candidates found;
@@ -339,5 +379,11 @@ enum step_result route_step(struct request *r)
     if (found.n == 0)
         return no_route(r, &found);
     i = balance_choose(r->worker, found.items, found.n, loop_now_ms(r->worker->loop));
+    if (!has_token(r, found.routes[i])) {
+        i = first_with_token(r, &found);
+        if (i == found.n)
+            return wait_for_token(r, found.routes[0]);
+    }
+    r->token_since_ms = 0;
     return adopt(r, found.routes[i], found.models[i]);
 }

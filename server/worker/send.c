@@ -7,6 +7,7 @@
 #include "server/worker/header.h"
 #include "server/worker/parse.h"
 #include "server/worker/relay.h"
+#include "server/worker/sign.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
@@ -143,6 +144,15 @@ static void add_credential(struct request *r, const struct pub_key *key, struct 
     add_line(lines, a->secret);
 }
 
+static void add_signed(struct request *r, const struct pub_key *key, struct lines *lines)
+{
+    struct str more[SIGN_LINES];
+    size_t n = sign_lines(r, key, lines->items, lines->n, more);
+
+    for (size_t i = 0; i < n; i++)
+        add_line(lines, more[i]);
+}
+
 /* Only these endpoints end their streams with usage when asked, and Mistral's does unasked. */
 static bool asks_for_usage(const struct request *r)
 {
@@ -183,11 +193,42 @@ static void put_model(struct request *r, struct openai_parts *out)
     out->bytes = member.len + out->parts[1].len;
 }
 
+static bool is_claude_on_vertex(const struct attempt *a)
+{
+    return a->face->dialect == DIALECT_ANTHROPIC && (a->vendor->quirks & QUIRK_VERTEX) != 0;
+}
+
+/*
+ * Vertex has the model in the path and the version in the body: the one member takes the place of
+ * the other, and no other byte moves.
+ */
+static void put_version(struct request *r, struct openai_parts *out)
+{
+    struct str body = r->openai.body;
+    struct str raw = r->openai.model_raw;
+    const char *key = raw.p - 1;
+
+    /* back over blanks and the colon to the key's own quotes, which the scan has seen */
+    while (*key != '"')
+        key--;
+    for (key--; *key != '"' || key[-1] == '\\'; key--)
+        continue;
+    *out = (struct openai_parts){.n = 3};
+    out->parts[0] = (struct str){body.p, (size_t)(key - body.p)};
+    out->parts[1] = STR("\"anthropic_version\":\"" ANTHROPIC_VERTEX_VERSION "\"");
+    out->parts[2] = str_skip(body, (size_t)(raw.p + raw.len - body.p));
+    out->bytes = out->parts[0].len + out->parts[1].len + out->parts[2].len;
+}
+
 static void prepare_home(struct request *r)
 {
     struct attempt *a = &r->attempt;
     struct str model = a->model;
 
+    if (is_claude_on_vertex(a) && r->path.op == OP_CHAT && r->openai.model_raw.p != NULL) {
+        put_version(r, &a->parts);
+        return;
+    }
     if (r->multipart_model.p != NULL) {
         openai_multipart_splice(r->ex->body, r->multipart_model, model, &a->parts);
     } else if (r->openai.model_raw.p != NULL && (r->path.is_azure || !r->path.has_model)) {
@@ -252,6 +293,44 @@ static bool ends_with_version(struct str base)
            str_ends(base, STR("/v1alpha"));
 }
 
+/* Claude on Vertex: the model and what is done with it are one segment. */
+static struct str vertex_url(struct request *r, const struct str base[2])
+{
+    const struct attempt *a = &r->attempt;
+    bool is_stream = a->is_abroad ? translate_streams(r) : r->openai.stream;
+    struct path path = {.before = STR("/models/"),
+                        .after = is_stream ? STR(":streamRawPredict") : STR(":rawPredict")};
+    bool is_count = r->path.op == OP_COUNT_TOKENS;
+    struct str parts[] = {
+        base[0], base[1],
+        path_with_model(r->arena, &path, is_count ? STR("count-tokens") : a->model)};
+
+    return arena_concat(r->arena, parts, 3);
+}
+
+/* Azure's dated versions: deployments in the path, where a model is asked for. */
+static struct str azure_url(struct request *r, const struct str base[2], struct str version)
+{
+    const struct attempt *a = &r->attempt;
+    struct str tail =
+        a->is_abroad ? path_for(r->arena, a->face->dialect, OP_CHAT, a->model, translate_streams(r))
+                     : r->path.tail;
+    struct path path = {.before = STR("/deployments/"), .after = tail};
+    bool is_of_model = a->face->dialect == DIALECT_OPENAI && a->model.len > 0;
+    struct str query = a->is_abroad ? STR_NONE : query_for_upstream(r->arena, r->ex->query, true);
+    struct str parts[] = {base[0],
+                          base[1],
+                          is_of_model ? path_with_model(r->arena, &path, a->model) : tail,
+                          query.len > 0 ? query : STR("?"),
+                          query.len > 0 ? STR("&api-version=") : STR("api-version="),
+                          version};
+    struct str *last = base[1].len > 0 ? &parts[1] : &parts[0];
+
+    if (str_ends(*last, STR("/v1")))
+        last->len -= strlen("/v1");
+    return arena_concat(r->arena, parts, 6);
+}
+
 /*
  * Below the face's base: as the client wrote it at home, with the upstream's name of the model; the
  * operation's own path abroad.
@@ -277,6 +356,10 @@ static struct str url_of(struct request *r, const struct pub_provider *p)
         parts[2] = path_with_model(r->arena, &at, counts ? STR("count-tokens") : a->model);
         return arena_concat(r->arena, parts, 3);
     }
+    if (is_claude_on_vertex(a))
+        return vertex_url(r, base);
+    if (p->api_version.len > 0)
+        return azure_url(r, base, pub_text(&r->worker->view, p->api_version));
     if (a->face->dialect == DIALECT_ANTHROPIC &&
         !ends_with_version(base[1].len > 0 ? base[1] : base[0]))
         parts[2] = STR("/v1"); /* as its SDKs add it to their base URL */
@@ -318,12 +401,15 @@ enum step_result send_prepare(struct request *r, const struct pub_provider *p,
     add_client_headers(r, configured, &lines);
     while (str_next(&rest, '\0', &line))
         add_line(&lines, line);
-    add_credential(r, key, &lines);
+    a->upstream.method = r->ex->method;
+    a->upstream.url = url_of(r, p);
+    if (key->kind == PUB_KEY_PLAIN)
+        add_credential(r, key, &lines);
+    else
+        add_signed(r, key, &lines);
     copy = arena_alloc(r->arena, lines.n * sizeof(*copy));
     memcpy(copy, lines.items, lines.n * sizeof(*copy));
     a->upstream.arena = r->arena;
-    a->upstream.method = r->ex->method;
-    a->upstream.url = url_of(r, p);
     a->upstream.headers = copy;
     a->upstream.n_headers = lines.n;
     return STEP_NEXT;

@@ -14,6 +14,7 @@
 #include "server/worker/http_server.h"
 #include "server/worker/loop_io.h"
 #include "server/worker/report.h"
+#include "server/worker/sign.h"
 #include "server/worker/upstream.h"
 #include "server/worker/worker.h"
 
@@ -194,6 +195,7 @@ static void stop(struct worker *w)
     upstream_free(w->upstream);
     loop_free(w->loop);
     json_parser_free(w->json);
+    sign_free(w->signers);
     arena_free(w->scratch);
     while (w->n_free_arenas > 0)
         arena_free(w->free_arenas[--w->n_free_arenas]);

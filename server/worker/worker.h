@@ -21,6 +21,7 @@
 #include "shm/published.h"
 
 struct http_server;
+struct signers;
 struct loop;
 struct report;
 struct upstream;
@@ -32,7 +33,8 @@ struct worker {
     struct loop *loop;
     struct http_server *http;
     struct upstream *upstream;
-    struct report *report; /* samples and records on their way to the pipes */
+    struct report *report;   /* samples and records on their way to the pipes */
+    struct signers *signers; /* sign.c: NULL until a request is signed */
     struct json_parser *json;
     struct arena *scratch;         /* for one event of an answer: reset behind each */
     struct arena *free_arenas[64]; /* reset and ready: no malloc per request */

@@ -22,13 +22,14 @@ MAY = {
     "server/worker": LIBRARY - {"conf"} | {"server", "server/worker"},
     "server/aggregator": LIBRARY - {"conf"} | {"server", "server/aggregator"},
     "server/admin": LIBRARY - {"conf"} | {"server", "server/admin", "server/aggregator"},
+    "server/credential": LIBRARY - {"conf"} | {"server", "server/credential"},
     "tools/mock": {"server/base", "providers", "server", "tools/mock"},
-    "tools/bfctl": LIBRARY | {"tools/bfctl"},
+    "tools/bfctl": LIBRARY | {"server", "tools/bfctl"},
 }
 # One library, one door.
 DOORS = {
     r"h2o(/.*)?\.h|h2o\.h": [r"server/worker/(http|loop|worker)(_\w+)?\.[ch]", r"server/admin/http(_\w+)?\.[ch]"],
-    r"curl/.*": [r"server/worker/(upstream|loop)(_\w+)?\.[ch]", r"tools/bfctl/client\.c"],
+    r"curl/.*": [r"server/worker/(upstream|loop)(_\w+)?\.[ch]", r"server/credential/fetch\.c", r"tools/bfctl/client\.c"],
     r"lmdb\.h": [r"conf/store\.c", r"server/aggregator/(usage_store|query)(_\w+)?\.[ch]"],
     r"yaml\.h": [r"conf/yaml\.c"],
     r"simdjson.*": [r"server/base/json\.cc"],
