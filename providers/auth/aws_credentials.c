@@ -105,7 +105,7 @@ static struct str element(struct str xml, const char *open)
     to = memchr(from, '<', left);
     if (to == NULL)
         return STR_NONE;
-    return str_trim((struct str){from, (size_t)(to - from)});
+    return credential_trim((struct str){from, (size_t)(to - from)});
 }
 
 static bool take_keys(struct credential_flow *f, const struct credential_token *token,
@@ -174,7 +174,7 @@ static bool container_token(struct credential_flow *f, struct str *out)
     if (path == NULL || path[0] == '\0')
         return true;
     is_read = f->world->read(f->world->ctx, path, &text) == 0;
-    *out = is_read ? arena_str(f->arena, str_trim(buf_view(&text))) : STR_NONE;
+    *out = is_read ? arena_str(f->arena, credential_trim(buf_view(&text))) : STR_NONE;
     buf_fini(&text);
     return is_read && credential_is_text(*out);
 }
@@ -227,7 +227,7 @@ static bool is_section(struct str line, struct str *name)
 {
     if (line.len < 2 || line.p[0] != '[' || line.p[line.len - 1] != ']')
         return false;
-    *name = str_trim((struct str){line.p + 1, line.len - 2});
+    *name = credential_trim((struct str){line.p + 1, line.len - 2});
     return true;
 }
 
@@ -242,7 +242,7 @@ static bool find_profile(struct str text, struct str profile, struct credential_
         ptrdiff_t equals;
         struct str value;
 
-        line = str_trim(line);
+        line = credential_trim(line);
         if (is_section(line, &name)) {
             is_inside = str_eq(name, profile);
             continue;
@@ -250,8 +250,8 @@ static bool find_profile(struct str text, struct str profile, struct credential_
         equals = str_index(line, '=');
         if (!is_inside || equals < 0 || line.p[0] == '#' || line.p[0] == ';')
             continue;
-        value = str_trim(str_skip(line, (size_t)equals + 1));
-        name = str_trim((struct str){line.p, (size_t)equals});
+        value = credential_trim(str_skip(line, (size_t)equals + 1));
+        name = credential_trim((struct str){line.p, (size_t)equals});
         if (str_eq_nocase(name, STR("aws_access_key_id")))
             out->access = value;
         else if (str_eq_nocase(name, STR("aws_secret_access_key")))
@@ -318,7 +318,7 @@ enum credential_next aws_answer(struct credential_flow *f, int status, struct st
     case STEP_IMDS_KEYS:
         return read_machine(f, status, body);
     case STEP_IMDS_TOKEN:
-        body = str_trim(body);
+        body = credential_trim(body);
         if (status != 200 || !credential_is_text(body))
             return credential_fail(f, "the instance's metadata service gave no token");
         f->note = arena_str(f->arena, body);
@@ -326,7 +326,7 @@ enum credential_next aws_answer(struct credential_flow *f, int status, struct st
     case STEP_IMDS_ROLE:
         if (!str_next(&body, '\n', &role))
             role = STR_NONE;
-        role = str_trim(role);
+        role = credential_trim(role);
         if (status != 200 || role.len > ROLE_MAX || !credential_is_text(role))
             return credential_fail(f, "the instance has no role");
         return ask_imds_more(f, arena_str(f->arena, role), STEP_IMDS_KEYS);

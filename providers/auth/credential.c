@@ -134,6 +134,20 @@ struct str credential_env(const struct credential_flow *f, const char *name)
     return str_of(f->world->env(name));
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct str credential_trim(struct str s)
+{
+    while (s.len > 0 && is_space(s.p[0]))
+        s = str_skip(s, 1);
+    while (s.len > 0 && is_space(s.p[s.len - 1]))
+        s.len--;
+    return s;
+}
+
 bool credential_is_text(struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {

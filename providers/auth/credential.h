@@ -117,6 +117,8 @@ void credential_form(struct buf *b, const char *name, struct str value);
 /* The answer of an OAuth 2.0 token endpoint: access_token and expires_in. */
 enum credential_next credential_oauth(struct credential_flow *f, int status, struct str body);
 struct str credential_env(const struct credential_flow *f, const char *name); /* or empty */
+/* Without blanks and line ends around it: files and metadata end with some. */
+struct str credential_trim(struct str s);
 /* Can it stand in a header's value? */
 bool credential_is_text(struct str s);
 

@@ -25,6 +25,7 @@ void api_handle(struct exchange *ex);
 api_fn api_page;                                          /* page.c */
 api_fn api_healthz, api_readyz;                           /* health.c */
 api_fn api_metrics;                                       /* metrics.c */
+void metrics_tokens(struct exchange *ex);                 /* metrics_tokens.c: its part of them */
 api_fn api_status, api_reload;                            /* status.c */
 api_fn api_config;                                        /* config.c */
 api_fn api_providers, api_models, api_routes;             /* routes.c */

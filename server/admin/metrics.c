@@ -347,6 +347,7 @@ void api_metrics(struct exchange *ex, struct str tail)
     histograms(b, &regions->live, s);
     workers(b, s);
     routes(ex, s);
+    metrics_tokens(ex);
     journal(ex);
     ex->status = 200;
     ex->content_type_out = "text/plain; version=0.0.4; charset=utf-8";
