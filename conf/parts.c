@@ -144,7 +144,7 @@ static void put_part(const struct load *l, const struct conf_provider *p,
 
     if (is_prefix)
         name.len--;
-    must(name.len < sizeof(text));
+    must(name.p != NULL && name.len < sizeof(text));
     memcpy(text, name.p, name.len);
     text[name.len] = '\0';
     value = parts_get(l, p, vendor, text);

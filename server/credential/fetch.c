@@ -72,38 +72,52 @@ static void release(struct fetch *one)
     free(one);
 }
 
-#define SET(option, value)                                                                         \
-    must(curl_easy_setopt(one->easy, option, value) == CURLE_OK) /* all are known and sound */
-
-static void set_options(struct fetch *one, const struct credential_request *r)
+/* All options are known and their values sound, so setting one cannot fail. */
+static void set_long(const struct fetch *one, CURLoption option, long value)
 {
-    struct arena *a = arena_create(16384);
+    must(curl_easy_setopt(one->easy, option, value) == CURLE_OK);
+}
 
-    SET(CURLOPT_URL, arena_cstr(a, r->url)); /* curl copies it */
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_TIMEOUT_MS, r->is_local ? LOCAL_MS : TOTAL_MS);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, r->is_local ? LOCAL_MS / 2 : TOTAL_MS / 3);
-    SET(CURLOPT_WRITEFUNCTION, on_body);
-    SET(CURLOPT_WRITEDATA, one);
-    SET(CURLOPT_PRIVATE, one);
-    SET(CURLOPT_ERRORBUFFER, one->detail);
-    SET(CURLOPT_FORBID_REUSE, 1L); /* the next one is in an hour */
-    if (r->is_local)
-        SET(CURLOPT_NOPROXY, "*");
-    if (r->body.len > 0) {
-        SET(CURLOPT_POSTFIELDSIZE, (long)r->body.len);
-        SET(CURLOPT_COPYPOSTFIELDS, r->body.p);
-    }
-    SET(CURLOPT_CUSTOMREQUEST, arena_cstr(a, r->method));
+static void set_pointer(const struct fetch *one, CURLoption option, const void *value)
+{
+    must(curl_easy_setopt(one->easy, option, value) == CURLE_OK);
+}
+
+static void set_headers(struct fetch *one, const struct credential_request *r, struct arena *a)
+{
     for (size_t i = 0; i < r->n_headers; i++) {
         struct curl_slist *more = curl_slist_append(one->headers, arena_cstr(a, r->headers[i]));
 
         must(more != NULL); /* out of memory only */
         one->headers = more;
     }
-    SET(CURLOPT_HTTPHEADER, one->headers);
+    set_pointer(one, CURLOPT_HTTPHEADER, one->headers);
+}
+
+/* curl copies the texts, but for the buffers that it writes to. */
+static void set_options(struct fetch *one, const struct credential_request *r)
+{
+    struct arena *a = arena_create(16384);
+
+    set_pointer(one, CURLOPT_URL, arena_cstr(a, r->url));
+    set_pointer(one, CURLOPT_PROTOCOLS_STR, "http,https");
+    set_long(one, CURLOPT_FOLLOWLOCATION, 0);
+    set_long(one, CURLOPT_NOSIGNAL, 1);
+    set_long(one, CURLOPT_TIMEOUT_MS, r->is_local ? LOCAL_MS : TOTAL_MS);
+    set_long(one, CURLOPT_CONNECTTIMEOUT_MS, r->is_local ? LOCAL_MS / 2 : TOTAL_MS / 3);
+    must(curl_easy_setopt(one->easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK);
+    set_pointer(one, CURLOPT_WRITEDATA, one);
+    set_pointer(one, CURLOPT_PRIVATE, one);
+    set_pointer(one, CURLOPT_ERRORBUFFER, one->detail);
+    set_long(one, CURLOPT_FORBID_REUSE, 1); /* the next one is in an hour */
+    if (r->is_local)
+        set_pointer(one, CURLOPT_NOPROXY, "*");
+    if (r->body.len > 0) {
+        set_long(one, CURLOPT_POSTFIELDSIZE, (long)r->body.len);
+        set_pointer(one, CURLOPT_COPYPOSTFIELDS, r->body.p);
+    }
+    set_pointer(one, CURLOPT_CUSTOMREQUEST, arena_cstr(a, r->method));
+    set_headers(one, r, a);
     arena_wipe(a);
     arena_free(a);
 }
