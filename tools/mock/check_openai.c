@@ -310,7 +310,7 @@ int check_openai_numbers(const struct check *k)
 int check_openai_stranger(const struct check *k, const char *const *known)
 {
     const struct json *stranger = check_stranger(k->body, known);
-    struct str name = STR_NONE;
+    struct str name;
 
     if (stranger == NULL)
         return 0;
