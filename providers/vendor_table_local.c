@@ -3,7 +3,8 @@
  */
 #include "providers/vendor.h"
 
-#define MOCK_MODELS "echo,tool,json,hang,lorem-*,slow-*,error-*,cut-*,flaky-*"
+#define MOCK_MODELS                                                                                \
+    "echo,tool,json,hang,think,refuse,image,tool-*,lorem-*,slow-*,error-*,cut-*,flaky-*"
 
 /* Where the mock has its dialects. */
 #define MOCK_OPENAI                                                                                \
