@@ -94,15 +94,6 @@ static const struct row cohere_rows[] = {
 
 /* --- pieces of a path --- */
 
-/* Is `prefix` the path's first segments? Then *rest is what follows, with its slash, or empty. */
-static bool path_under(struct str path, struct str prefix, struct str *rest)
-{
-    if (!str_starts(path, prefix) || (path.len > prefix.len && path.p[prefix.len] != '/'))
-        return false;
-    *rest = str_skip(path, prefix.len);
-    return true;
-}
-
 /* Index of the last `c`, or -1. */
 static ptrdiff_t last_index(struct str s, char c)
 {
@@ -361,22 +352,6 @@ static bool parse_as(struct arena *a, enum dialect_id dialect, const struct requ
     }
 }
 
-/* Base URLs that are one dialect's, and the vendor that a bare model name means there. */
-static const struct prefix {
-    struct str prefix;
-    enum dialect_id dialect;
-    const char *vendor;
-} prefixes[] = {
-    {{"/openai", 7}, DIALECT_OPENAI, "openai"},
-    {{"/anthropic", 10}, DIALECT_ANTHROPIC, "anthropic"},
-    {{"/genai", 6}, DIALECT_GEMINI, "gemini"},
-    {{"/bedrock", 8}, DIALECT_BEDROCK, "bedrock"},
-    {{"/cohere", 7}, DIALECT_COHERE, "cohere"},
-};
-
-/* Those that have all others beneath. */
-static const struct str umbrellas[] = {{"/langchain", 10}, {"/pydanticai", 11}, {"/litellm", 8}};
-
 /* At the root: Gemini first, because its ":verb" is unmistakable and /models/... is OpenAI's too. */
 static bool parse_root(struct arena *a, struct request_path *in, enum dialect_id hint,
                        struct path *out)
@@ -395,36 +370,27 @@ static bool parse_root(struct arena *a, struct request_path *in, enum dialect_id
     return false;
 }
 
-static bool parse(struct arena *a, struct str path, struct str query, enum dialect_id hint,
-                  struct path *out)
+static bool parse(struct arena *a, const struct path_base *base, struct str query,
+                  enum dialect_id hint, struct path *out)
 {
-    struct request_path in = {path, query, false};
-    struct str rest;
+    struct request_path in = {base->rest, query, false};
 
-    for (size_t i = 0; i < ARRAY_LEN(umbrellas); i++) {
-        if (path_under(in.path, umbrellas[i], &rest)) {
-            in.path = rest;
-            break;
-        }
-    }
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-        if (!path_under(in.path, prefixes[i].prefix, &rest))
-            continue;
-        in.path = rest;
-        if (!parse_as(a, prefixes[i].dialect, &in, out))
-            return false;
-        out->vendor = prefixes[i].vendor;
-        return true;
-    }
-    return parse_root(a, &in, hint, out);
+    if (base->dialect == DIALECT_NONE)
+        return parse_root(a, &in, hint, out);
+    if (!parse_as(a, base->dialect, &in, out))
+        return false;
+    out->vendor = base->vendor;
+    return true;
 }
 
 bool path_parse(struct arena *a, struct str path, struct str query, enum dialect_id hint,
                 struct path *out)
 {
-    const struct path none = {.op = OP_NONE, .endpoint = "none", .allow = ""};
-    struct path found = none;
-    bool is_ours = parse(a, path, query, hint, &found);
+    const struct path_base base = path_base(path);
+    const struct path none = {
+        .dialect = path_guess(&base), .op = OP_NONE, .endpoint = "none", .allow = ""};
+    struct path found = {.op = OP_NONE};
+    bool is_ours = parse(a, &base, query, hint, &found);
 
     *out = is_ours ? found : none; /* nothing of an attempt that came to nothing */
     return is_ours;

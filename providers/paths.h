@@ -53,10 +53,33 @@ struct path {
 
 /*
  * What a path (without its query) asks for. `hint`: whose headers the client sends, for the few paths
- * that two dialects share (/v1/models, /v1/files); DIALECT_NONE: nobody's. False when it is not ours.
+ * that two dialects share (/v1/models, /v1/files); DIALECT_NONE: nobody's. False when it is not ours; then
+ * only out->dialect tells anything: whose client expects its own errors there, if it can be told.
  */
 bool path_parse(struct arena *a, struct str path, struct str query, enum dialect_id hint,
                 struct path *out);
+
+/* --- base URLs (paths_base.c) --- */
+
+/* Is `prefix` the path's first segments? Then *rest is what follows, with its slash, or empty. */
+bool path_under(struct str path, struct str prefix, struct str *rest);
+
+/* A path without the part of it that a client has as its base URL. */
+struct path_base {
+    struct str rest;
+    enum dialect_id dialect; /* DIALECT_NONE: at the root, and where all others are beneath */
+    const char *vendor;      /* as in struct path */
+};
+struct path_base path_base(struct str path);
+/* Whose path is this, although nobody knows it? DIALECT_NONE: it cannot be told. */
+enum dialect_id path_guess(const struct path_base *base);
+/*
+ * The path that an unknown one was most likely meant to be, below the same prefix; *is_near false: there
+ * is none, it is but an example.
+ */
+struct str path_near(struct arena *a, struct str path, bool *is_near);
+
+/* --- the URL at a provider (paths_upstream.c) --- */
 
 /*
  * The path of an operation below a face's base URL, with its query if it has one:

@@ -90,91 +90,117 @@ const struct fail FAIL_UPSTREAM_ERROR = {"upstream_error", 502, UPSTREAM,
                                          "the provider ended its answer with an error"};
 const struct fail FAIL_FORBIDDEN = {"forbidden", 403, PERMISSION, "this is not allowed"};
 
-static struct str whole_text(struct request *r, const struct fail *f, struct str detail)
+static struct str whole_text(struct arena *a, const struct fail *f, struct str detail)
 {
     if (detail.len == 0)
         return str_of(f->text);
-    return arena_concat(r->arena, (struct str[]){str_of(f->text), STR(": "), detail}, 3);
+    return arena_concat(a, (struct str[]){str_of(f->text), STR(": "), detail}, 3);
 }
 
 /* OpenAI's errors have our own names in them; the others' types are their SDKs' to choose. */
-static const struct dialect *dialect_of(const struct request *r)
+static const struct dialect *own_words(const struct dialect *d)
 {
-    const struct dialect *d = translate_client(r);
-
     return d != NULL && d->id != DIALECT_OPENAI ? d : NULL;
 }
 
-static struct chat_error error_of(struct request *r, const struct fail *f, struct str detail,
+static struct chat_error error_of(struct arena *a, const struct fail *f, struct str detail,
                                   struct str param)
 {
-    if (r->fail_error != NULL)
-        return *r->fail_error;
     return (struct chat_error){
         .kind = chat_error_kind_of(f->status),
         .status = f->status,
-        .message = text_escape(r->arena, whole_text(r, f, detail)),
+        .message = text_escape(a, whole_text(a, f, detail)),
         .code = str_of(f->name),
-        .param = text_escape(r->arena, param),
+        .param = text_escape(a, param),
     };
 }
 
-/* The body in the caller's dialect, and the header that names its type where one does. */
-static struct str error_body(struct request *r, const struct fail *f, const struct chat_error *e,
-                             struct http_header *header)
+/* What a request's answer says: of the provider's or the translation's error, if there is one. */
+static struct chat_error error_in(struct request *r, const struct fail *f, struct str detail,
+                                  struct str param)
 {
-    const struct dialect *d = dialect_of(r);
+    return r->fail_error != NULL ? *r->fail_error : error_of(r->arena, f, detail, param);
+}
+
+/* What is said, before it is known in which dialect. */
+struct words {
+    struct arena *arena;
+    const struct fail *f;
+    const char *type; /* OpenAI's */
+    struct chat_error e;
+};
+
+static void add_header(struct fail_text *t, struct str name, struct str value)
+{
+    must(t->n_headers < FAIL_HEADERS_MAX);
+    t->headers[t->n_headers++] = (struct http_header){name, value};
+}
+
+static void put_headers(const struct words *w, enum dialect_id dialect, struct fail_text *out)
+{
+    struct str id_name = translate_id_header(dialect);
+
+    out->n_headers = 0;
+    add_header(out, STR("x-bf-error"), str_of(w->f->name));
+    if (w->e.status == 401)
+        add_header(out, STR("www-authenticate"), STR("Bearer"));
+    else if (w->e.status == 503)
+        add_header(out, STR("retry-after"), STR("1"));
+    if (id_name.len > 0)
+        add_header(out, id_name, str_of(out->id));
+}
+
+/* The body in the caller's dialect, and the header that names its type where one does. */
+static void put_body(const struct words *w, const struct dialect *d, struct fail_text *out)
+{
     struct buf b = BUF_INIT;
-    struct str out;
 
     if (d == NULL) {
-        const char *type = r->fail_error != NULL && f->status != 502 ? INVALID : f->type;
-
-        return openai_error(r->arena, text_plain(r->arena, e->message), type, f->name,
-                            text_plain(r->arena, e->param));
+        out->body = openai_error(w->arena, text_plain(w->arena, w->e.message), w->type, w->f->name,
+                                 text_plain(w->arena, w->e.param));
+        return;
     }
     if (d->error_header != NULL)
-        *header = (struct http_header){str_of(d->error_header), str_of(d->error_type(e))};
-    d->encode_error(e, str_of(r->id_text), &b);
-    out = arena_str(r->arena, buf_view(&b));
+        add_header(out, str_of(d->error_header), str_of(d->error_type(&w->e)));
+    d->encode_error(&w->e, str_of(out->id), &b);
+    out->body = arena_str(w->arena, buf_view(&b));
     buf_fini(&b);
-    return out;
+}
+
+void fail_write(struct arena *a, struct str path, const struct fail *f, struct str detail,
+                struct fail_text *out)
+{
+    const struct words w = {a, f, f->type, error_of(a, f, detail, STR_NONE)};
+    struct path p;
+
+    (void)path_parse(a, path, STR_NONE, DIALECT_NONE, &p); /* it need not be one of ours */
+    put_headers(&w, p.dialect, out);
+    put_body(&w, own_words(dialect_get(p.dialect)), out);
 }
 
 static void answer_whole(struct request *r, const struct fail *f, struct str detail,
                          struct str param)
 {
-    const struct chat_error e = error_of(r, f, detail, param);
-    struct str id_name = translate_id_header(r);
-    struct http_header headers[5];
-    struct str body;
-    size_t n = 0;
+    const char *type = r->fail_error != NULL && f->status != 502 ? INVALID : f->type;
+    const struct words w = {r->arena, f, type, error_in(r, f, detail, param)};
+    struct fail_text t = {.id = r->id_text};
 
-    headers[n++] = (struct http_header){STR("x-bf-error"), str_of(f->name)};
+    put_headers(&w, r->path.dialect, &t);
     if (r->n_attempts > 0)
-        headers[n++] =
-            (struct http_header){STR("x-bf-attempts"), arena_printf(r->arena, "%u", r->n_attempts)};
+        add_header(&t, STR("x-bf-attempts"), arena_printf(r->arena, "%u", r->n_attempts));
     if (f == &FAIL_BAD_METHOD)
-        headers[n++] = (struct http_header){STR("allow"), detail};
-    else if (e.status == 401)
-        headers[n++] = (struct http_header){STR("www-authenticate"), STR("Bearer")};
-    else if (e.status == 503)
-        headers[n++] = (struct http_header){STR("retry-after"), STR("1")};
-    if (id_name.len > 0)
-        headers[n++] = (struct http_header){id_name, str_of(r->id_text)};
-    headers[n] = (struct http_header){STR_NONE, STR_NONE};
-    body = error_body(r, f, &e, &headers[n]);
-    n += headers[n].name.len > 0;
-    r->status = e.status;
-    r->bytes_out += body.len;
+        add_header(&t, STR("allow"), detail);
+    put_body(&w, own_words(translate_client(r)), &t);
+    r->status = w.e.status;
+    r->bytes_out += t.body.len;
     settle(r);
-    answer_json(r, e.status, body, headers, n);
+    answer_json(r, w.e.status, t.body, t.headers, t.n_headers);
 }
 
 static void break_stream(struct request *r, const struct fail *f, struct str detail)
 {
-    const struct chat_error e = error_of(r, f, detail, STR_NONE);
-    const struct dialect *d = dialect_of(r);
+    const struct chat_error e = error_in(r, f, detail, STR_NONE);
+    const struct dialect *d = own_words(translate_client(r));
     struct buf b = BUF_INIT;
     struct str event;
 

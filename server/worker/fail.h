@@ -11,8 +11,12 @@
 #ifndef WORKER_FAIL_H
 #define WORKER_FAIL_H
 
+#include <stddef.h>
+
+#include "server/base/arena.h"
 #include "server/base/base.h"
 #include "server/base/str.h"
+#include "server/worker/http.h"
 
 struct request;
 
@@ -38,5 +42,19 @@ extern const struct fail FAIL_NOT_JSON, FAIL_NO_MODEL, FAIL_BAD_MODEL, FAIL_UNKN
  * both may be empty.
  */
 void fail_answer(struct request *r, const struct fail *f, struct str detail, struct str param);
+
+#define FAIL_HEADERS_MAX 6
+struct fail_text {
+    const char *id;                               /* given: what the answer calls the request */
+    struct str body;                              /* arena, as the headers' values are */
+    struct http_header headers[FAIL_HEADERS_MAX]; /* beside content-type and x-bf-request-id */
+    size_t n_headers;
+};
+/*
+ * An answer to what never became a request, in the dialect that its path (without the query) says;
+ * OpenAI's where the path is unknown, or never came.
+ */
+void fail_write(struct arena *a, struct str path, const struct fail *f, struct str detail,
+                struct fail_text *out);
 
 #endif

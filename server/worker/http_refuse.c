@@ -13,6 +13,8 @@
 #include "server/worker/worker.h"
 #include "shm/live.h"
 
+#define REFUSAL_BYTES 2048 /* what one takes, usually */
+
 static void write_id(char out[UUID_TEXT_LEN + 1])
 {
     uint8_t id[16];
@@ -21,17 +23,25 @@ static void write_id(char out[UUID_TEXT_LEN + 1])
     crypto_uuid_format(id, out);
 }
 
-static void write_body(struct buf *b, const struct fail *f, struct str detail)
+/* The path of a request that begins with these bytes; empty when it is not whole. */
+static struct str path_of_line(struct str bytes)
 {
-    struct buf text = BUF_INIT;
+    struct str path = STR_NONE;
+    struct str line;
+    struct str target;
 
-    buf_cstr(&text, f->text);
-    if (detail.len > 0)
-        buf_printf(&text, ": %.*s", STR_ARGS(detail));
-    buf_cstr(b, "{\"error\":{\"message\":");
-    buf_json(b, buf_view(&text));
-    buf_printf(b, ",\"type\":\"%s\",\"param\":null,\"code\":\"%s\"}}\n", f->type, f->name);
-    buf_fini(&text);
+    if (!str_next(&bytes, '\n', &line) || !str_next(&line, ' ', &target)) /* the method */
+        return STR_NONE;
+    if (!str_next(&line, ' ', &target) || line.len == 0)
+        return STR_NONE;
+    if (str_starts(target, STR("http://")) || str_starts(target, STR("https://"))) {
+        struct str host = str_skip(target, 8);
+        ptrdiff_t slash = str_index(host, '/');
+
+        target = slash >= 0 ? str_skip(host, (size_t)slash) : STR_NONE;
+    }
+    (void)str_next(&target, '?', &path);
+    return path;
 }
 
 static void on_refused(h2o_socket_t *sock, const char *err)
@@ -62,27 +72,40 @@ void client_refuse_size(struct client *c)
     client_refuse(c, &FAIL_BODY_TOO_LARGE, detail);
 }
 
+static void write_answer(struct arena *a, struct str input, const struct fail *f,
+                         const char *detail, struct buf *out)
+{
+    char id[UUID_TEXT_LEN + 1];
+    struct fail_text t = {.id = id};
+
+    write_id(id);
+    fail_write(a, path_of_line(input), f, str_of(detail), &t);
+    buf_printf(out,
+               "HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n"
+               "connection: close\r\nx-bf-request-id: %s\r\n",
+               f->status, reason_of(f->status), t.body.len, id);
+    for (size_t i = 0; i < t.n_headers; i++)
+        buf_printf(out, "%.*s: %.*s\r\n", STR_ARGS(t.headers[i].name),
+                   STR_ARGS(t.headers[i].value));
+    buf_cstr(out, "\r\n");
+    buf_str(out, t.body);
+}
+
 void client_refuse(struct client *c, const struct fail *f, const char *detail)
 {
-    struct buf body = BUF_INIT;
     struct buf answer = BUF_INIT;
-    char id[UUID_TEXT_LEN + 1];
+    struct arena *a;
 
     stat_add(c->server->worker->slot, f->status >= 500 ? STAT_ANSWERS_5XX : STAT_ANSWERS_4XX, 1);
     client_hold(c, 0);
-    h2o_buffer_consume(&c->sock->input, c->sock->input->size);
     if (h2o_socket_is_writing(c->sock)) { /* "100 Continue" is still on its way */
         client_close(c);
         return;
     }
-    write_id(id);
-    write_body(&body, f, str_of(detail));
-    buf_printf(&answer,
-               "HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n"
-               "connection: close\r\nx-bf-request-id: %s\r\nx-bf-error: %s\r\n\r\n",
-               f->status, reason_of(f->status), body.len, id, f->name);
-    buf_str(&answer, buf_view(&body));
-    buf_fini(&body);
+    a = arena_create(REFUSAL_BYTES);
+    write_answer(a, (struct str){c->sock->input->bytes, c->sock->input->size}, f, detail, &answer);
+    arena_free(a);
+    h2o_buffer_consume(&c->sock->input, c->sock->input->size);
     c->phase = CLIENT_LINGER;
     free(c->refusal);
     c->refusal = answer.data;
@@ -91,7 +114,7 @@ void client_refuse(struct client *c, const struct fail *f, const char *detail)
     h2o_socket_write(c->sock, &out, 1, on_refused);
 }
 
-/* --- on HTTP/2, and what h2o refuses by itself: its plain text in our shape --- */
+/* --- on HTTP/2, and what h2o refuses by itself: its plain text in the client's shape --- */
 
 struct reshape {
     h2o_ostream_t super;
@@ -120,34 +143,51 @@ static const struct http_server *server_of(h2o_req_t *req)
     return client_of(req->conn->callbacks->get_socket(req->conn))->server;
 }
 
+static h2o_iovec_t pooled(h2o_req_t *req, struct str s)
+{
+    return h2o_strdup(&req->pool, s.p, s.len);
+}
+
+static void set_header(h2o_req_t *req, struct str name, struct str value)
+{
+    h2o_iovec_t n = pooled(req, name);
+    h2o_iovec_t v = pooled(req, value);
+
+    h2o_add_header_by_str(&req->pool, &req->res.headers, n.base, n.len, 0, NULL, v.base, v.len);
+}
+
+static h2o_ostream_t **reshape(h2o_req_t *req, h2o_ostream_t **slot)
+{
+    struct reshape *r = (struct reshape *)h2o_add_ostream(req, sizeof(*r), slot);
+    const struct fail *f = fail_of(req->res.status);
+    struct arena *a = arena_create(REFUSAL_BYTES);
+    struct str path = {req->path.base, min_u64(req->path.len, req->query_at)};
+    char id[UUID_TEXT_LEN + 1];
+    char detail[64];
+    struct fail_text t = {.id = id};
+
+    write_id(id);
+    fail_write(a, path, f,
+               f == &FAIL_BODY_TOO_LARGE ? size_allowed(server_of(req), detail) : STR_NONE, &t);
+    r->super.do_send = on_reshape_send;
+    r->body = pooled(req, t.body);
+    req->res.status = f->status;
+    req->res.content_length = r->body.len;
+    req->res.headers = (h2o_headers_t){NULL, 0, 0};
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
+                   H2O_STRLIT("application/json"));
+    set_header(req, STR("x-bf-request-id"), str_of(id));
+    for (size_t i = 0; i < t.n_headers; i++)
+        set_header(req, t.headers[i].name, t.headers[i].value);
+    arena_free(a);
+    return &r->super.next;
+}
+
 static void on_answer(h2o_filter_t *self, h2o_req_t *req, h2o_ostream_t **slot)
 {
     (void)self;
-    if (!exchange_is_ours(req->_generator)) {
-        struct reshape *r = (struct reshape *)h2o_add_ostream(req, sizeof(*r), slot);
-        const struct fail *f = fail_of(req->res.status);
-        struct buf body = BUF_INIT;
-        char id[UUID_TEXT_LEN + 1];
-        char detail[64];
-
-        write_id(id);
-        write_body(&body, f,
-                   f == &FAIL_BODY_TOO_LARGE ? size_allowed(server_of(req), detail) : STR_NONE);
-        r->super.do_send = on_reshape_send;
-        r->body = h2o_strdup(&req->pool, body.data, body.len);
-        buf_fini(&body);
-        req->res.status = f->status;
-        req->res.content_length = r->body.len;
-        req->res.headers = (h2o_headers_t){NULL, 0, 0};
-        h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL,
-                       H2O_STRLIT("application/json"));
-        h2o_iovec_t text = h2o_strdup(&req->pool, id, UUID_TEXT_LEN);
-        h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-bf-request-id"), 0, NULL,
-                              text.base, text.len);
-        h2o_add_header_by_str(&req->pool, &req->res.headers, H2O_STRLIT("x-bf-error"), 0, NULL,
-                              f->name, strlen(f->name));
-        slot = &r->super.next;
-    }
+    if (!exchange_is_ours(req->_generator))
+        slot = reshape(req, slot);
     h2o_setup_next_ostream(req, slot);
 }
 

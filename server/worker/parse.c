@@ -97,35 +97,12 @@ static bool path_is_safe(struct str path)
 
 static enum step_result bad_path(struct request *r)
 {
-    static const char *const paths[] = {
-        "/v1/chat/completions",
-        "/v1/completions",
-        "/v1/responses",
-        "/v1/embeddings",
-        "/v1/moderations",
-        "/v1/images/generations",
-        "/v1/images/edits",
-        "/v1/images/variations",
-        "/v1/audio/speech",
-        "/v1/audio/transcriptions",
-        "/v1/audio/translations",
-        "/v1/files",
-        "/v1/models",
-        "/v1/messages",
-        "/anthropic/v1/messages",
-        "/genai/v1beta/models/",
-        "/bedrock/model/",
-        "/cohere/v2/chat",
-    };
-    struct str path = r->ex->path;
-    const char *near;
+    bool is_near;
+    struct str near = path_near(r->arena, r->ex->path, &is_near);
 
-    if (path.len > 200)
-        path.len = 200;
-    near = str_nearest(path, paths, ARRAY_LEN(paths));
-    if (near == NULL)
-        return request_fail(r, &FAIL_BAD_PATH, STR_NONE, STR_NONE);
-    return request_fail(r, &FAIL_BAD_PATH, arena_printf(r->arena, "did you mean %s?", near),
+    return request_fail(r, &FAIL_BAD_PATH,
+                        arena_printf(r->arena, is_near ? "did you mean %.*s?" : "for instance %.*s",
+                                     STR_ARGS(near)),
                         STR_NONE);
 }
 
@@ -174,6 +151,9 @@ enum step_result parse_url(struct request *r)
         return bad_path(r);
     if (method_is_allowed(str_of(r->path.allow), r->ex->method))
         return STEP_NEXT;
+    if (r->path.dialect == DIALECT_GEMINI && r->path.op == OP_MODELS &&
+        str_index(r->path.tail, ':') >= 0) /* a verb that nobody knows, not a model's name */
+        return bad_path(r);
     /* fail.c makes the Allow header of the detail */
     return request_fail(r, &FAIL_BAD_METHOD, str_of(r->path.allow), STR_NONE);
 }

@@ -34,16 +34,16 @@ const struct dialect *translate_client(const struct request *r)
     return r->client != NULL ? r->client : dialect_get(r->path.dialect);
 }
 
-struct str translate_id_header(const struct request *r)
+struct str translate_id_header(enum dialect_id dialect)
 {
     static const struct str names[DIALECTS] = {
-        [DIALECT_OPENAI] = {"x-request-id", 12},
-        [DIALECT_RESPONSES] = {"x-request-id", 12},
-        [DIALECT_ANTHROPIC] = {"request-id", 10},
+        [DIALECT_NONE] = {"x-request-id", 12}, /* who asks for an unknown path is answered as ... */
+        [DIALECT_OPENAI] = {"x-request-id", 12}, /* ... a client of OpenAI */
+        [DIALECT_RESPONSES] = {"x-request-id", 12},   [DIALECT_ANTHROPIC] = {"request-id", 10},
         [DIALECT_BEDROCK] = {"x-amzn-requestid", 16},
     };
 
-    return names[r->path.dialect];
+    return names[dialect];
 }
 
 bool translate_is_needed(const struct request *r, const struct vendor *vendor,

@@ -22,7 +22,7 @@ void translate_meet(struct request *r);
 /* The client's own wire format, for its answers and errors; NULL on paths that are nobody's. */
 const struct dialect *translate_client(const struct request *r);
 /* The header by which the client's SDK tells a request's id; empty: it knows none but ours. */
-struct str translate_id_header(const struct request *r);
+struct str translate_id_header(enum dialect_id dialect);
 /* Would a face of this dialect be spoken to in the client's? Then the bytes stay as they are. */
 bool translate_is_needed(const struct request *r, const struct vendor *vendor,
                          const struct vendor_face *face);

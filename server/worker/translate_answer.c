@@ -111,7 +111,7 @@ static bool is_neutral(struct str name)
 static void replace_headers(struct request *r, const char *type)
 {
     struct http_header *kept = arena_alloc(r->arena, (r->n_headers + 2) * sizeof(*kept));
-    struct str id_name = translate_id_header(r);
+    struct str id_name = translate_id_header(r->path.dialect);
     size_t n = 0;
 
     kept[n++] = (struct http_header){STR("content-type"), str_of(type)};

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway import one_provider
-from wire import Stream, chat, chat_answer, chat_chunk, wait_until
+from wire import Stream, chat, chat_answer, chat_chunk, raw, raw_status, wait_until
 
 TEXT = "hello from far away"
 
@@ -123,6 +123,93 @@ def test_our_own_errors_too(mocked_gateway, dialect):
     answer = mocked_gateway.call("POST", path, body)
     assert (answer.status, answer.headers["x-bf-error"]) == (404, "unknown_provider"), answer
     assert "nobody" in ERRORS[dialect](answer.json())
+
+
+ID_HEADERS = {"openai": "x-request-id", "responses": "x-request-id", "anthropic": "request-id",
+              "bedrock": "x-amzn-requestid"}
+
+# What never becomes a request: head, and what is said of it.
+EARLY = [
+    ("Content-Length: 99999999999\r\n\r\n", 413, "body_too_large"),
+    ("".join(f"X-{i}: 1\r\n" for i in range(101)) + "\r\n", 431, "head_too_large"),
+    ("X-Big: " + "a" * 70000, 431, "head_too_large"),
+    ("no colon\r\n\r\n", 400, "bad_http"),
+    ("Expect: wonders\r\nContent-Length: 2\r\n\r\n{}", 400, "bad_http"),
+    ("Content-Length: 4\r\n\r\n{", 408, "too_slow"),
+]
+
+
+def shape_of(dialect, body):
+    """Whose error object is it?"""
+    error = body.get("error")
+    if dialect == "anthropic":
+        return body["type"] == "error" and error["type"] and error["message"]
+    if dialect == "gemini":
+        return isinstance(error["code"], int) and error["status"] and error["message"]
+    if dialect in ("bedrock", "cohere"):
+        return error is None and body["message"]
+    return set(error) == {"message", "type", "param", "code"} and error["message"]
+
+
+@pytest.fixture(scope="module")
+def hasty_gateway():
+    from gateway import Gateway
+    gateway = Gateway("require_key: false\nproviders: { mock: }\nlimits: { body_timeout: 1s }\n")
+    yield gateway
+    gateway.stop()
+
+
+@pytest.mark.parametrize("dialect", CLIENTS)
+@pytest.mark.parametrize("head,status,name", EARLY)
+def test_early_refusals_too(hasty_gateway, dialect, head, status, name):
+    path, _, _ = request_of(dialect, "mock/echo")
+    for target in (path, f"http://gateway.example{path}?beta=true"):
+        answer = raw(hasty_gateway.base, f"POST {target} HTTP/1.1\r\nHost: x\r\n{head}".encode())
+        head_text, _, body = answer.partition(b"\r\n\r\n")
+        headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head_text.decode().split("\r\n")[1:])}
+        assert (raw_status(answer), headers["x-bf-error"]) == (status, name), answer
+        assert shape_of(dialect, json.loads(body)), body
+        assert len(body) == int(headers["content-length"])
+        if dialect in ID_HEADERS:
+            assert headers[ID_HEADERS[dialect]] == headers["x-bf-request-id"]
+        assert ("x-amzn-errortype" in headers) == (dialect == "bedrock")
+
+
+@pytest.mark.parametrize("line", ["POST /nowhere HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", "BAD\r\n\r\n", "\x01\r\n\r\n"])
+def test_early_refusals_of_nobodys_paths(hasty_gateway, line):
+    answer = raw(hasty_gateway.base, line.encode())
+    assert raw_status(answer) == 400 and shape_of("openai", json.loads(answer.partition(b"\r\n\r\n")[2])), answer
+
+
+@pytest.mark.parametrize("path,dialect,near", [
+    ("/v1/chat/completion", "openai", "/v1/chat/completions"), ("/chat/completion", "openai", "/v1/chat/completions"),
+    ("/openai/v1/embedding", "openai", "/openai/v1/embeddings"), ("/nowhere", "openai", "/v1/chat/completions"),
+    ("/anthropic/v1/mesages", "anthropic", "/anthropic/v1/messages"),
+    ("/anthropic/messages/count_token", "anthropic", "/anthropic/v1/messages/count_tokens"),
+    ("/anthropic/nowhere", "anthropic", "/anthropic/v1/messages"),
+    ("/genai/v1beta/model", "gemini", "/genai/v1beta/models"),
+    ("/genai/v1beta/models/g-1:generateContents", "gemini", "/genai/v1beta/models/g-1:generateContent"),
+    ("/v1beta/models/" + "g" * 80 + ":streamGenerateContnt", "gemini", "g:streamGenerateContent"),
+    ("/genai/nowhere", "gemini", "/genai/v1beta/models/{model}:generateContent"),
+    ("/bedrock/model/a.b-v1%3A0/convers", "bedrock", "/bedrock/model/a.b-v1%3A0/converse"),
+    ("/model/x/invok", "bedrock", "/model/x/invoke"), ("/bedrock/nowhere", "bedrock", "/bedrock/model/{modelId}/converse"),
+    ("/cohere/v2/chta", "cohere", "/cohere/v2/chat"), ("/v2/embedd", "cohere", "/v2/embed"),
+    ("/cohere/nowhere", "cohere", "/cohere/v2/chat"),
+    ("/langchain/v1/mesages", "openai", "/langchain/v1/messages"),
+    ("/litellm/anthropic/v1/mesages", "anthropic", "/litellm/anthropic/v1/messages"),
+    ("/pydanticai/cohere/v2/rernk", "cohere", "/pydanticai/cohere/v2/rerank")])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_unknown_paths_of_every_prefix(mocked_gateway, method, path, dialect, near):
+    answer = mocked_gateway.call(method, path, {} if method == "POST" else None)
+    if method == "GET" and "models/" in path:  # where models are looked up, by names that may have colons
+        assert (answer.status, answer.headers["x-bf-error"]) == (404, "unknown_model"), answer
+        return
+    assert (answer.status, answer.headers["x-bf-error"]) == (404, "bad_path"), answer
+    assert shape_of(dialect, answer.json()), answer
+    text = ERRORS[dialect](answer.json())
+    assert f"{near}?" in text or (path.endswith("nowhere") and text.endswith(near)), text
+    if dialect in ID_HEADERS:
+        assert answer.headers[ID_HEADERS[dialect]] == answer.headers["x-bf-request-id"]
 
 
 @pytest.mark.parametrize("dialect", [d for d in CLIENTS if d != "openai"])  # at home bytes pass as they are

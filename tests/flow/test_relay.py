@@ -351,7 +351,7 @@ def test_bad_method(mocked_gateway, method, path, allow):
     assert answer.headers["allow"] == allow
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completion", "/v2/chat/completions", "/v1", "/v1/chat",
+@pytest.mark.parametrize("path", ["/v1/chat/completion", "/v3/chat/completions", "/v1", "/v1/chat",
                                   "/v1/files/../../admin", "/v1/files/%2e%2e/x", "/openai/v2/models",
                                   "/nothing"])
 def test_bad_path(mocked_gateway, mock, path):
