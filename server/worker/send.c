@@ -193,42 +193,11 @@ static void put_model(struct request *r, struct openai_parts *out)
     out->bytes = member.len + out->parts[1].len;
 }
 
-static bool is_claude_on_vertex(const struct attempt *a)
-{
-    return a->face->dialect == DIALECT_ANTHROPIC && (a->vendor->quirks & QUIRK_VERTEX) != 0;
-}
-
-/*
- * Vertex has the model in the path and the version in the body: the one member takes the place of
- * the other, and no other byte moves.
- */
-static void put_version(struct request *r, struct openai_parts *out)
-{
-    struct str body = r->openai.body;
-    struct str raw = r->openai.model_raw;
-    const char *key = raw.p - 1;
-
-    /* back over blanks and the colon to the key's own quotes, which the scan has seen */
-    while (*key != '"')
-        key--;
-    for (key--; *key != '"' || key[-1] == '\\'; key--)
-        continue;
-    *out = (struct openai_parts){.n = 3};
-    out->parts[0] = (struct str){body.p, (size_t)(key - body.p)};
-    out->parts[1] = STR("\"anthropic_version\":\"" ANTHROPIC_VERTEX_VERSION "\"");
-    out->parts[2] = str_skip(body, (size_t)(raw.p + raw.len - body.p));
-    out->bytes = out->parts[0].len + out->parts[1].len + out->parts[2].len;
-}
-
 static void prepare_home(struct request *r)
 {
     struct attempt *a = &r->attempt;
     struct str model = a->model;
 
-    if (is_claude_on_vertex(a) && r->path.op == OP_CHAT && r->openai.model_raw.p != NULL) {
-        put_version(r, &a->parts);
-        return;
-    }
     if (r->multipart_model.p != NULL) {
         openai_multipart_splice(r->ex->body, r->multipart_model, model, &a->parts);
     } else if (r->openai.model_raw.p != NULL && (r->path.is_azure || !r->path.has_model)) {
@@ -293,21 +262,6 @@ static bool ends_with_version(struct str base)
            str_ends(base, STR("/v1alpha"));
 }
 
-/* Claude on Vertex: the model and what is done with it are one segment. */
-static struct str vertex_url(struct request *r, const struct str base[2])
-{
-    const struct attempt *a = &r->attempt;
-    bool is_stream = a->is_abroad ? translate_streams(r) : r->openai.stream;
-    struct path path = {.before = STR("/models/"),
-                        .after = is_stream ? STR(":streamRawPredict") : STR(":rawPredict")};
-    bool is_count = r->path.op == OP_COUNT_TOKENS;
-    struct str parts[] = {
-        base[0], base[1],
-        path_with_model(r->arena, &path, is_count ? STR("count-tokens") : a->model)};
-
-    return arena_concat(r->arena, parts, 3);
-}
-
 /* Azure's dated versions: deployments in the path, where a model is asked for. */
 static struct str azure_url(struct request *r, const struct str base[2], struct str version)
 {
@@ -356,8 +310,6 @@ static struct str url_of(struct request *r, const struct pub_provider *p)
         parts[2] = path_with_model(r->arena, &at, counts ? STR("count-tokens") : a->model);
         return arena_concat(r->arena, parts, 3);
     }
-    if (is_claude_on_vertex(a))
-        return vertex_url(r, base);
     if (p->api_version.len > 0)
         return azure_url(r, base, pub_text(&r->worker->view, p->api_version));
     if (a->face->dialect == DIALECT_ANTHROPIC &&
@@ -392,7 +344,7 @@ enum step_result send_prepare(struct request *r, const struct pub_provider *p,
     struct str *copy;
 
     if (a->face->dialect == DIALECT_GEMINI || a->face->dialect == DIALECT_BEDROCK ||
-        is_vertex_claude(r)) {
+        is_vertex_claude(r) || p->api_version.len > 0) {
         if (a->model.len > 0 && !path_model_is_safe(a->model))
             return request_fail(r, &FAIL_BAD_MODEL, STR_NONE, STR("model"));
     }
