@@ -186,6 +186,7 @@ struct conf_virtual_key {
     size_t n_models;
     uint64_t expires_ms; /* real time; 0: never */
     bool active;
+    bool strict; /* what can be translated in part only is refused */
     struct conf_origin origin;
 };
 

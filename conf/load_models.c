@@ -195,6 +195,7 @@ static const struct load_key virtual_key_keys[] = {
     {"models", "list of globs", load_set_texts, VIRTUAL(models), 0, 0, false},
     {"expires", "time", load_set_time, VIRTUAL(expires_ms), 0, 0, false},
     {"active", "true or false", load_set_bool, VIRTUAL(active), 0, 0, false},
+    {"strict", "true or false", load_set_bool, VIRTUAL(strict), 0, 0, false},
 };
 const struct load_table table_virtual_key = {"virtual_keys[]", virtual_key_keys,
                                              ARRAY_LEN(virtual_key_keys)};

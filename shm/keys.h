@@ -41,6 +41,7 @@ struct virtual_key {
 };
 #define KEY_ACTIVE 1u
 #define KEY_ORIGIN_API 2u /* else: the file's */
+#define KEY_STRICT 4u     /* refuse what can be translated in part only */
 
 /* --- reading --- */
 

@@ -16,17 +16,13 @@
 #define MODELS_PER_KEY_MAX 512 /* patterns; more is a group of `models:` */
 
 static const struct body_field create_fields[] = {
-    {"name", BODY_STRING, true},
-    {"models", BODY_STRINGS, false},
-    {"expires_ms", BODY_U64, false},
-    {"active", BODY_BOOL, false},
+    {"name", BODY_STRING, true},  {"models", BODY_STRINGS, false}, {"expires_ms", BODY_U64, false},
+    {"active", BODY_BOOL, false}, {"strict", BODY_BOOL, false},
 };
 
 static const struct body_field update_fields[] = {
-    {"name", BODY_STRING, false},
-    {"models", BODY_STRINGS, false},
-    {"expires_ms", BODY_U64, false},
-    {"active", BODY_BOOL, false},
+    {"name", BODY_STRING, false}, {"models", BODY_STRINGS, false}, {"expires_ms", BODY_U64, false},
+    {"active", BODY_BOOL, false}, {"strict", BODY_BOOL, false},
 };
 
 static bool has_control(struct str s)
@@ -79,7 +75,7 @@ static void copy_fields(struct writer *w, const struct json *body)
 {
     const struct json *models = json_get(body, "models");
     uint64_t expires_ms;
-    bool active;
+    bool flag;
 
     if (json_get(body, "name") != NULL)
         writer_str(w, "name", json_str(json_get(body, "name")));
@@ -91,8 +87,10 @@ static void copy_fields(struct writer *w, const struct json *body)
     }
     if (json_u64(json_get(body, "expires_ms"), &expires_ms))
         writer_u64(w, "expires_ms", expires_ms);
-    if (json_bool(json_get(body, "active"), &active))
-        writer_bool(w, "active", active);
+    if (json_bool(json_get(body, "active"), &flag))
+        writer_bool(w, "active", flag);
+    if (json_bool(json_get(body, "strict"), &flag))
+        writer_bool(w, "strict", flag);
 }
 
 /* The key as the table has it now; false when it is already gone again. */
@@ -172,7 +170,7 @@ void api_keys_update(struct exchange *ex, struct str tail)
         return;
     if (body->n == 0) {
         exchange_error(ex, 400, "missing_field", NULL,
-                       "nothing to change: give name, models, expires_ms or active");
+                       "nothing to change: give name, models, expires_ms, active or strict");
         return;
     }
     writer_object(&w, NULL);

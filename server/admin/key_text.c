@@ -20,6 +20,7 @@ void key_text_write(struct writer *w, const struct virtual_key *key)
     writer_str(w, "name", key->name);
     writer_list(w, "models", key->models);
     writer_bool(w, "active", (key->flags & KEY_ACTIVE) != 0);
+    writer_bool(w, "strict", (key->flags & KEY_STRICT) != 0);
     writer_u64(w, "created_ms", key->created_ms);
     if (key->expires_ms != 0)
         writer_u64(w, "expires_ms", key->expires_ms);

@@ -211,6 +211,7 @@ enum keyring_result keyring_create(struct key_table *t, const char *state_dir,
     k.hint = str_of(out->hint);
     k.expires_ms = wish->expires_ms;
     k.flags |= !wish->has_active || wish->active ? KEY_ACTIVE : 0;
+    k.flags |= wish->strict ? KEY_STRICT : 0;
     out->id = k.id;
     out->created_ms = k.created_ms;
     result = store_and_show(t, state_dir, &k, NULL, err);
@@ -259,6 +260,8 @@ enum keyring_result keyring_update(struct key_table *t, const char *state_dir, u
             k.expires_ms = wish->expires_ms;
         if (wish->has_active)
             k.flags = (k.flags & ~KEY_ACTIVE) | (wish->active ? KEY_ACTIVE : 0);
+        if (wish->has_strict)
+            k.flags = (k.flags & ~KEY_STRICT) | (wish->strict ? KEY_STRICT : 0);
         result = store_and_show(t, state_dir, &k, &before, err);
     }
     arena_free(a);

@@ -150,11 +150,13 @@ static const char *read_wish(const struct json *call, struct arena *a, struct ke
     const struct json *models = json_get(call, "models");
     const struct json *expires = json_get(call, "expires_ms");
     const struct json *active = json_get(call, "active");
+    const struct json *strict = json_get(call, "strict");
 
     *out = (struct key_wish){.has_name = name != NULL,
                              .has_models = models != NULL,
                              .has_expires = expires != NULL,
-                             .has_active = active != NULL};
+                             .has_active = active != NULL,
+                             .has_strict = strict != NULL};
     if (name != NULL && name->type != JSON_STRING)
         return "name: must be a string";
     out->name = json_str(name);
@@ -164,6 +166,8 @@ static const char *read_wish(const struct json *call, struct arena *a, struct ke
         return "expires_ms: must be milliseconds since 1970, or 0 for never";
     if (active != NULL && !json_bool(active, &out->active))
         return "active: must be true or false";
+    if (strict != NULL && !json_bool(strict, &out->strict))
+        return "strict: must be true or false";
     return NULL;
 }
 

@@ -49,7 +49,7 @@ int key_decode(struct str in, uint64_t id, struct virtual_key *out)
     *out = (struct virtual_key){.id = id,
                                 .created_ms = head.created_ms,
                                 .expires_ms = head.expires_ms,
-                                .flags = (head.flags & KEY_ACTIVE) | KEY_ORIGIN_API};
+                                .flags = (head.flags & (KEY_ACTIVE | KEY_STRICT)) | KEY_ORIGIN_API};
     memcpy(out->hash, head.hash, sizeof(out->hash));
     out->name = (struct str){rest.p, head.name_len};
     out->models = (struct str){rest.p + head.name_len, head.models_len};

@@ -31,7 +31,7 @@ uint64_t keyring_file_id(struct str name)
 static struct virtual_key wanted_key(const struct conf_virtual_key *k, struct buf *models)
 {
     struct virtual_key out = {.expires_ms = k->expires_ms,
-                              .flags = k->active ? KEY_ACTIVE : 0,
+                              .flags = (k->active ? KEY_ACTIVE : 0) | (k->strict ? KEY_STRICT : 0),
                               .name = str_of(k->name),
                               .hint = str_of(k->hint)};
 

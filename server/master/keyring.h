@@ -71,11 +71,11 @@ enum keyring_result {
 
 /* What a caller gives; what it does not give stays as it is (or takes its default). */
 struct key_wish {
-    bool has_name, has_models, has_expires, has_active;
+    bool has_name, has_models, has_expires, has_active, has_strict;
     struct str name;
     struct str models; /* NUL-separated */
     uint64_t expires_ms;
-    bool active;
+    bool active, strict;
 };
 
 struct new_key {

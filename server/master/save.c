@@ -35,8 +35,9 @@ static struct str key_json(struct arena *a, const struct conf_virtual_key *k, st
 
     buf_clear(scratch);
     crypto_hex(k->hash, sizeof(k->hash), hash);
-    buf_printf(scratch, "{\"sha256\":\"%s\",\"expires_ms\":%ju,\"active\":%s,\"models\":[", hash,
-               (uintmax_t)k->expires_ms, k->active ? "true" : "false");
+    buf_printf(scratch, "{\"sha256\":\"%s\",\"expires_ms\":%ju,\"active\":%s,%s\"models\":[", hash,
+               (uintmax_t)k->expires_ms, k->active ? "true" : "false",
+               k->strict ? "\"strict\":true," : "");
     for (size_t i = 0; i < k->n_models; i++) {
         if (i > 0)
             buf_char(scratch, ',');

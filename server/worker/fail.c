@@ -83,7 +83,8 @@ const struct fail FAIL_NO_DIALECT = {
     "this model's provider has nothing like it, and it cannot be translated"};
 const struct fail FAIL_NOT_FAITHFUL = {
     "not_faithful", 400, INVALID,
-    "x-bf-strict is set, and this model's provider has no equivalent for parts of the request"};
+    "x-bf-strict is set, by the request or its key, and this model's provider has no equivalent "
+    "for parts of the request"};
 const struct fail FAIL_UNTRANSLATABLE = {"untranslatable", 400, INVALID,
                                          "the request cannot be said to this model's provider"};
 const struct fail FAIL_UPSTREAM_ERROR = {"upstream_error", 502, UPSTREAM,

@@ -103,9 +103,11 @@ static int decode(struct request *r, struct translation *t, struct chat_error *e
     return 0;
 }
 
+/* A key's owner decides for its users: no header makes a strict key lax. */
 static bool is_strict(const struct request *r)
 {
-    return str_eq_nocase(str_trim(http_find(r->ex, STR("x-bf-strict"))), STR("true"));
+    return (r->key.flags & KEY_STRICT) != 0 ||
+           str_eq_nocase(str_trim(http_find(r->ex, STR("x-bf-strict"))), STR("true"));
 }
 
 static enum step_result refuse_losses(struct request *r, const struct translation *t)

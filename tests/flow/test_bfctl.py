@@ -69,14 +69,14 @@ def test_keys(gateway):
     key = gateway.bfctl("keys", "create", "ctl", "--models", "mock/echo,fast", "--expires", "30d")
     assert re.fullmatch(r"sk-bf-[A-Za-z0-9_-]{43}\n", key)  # alone: for KEY=$(...)
     assert ask(gateway, key.strip()).status == 200
-    assert re.search(r"^[0-9a-f]{16}\s+ctl\s+yes\s+mock/echo,fast\s", gateway.bfctl("keys", "list"), re.M)
+    assert re.search(r"^[0-9a-f]{16}\s+ctl\s+yes\s+no\s+mock/echo,fast\s", gateway.bfctl("keys", "list"), re.M)
     [row] = json.loads(gateway.bfctl("keys", "list", "--name", "ctl", "--json"))["data"]
     assert row["expires_ms"] > time.time() * 1000 + 29 * 86400e3
     gateway.bfctl("keys", "create", "ctl", expect=1)
     assert gateway.bfctl("keys", "revoke", "ctl") == f"revoked {row['id']}\n"
     assert ask(gateway, key.strip()).status == 401
     made = json.loads(gateway.bfctl("keys", "create", "ctl-2", "--inactive", "--json"))
-    assert made["active"] is False
+    assert made["active"] is False and made["strict"] is False
     gateway.bfctl("keys", "revoke", made["id"])
 
 
@@ -179,7 +179,7 @@ models: {{ fast: {{ targets: [ {{ model: up/echo }} ] }} }}
 virtual_keys:
   - {{ name: "of the: file", value: sk-bf-file-key-0123456789abcdef, models: ["up/*"] }}
 """, env={"UP_KEY": secret})
-    key = gateway.bfctl("keys", "create", 'quo"te: #\\', "--expires", "2031-01-31").strip()
+    key = gateway.bfctl("keys", "create", 'quo"te: #\\', "--expires", "2031-01-31", "--strict").strip()
     text = gateway.bfctl("export")
     assert "env.UP_KEY" in text and secret not in text and key not in text
     assert "sk-bf-file-key" not in text and ADMIN_TOKEN not in text
@@ -194,7 +194,7 @@ virtual_keys:
     for known in (key, "sk-bf-file-key-0123456789abcdef"):
         assert ask(again, known, "up/echo").status == 200
     [row] = [row for row in again.api("GET", "/api/keys", expect=200)["data"] if "quo" in row["name"]]
-    assert row["name"] == 'quo"te: #\\' and row["expires_ms"] == 1927584000000
+    assert row["name"] == 'quo"te: #\\' and row["expires_ms"] == 1927584000000 and row["strict"]
 
 
 def test_no_control_characters_reach_the_terminal(gateway):

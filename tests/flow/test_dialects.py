@@ -287,6 +287,35 @@ def test_what_is_lost_is_told_or_refused(upstream, start_gateway):
     assert len(seen) == 1
 
 
+STRICT = "sk-bf-strict-strict-strict-strict-strict-str"
+
+
+def test_a_keys_strictness(upstream, start_gateway):
+    """The file's and the API's, changed while it runs; a header makes a key stricter, never laxer."""
+    seen = []
+    gateway = start_gateway(openai_only(upstream(answering(seen)).base_v1) +
+                            f"virtual_keys: [ {{ name: filed, value: {STRICT}, strict: true }} ]\n")
+    path, body, _ = request_of("anthropic", "up/m")
+    body["top_k"] = 5
+
+    def ask(key, header="false"):
+        answer = gateway.call("POST", path, body, headers={"x-bf-strict": header}, key=key)
+        assert answer.status == 200 or answer.headers["x-bf-error"] == "not_faithful", answer
+        return answer.status
+    made = gateway.api("POST", "/api/keys", {"name": "made", "strict": True}, expect=201)
+    assert made["strict"]
+    assert (ask(STRICT), ask(made["key"]), ask(None), ask(None, "true")) == (400, 400, 200, 400)
+    changed = gateway.api("PATCH", f"/api/keys/{made['id']}", {"strict": False}, expect=200)
+    assert changed["strict"] is False
+    assert (ask(made["key"]), ask(made["key"], "true")) == (200, 400)
+    gateway.api("PATCH", f"/api/keys/{made['id']}", {"strict": True}, expect=200)
+    gateway.api("PATCH", f"/api/keys/{made['id']}", {"name": "renamed"}, expect=200)
+    assert ask(made["key"]) == 400
+    assert len(seen) == 2
+    del body["top_k"]
+    assert ask(STRICT) == 200
+
+
 def test_a_chunk_in_a_chunk_out(upstream, start_gateway):
     """What has come is handed on before the rest is there; when the client leaves, the call is cancelled."""
     closed = []

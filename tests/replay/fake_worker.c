@@ -184,7 +184,8 @@ static void put_keys(const struct config *conf, struct error *err)
         const struct conf_virtual_key *from = &conf->keys[i];
         struct virtual_key key = {.id = i + 1,
                                   .expires_ms = from->expires_ms,
-                                  .flags = from->active ? KEY_ACTIVE : 0,
+                                  .flags = (from->active ? KEY_ACTIVE : 0) |
+                                           (from->strict ? KEY_STRICT : 0),
                                   .name = str_of(from->name),
                                   .hint = str_of(from->hint)};
         struct buf models = BUF_INIT;

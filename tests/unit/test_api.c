@@ -170,6 +170,7 @@ static void test_bodies(void **state)
         {"{\"name\":\"x\",\"models\":[\"a\\u0000b\"]}", "bad_field"},
         {"{\"name\":\"x\",\"expires_ms\":-1}", "bad_field"},
         {"{\"name\":\"x\",\"active\":1}", "bad_field"},
+        {"{\"name\":\"x\",\"strict\":\"yes\"}", "bad_field"},
         {"{\"name\":\"x\",\"name\":\"y\"}", "bad_field"},
         {"{\"name\":\"x\",\"modles\":[]}", "unknown_field"},
         {"{\"name\":\"x\",\"budget\":5}", "unknown_field"},

@@ -54,7 +54,8 @@ static const char full[] =
     "  fast: { targets: [ { model: openai/gpt-4o-mini, weight: 8 }, house-vllm/a/b ] }\n"
     "virtual_keys:\n"
     "  - { name: team, value: env.TEAM_KEY, models: [\"openai/*\", fast] }\n"
-    "  - { name: other, value: \"0123456789abcdef\", expires: 2027-01-31, active: false }\n"
+    "  - { name: other, value: \"0123456789abcdef\", expires: 2027-01-31, active: false,"
+    " strict: true }\n"
     "  - { name: hashed, value: env.HASHED }\n"
     "limits: { body_max: 8MiB, connections: 500, header_timeout: 5s }\n"
     "log: { level: debug, max_records: 5000, max_age: 7d }\n"
@@ -154,6 +155,8 @@ static void models_and_virtual_keys_are_read(void **state)
     assert_string_equal(c->keys[1].hint, "...cdef");
     assert_int_equal(c->keys[1].expires_ms, 1801353600000);
     assert_false(c->keys[1].active);
+    assert_false(c->keys[0].strict);
+    assert_true(c->keys[1].strict);
     assert_int_equal(c->keys[2].hash[0], 0x9f);
     assert_string_equal(c->keys[2].hint, "");
     config_free(c);

@@ -247,7 +247,7 @@ static void what_is_encoded_is_decoded(void **state)
     struct virtual_key k = {.id = 7,
                             .created_ms = 1,
                             .expires_ms = 2,
-                            .flags = KEY_ACTIVE | KEY_ORIGIN_API,
+                            .flags = KEY_ACTIVE | KEY_ORIGIN_API | KEY_STRICT,
                             .name = STR("name"),
                             .models = STR("a\0b"),
                             .hint = STR("sk-bf-...abcd")};

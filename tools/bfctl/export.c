@@ -40,6 +40,8 @@ static void add_key(void *ctx, const struct json *k)
     }
     if (!ctl_bool(k, "active"))
         buf_cstr(&list->out, "\n    active: false");
+    if (ctl_bool(k, "strict"))
+        buf_cstr(&list->out, "\n    strict: true");
     buf_char(&list->out, '\n');
 }
 

@@ -36,6 +36,7 @@ static const char options_text[] =
 static const char keys_text[] =
     "  keys list   [--name GLOB] [--origin file|api]\n"
     "  keys create NAME [--models GLOB,GLOB...] [--expires 30d|2027-01-31] [--inactive]\n"
+    "              [--strict]: refuse what cannot be translated whole, as x-bf-strict does\n"
     "              the key stands on stdout, once; it is stored nowhere\n"
     "  keys revoke NAME|ID\n";
 

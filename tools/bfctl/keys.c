@@ -21,6 +21,7 @@ static void key_row(void *ctx, const struct json *k)
     table_str(t, ctl_str(k, "id"));
     table_str(t, ctl_str(k, "name"));
     table_str(t, ctl_bool(k, "active") ? STR("yes") : STR("no"));
+    table_str(t, ctl_bool(k, "strict") ? STR("yes") : STR("no"));
     table_list(t, json_get(k, "models"), "*");
     table_time(t, ctl_u64(k, "created_ms"));
     table_time(t, ctl_u64(k, "expires_ms"));
@@ -47,7 +48,7 @@ static int keys_list(struct ctl *c, int argc, char **argv)
     if (c->json) {
         status = ctl_print_list(c, path.data, 0);
     } else {
-        table_init(&t, "id|name|active|models|created (UTC)|expires|origin|key");
+        table_init(&t, "id|name|active|strict|models|created (UTC)|expires|origin|key");
         status = ctl_each(c, path.data, 0, key_row, &t);
         if (status == CTL_OK) {
             table_print(&t, &out);
@@ -104,10 +105,11 @@ static void print_created(const struct json *reply)
 static int keys_create(struct ctl *c, int argc, char **argv)
 {
     const char *models = NULL, *expires = NULL;
-    bool inactive = false;
+    bool inactive = false, strict = false;
     const struct arg args[] = {{"--models", &models, NULL},
                                {"--expires", &expires, NULL},
-                               {"--inactive", NULL, &inactive}};
+                               {"--inactive", NULL, &inactive},
+                               {"--strict", NULL, &strict}};
     const struct json *reply = NULL;
     struct buf body = BUF_INIT;
     uint64_t expires_ms = 0;
@@ -124,7 +126,8 @@ static int keys_create(struct ctl *c, int argc, char **argv)
         write_models(&body, models);
     if (expires_ms != 0)
         buf_printf(&body, ",\"expires_ms\":%" PRIu64, expires_ms);
-    buf_printf(&body, ",\"active\":%s}", inactive ? "false" : "true");
+    buf_printf(&body, ",\"active\":%s,\"strict\":%s}", inactive ? "false" : "true",
+               strict ? "true" : "false");
     int status = ctl_call(c, "POST", "/api/keys", buf_view(&body), &reply);
     if (status == CTL_OK && c->json)
         printf("%.*s\n", STR_ARGS(reply->raw));

@@ -38,7 +38,7 @@ _bfctl() {
         case $verb in
         "") words="list create revoke" ;;
         list) words="--name --origin $global" ;;
-        create) words="--models --expires --inactive $global" ;;
+        create) words="--models --expires --inactive --strict $global" ;;
         esac
         ;;
     routes) words="--provider $global" ;;

@@ -32,6 +32,7 @@ complete -c bfctl -n '__fish_seen_subcommand_from list' -l origin -x -a 'file ap
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l models -x -d 'what it may use'
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l expires -x -d 'duration or date'
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l inactive -d 'not usable yet'
+complete -c bfctl -n '__fish_seen_subcommand_from create' -l strict -d 'refuse partial translations'
 complete -c bfctl -n '__fish_seen_subcommand_from routes usage logs' -l provider -x
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l key -x -d 'name, id or none'
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l model -x
