@@ -22,6 +22,7 @@ struct decoder {
     struct chat_usage usage;
     struct choice *choices[CHOICES_MAX];
     uint32_t n_choices;
+    const struct json *uncited; /* the candidate under way, until its citations are told */
 };
 
 /* What one part says. */
@@ -119,13 +120,27 @@ static void read_part(const struct json *node, struct answer_part *p)
     }
 }
 
-static void on_text(struct choice *ch, const struct answer_part *p, const struct chat_sink *sink)
+/*
+ * Citations belong to the text under way, but stand behind all parts of a candidate: they are told
+ * when the text ends, be it by a call or by the signature that Gemini 3 puts last.
+ */
+static void cite(struct decoder *d, struct choice *ch, const struct chat_sink *sink)
+{
+    if (d->uncited == NULL || !ch->blocks.is_open || ch->blocks.kind != BLOCK_TEXT)
+        return;
+    gemini_citations_in(&ch->blocks, d->uncited, ch->is_ascii, sink);
+    d->uncited = NULL;
+}
+
+static void on_text(struct decoder *d, struct choice *ch, const struct answer_part *p,
+                    const struct chat_sink *sink)
 {
     struct str text = text_inside(p->text);
 
     if (p->is_thought) {
         if (text.len == 0 && p->signature.len == 0)
             return;
+        cite(d, ch, sink);
         blocks_open(&ch->blocks, sink, BLOCK_THINKING, 0, STR_NONE, STR_NONE);
         blocks_delta(&ch->blocks, sink, text);
         blocks_signature(&ch->blocks, sink, p->signature, SIGNER_GEMINI);
@@ -139,6 +154,7 @@ static void on_text(struct choice *ch, const struct answer_part *p, const struct
         ch->is_ascii = ch->is_ascii && gemini_is_ascii(text);
     }
     if (p->signature.len > 0) {
+        cite(d, ch, sink);
         /* No other wire has signatures on texts: it goes as a block that only Gemini can read. */
         blocks_open(&ch->blocks, sink, BLOCK_REDACTED, ++ch->tag, STR_NONE, STR_NONE);
         blocks_signature(&ch->blocks, sink, p->signature, SIGNER_GEMINI);
@@ -155,6 +171,7 @@ static void on_call(struct decoder *d, struct choice *ch, const struct answer_pa
     if (id.len == 0)
         id = gemini_call_id(d->c->scratch, d->id, p->call, ch->n_calls);
     ch->n_calls++;
+    cite(d, ch, sink);
     blocks_open(&ch->blocks, sink, BLOCK_TOOL_CALL, ++ch->tag, id, text_member(p->call, "name"));
     blocks_signature(&ch->blocks, sink, p->signature, SIGNER_GEMINI);
     blocks_delta(&ch->blocks, sink,
@@ -169,6 +186,7 @@ static void on_other(struct decoder *d, struct choice *ch, const struct json *no
 {
     struct chat_event e = {.kind = EVENT_BLOCK_START, .block_kind = BLOCK_OTHER};
 
+    cite(d, ch, sink);
     blocks_close(&ch->blocks, sink);
     e.choice = ch->blocks.choice;
     e.block = ch->blocks.n++;
@@ -190,7 +208,7 @@ static void on_part(struct decoder *d, struct choice *ch, const struct json *nod
     if (p.call != NULL)
         on_call(d, ch, &p, sink);
     else if (p.text != NULL || (p.other == NULL && p.signature.len > 0))
-        on_text(ch, &p, sink);
+        on_text(d, ch, &p, sink);
     else if (p.other != NULL)
         on_other(d, ch, node, p.other, sink);
 }
@@ -211,9 +229,11 @@ static bool on_candidate(struct decoder *d, const struct json *candidate,
         n >= CHOICES_MAX)
         return false;
     ch = choice_at(d, (uint32_t)n);
+    d->uncited = candidate;
     for (const struct json *p = gemini_first(parts); p != NULL; p = gemini_next(parts, p))
         on_part(d, ch, p, sink);
-    gemini_citations_in(&ch->blocks, candidate, ch->is_ascii, sink);
+    cite(d, ch, sink);
+    d->uncited = NULL;
     logprobs = gemini_logprobs_in(d->c, json_get(candidate, "logprobsResult"));
     if (logprobs.len > 0)
         sink->fn(sink->ctx, &(struct chat_event){

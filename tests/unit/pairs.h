@@ -158,6 +158,34 @@ static inline struct str pairs_encode(enum dialect_id id, const struct chat *cha
     return body;
 }
 
+/* Take out each medium that the target refuses outright, and say which those are. */
+static inline void pairs_take_out_refused(enum dialect_id to, struct chat *chat,
+                                          struct buf *refused)
+{
+    struct chat_loss loss;
+    struct chat_error err;
+
+    for (struct chat_message *m = chat->messages; m != NULL; m = m->next) {
+        for (struct chat_block **b = &m->blocks; *b != NULL;) {
+            struct chat_block alone = **b, *next = alone.next;
+            struct chat_message turn = {.role = ROLE_USER, .blocks = &alone, .last = &alone};
+            struct chat single = {.from = chat->from, .messages = &turn, .n_messages = 1};
+
+            alone.next = NULL;
+            single.last_message = &turn;
+            single.reasoning.budget = BUDGET_UNSET;
+            if (alone.kind < BLOCK_IMAGE || alone.kind > BLOCK_DOCUMENT ||
+                pairs_encode(to, &single, &loss, &err).len > 0) {
+                b = &(*b)->next;
+                continue;
+            }
+            buf_printf(refused, "%s%s%s", refused->len > 0 ? ", " : "", dump_kind(alone.kind),
+                       alone.media.source == SOURCE_URL ? " by URL" : "");
+            *b = next;
+        }
+    }
+}
+
 /* Every pair of dialects that this build speaks. */
 #define pairs_each(from, to)                                                                       \
     for (enum dialect_id from = DIALECT_OPENAI; from < DIALECTS; from++)                           \

@@ -110,33 +110,6 @@ static int compare(const struct chat *asked, const struct chat *got, const struc
     return wrong;
 }
 
-/* Take out each medium that the target refuses outright, and say which those are. */
-static void take_out_refused(enum dialect_id to, struct chat *chat, struct buf *refused)
-{
-    struct chat_loss loss;
-    struct chat_error err;
-
-    for (struct chat_message *m = chat->messages; m != NULL; m = m->next) {
-        for (struct chat_block **b = &m->blocks; *b != NULL;) {
-            struct chat_block alone = **b, *next = alone.next;
-            struct chat_message turn = {.role = ROLE_USER, .blocks = &alone, .last = &alone};
-            struct chat single = {.from = chat->from, .messages = &turn, .n_messages = 1};
-
-            alone.next = NULL;
-            single.last_message = &turn;
-            single.reasoning.budget = BUDGET_UNSET;
-            if (alone.kind < BLOCK_IMAGE || alone.kind > BLOCK_DOCUMENT ||
-                pairs_encode(to, &single, &loss, &err).len > 0) {
-                b = &(*b)->next;
-                continue;
-            }
-            buf_printf(refused, "%s%s%s", refused->len > 0 ? ", " : "", dump_kind(alone.kind),
-                       alone.media.source == SOURCE_URL ? " by URL" : "");
-            *b = next;
-        }
-    }
-}
-
 /* The client's request as the target gets it, without what is refused outright. Empty: an error. */
 struct crossing {
     enum dialect_id from, to;
@@ -152,7 +125,7 @@ static void cross(struct crossing *x, struct str request)
 
     buf_clear(&x->refused);
     x->asked = pairs_decoded(x->from, request);
-    take_out_refused(x->to, x->asked, &x->refused);
+    pairs_take_out_refused(x->to, x->asked, &x->refused);
     x->body = pairs_encode(x->to, x->asked, &x->loss, &err);
     if (x->body.len == 0)
         fail_msg("%s: %.*s: %.*s", pair_name(x->from, x->to), STR_ARGS(err.param),
