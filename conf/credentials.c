@@ -148,6 +148,37 @@ bool credentials_in_env(const struct load *l, enum conf_cloud cloud)
     return false;
 }
 
+bool credentials_are_usable(const struct load *l, enum conf_cloud cloud)
+{
+    struct json_parser *parser;
+    struct json_error json_err;
+    struct error err = ERROR_INIT;
+    struct buf text = BUF_INIT;
+    struct arena *arena;
+    struct json *root = NULL;
+    bool is_whole;
+
+    if (!credentials_in_env(l, cloud))
+        return false;
+    if (cloud != CONF_CLOUD_GCP)
+        return true;
+    arena = arena_create(4096);
+    parser = json_parser_create();
+    buf_reserve(&text, FILE_MAX_BYTES); /* no growing: a copy would stay behind */
+    if (fd_read_file(env(l, "GOOGLE_APPLICATION_CREDENTIALS"), FILE_MAX_BYTES, &text, &err) == 0)
+        root = json_parse(parser, arena, buf_view(&text), &json_err);
+    is_whole =
+        (json_str(json_get(root, "private_key")).len > 0 ||
+         json_str(json_get(root, "refresh_token")).len > 0) &&
+        (json_str(json_get(root, "project_id")).len > 0 || env(l, "GOOGLE_CLOUD_PROJECT") != NULL);
+    arena_wipe(arena);
+    arena_free(arena);
+    json_parser_free(parser);
+    crypto_wipe(text.data, text.cap);
+    buf_fini(&text);
+    return is_whole;
+}
+
 void credentials_from_env(struct load *l, struct conf_provider_key *k, enum conf_cloud cloud)
 {
     (void)l;

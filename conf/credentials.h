@@ -16,6 +16,8 @@ load_set_fn load_set_aws, load_set_gcp, load_set_azure; /* of a struct conf_prov
 
 /* Does the environment have what accounts of this cloud usually show (beside a plain key)? */
 bool credentials_in_env(const struct load *l, enum conf_cloud cloud);
+/* Without a file nobody has asked for the account: is what the environment names there and whole? */
+bool credentials_are_usable(const struct load *l, enum conf_cloud cloud);
 /* Make the key of a provider that declares none from it. */
 void credentials_from_env(struct load *l, struct conf_provider_key *k, enum conf_cloud cloud);
 /*

@@ -58,11 +58,11 @@ static void zero_providers(struct load *l)
     for (size_t i = 0; i < l->vendors->n; i++) {
         const struct conf_vendor *vendor = &l->vendors->items[i];
         struct conf_provider *p = &c->providers[c->n_providers];
-        bool is_usable = !vendor->needs_base_url &&
-                         (env_is_set(l, vendor->key_env) || credentials_in_env(l, vendor->cloud));
+        bool is_usable = !vendor->needs_base_url && (env_is_set(l, vendor->key_env) ||
+                                                     credentials_are_usable(l, vendor->cloud));
 
         conf_provider_init(p);
-        /* a project stands in the credentials' file too, which is read later */
+        /* a project stands in the credentials' file too, which was looked at */
         if ((!is_usable || (vendor->cloud != CONF_CLOUD_GCP && !parts_are_known(l, p, vendor))) &&
             !vendor->is_mock)
             continue;

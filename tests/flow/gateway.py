@@ -22,12 +22,12 @@ CRASH = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime erro
                    r"SUMMARY: |signal=(4|6|7|8|11)\b|Segmentation fault")
 
 # Credentials of the machine must not leak into a test, or a test into an account.
-SCRUB = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "AWS_ACCESS_KEY_ID", "http_proxy",
-         "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy")
+SCRUB = re.compile(r"\w+_API_(KEY|TOKEN)|(HF|GITHUB|DATABRICKS|DEEPINFRA)_TOKEN|(AWS|AZURE|GOOGLE|GCE|IDENTITY)_\w+|"
+                   r"DATABRICKS_HOST|(http|https|all)_proxy|(HTTP|HTTPS|ALL)_PROXY")
 
 
 def clean_environment(more=None):
-    env = {name: value for name, value in os.environ.items() if name not in SCRUB}
+    env = {name: value for name, value in os.environ.items() if not SCRUB.fullmatch(name)}
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     env.update(more or {})

@@ -133,6 +133,10 @@ static void google_documents(void **state)
                         "https://aiplatform.googleapis.com/v1/projects/p-9/locations/global");
     config_free(c);
     (void)unlink(path);
+    /* a variable that is left over from another machine is no reason not to start */
+    c = load_good(NULL, ENV("GOOGLE_APPLICATION_CREDENTIALS", path));
+    assert_string_equal(c->providers[0].name, "mock");
+    config_free(c);
     check_error(yaml, NOTHING, "gcp.credentials_file cannot be used");
 }
 
