@@ -61,7 +61,7 @@ FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(patsubst %.cc,$(BUILD)/%.o,$(1)))
 LIB_OBJ    := $(call obj,$(LIB_SRC) $(LIB_CXX))
 SERVER_OBJ := $(call obj,$(SERVER_SRC))
-ALL_OBJ    := $(LIB_OBJ) $(SERVER_OBJ) $(call obj,server/main.c $(BFCTL_SRC) $(UNIT_SRC) \
+ALL_OBJ    := $(LIB_OBJ) $(SERVER_OBJ) $(call obj,server/main.c tools/catalogue/main.c $(BFCTL_SRC) $(UNIT_SRC) \
               $(REPLAY_SRC) $(TORTURE_SRC) $(FUZZ_SRC))
 UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 TORTURE_BIN := $(TORTURE_SRC:tests/torture/%.c=$(BUILD)/tests/torture/%)
@@ -84,7 +84,20 @@ $(BUILD)/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) -std=c17 $(DEFS) $(WARN) $(WARN_C) $(OPT) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# conf/catalogue.yaml is parsed now rather than at every start.
+CATALOGUE := $(BUILD)/catalogue.bin
+$(BUILD)/tools/catalogue/pack: $(BUILD)/tools/catalogue/main.o $(BUILD)/libbowfin.a
+	$(call say,LD)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
+$(CATALOGUE): conf/catalogue.yaml $(BUILD)/tools/catalogue/pack
+	$(call say,PACK)
+	$(Q)$(BUILD)/tools/catalogue/pack $< $@
+
+$(BUILD)/server/master/catalogue.o: DEFS += -DCATALOGUE_BIN='"$(CATALOGUE)"'
+
 # Files that are put into their objects as they are.
+$(BUILD)/server/master/catalogue.o: $(CATALOGUE)
 $(BUILD)/server/admin/page.o: server/admin/web/index.html
 $(BUILD)/tools/bfctl/help.o: $(wildcard tools/completions/*)
 

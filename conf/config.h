@@ -28,6 +28,7 @@
 #define CONF_PROVIDER_KEYS_MAX 1024 /* of one provider */
 #define CONF_HEADERS_MAX 32         /* of one provider */
 #define CONF_MODELS_MAX 8192
+#define CONF_CATALOGUE_MAX 2048 /* models that a configuration adds or changes */
 #define CONF_STREAMS_MAX 100 /* what h2o announces and enforces by itself */
 #define CONF_ATTEMPTS_MAX 8  /* retries never amplify an outage */
 
@@ -190,6 +191,26 @@ struct conf_virtual_key {
     struct conf_origin origin;
 };
 
+/* What a model can do: bits by their index in conf_can_names. */
+#define CONF_CANS 12
+extern const char *const conf_can_names[CONF_CANS];
+
+struct conf_known_id {
+    const char *vendor, *id;
+    int line;
+};
+
+struct conf_known { /* an entry of `catalogue:`: what it does not say stays as it was */
+    const char *name;
+    const char *title, *maker;
+    uint32_t can; /* when has_can */
+    bool has_can;
+    uint32_t context, max_output; /* tokens; 0: not told */
+    uint32_t released, knowledge; /* yyyymmdd, with 00 for what is not told; 0: not told */
+    struct conf_known_id *ids;
+    size_t n_ids;
+};
+
 struct conf_limits {
     uint64_t body_max_bytes;     /* a client's request body; default 32 MiB */
     uint64_t relay_max_bytes;    /* held per request between upstream and client; default 256 KiB */
@@ -230,6 +251,9 @@ struct config {
     size_t n_models;
     struct conf_virtual_key *keys;
     size_t n_keys;
+    struct conf_known *catalogue; /* beside what is built in */
+    size_t n_catalogue;
+    const char *catalogue_file; /* where it was read from; NULL: the configuration itself */
     bool is_zero_config; /* no file was given or found */
 };
 

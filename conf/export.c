@@ -294,6 +294,76 @@ static void put_models(struct writer *w, const struct config *c)
     close_level(w);
 }
 
+static void put_date(struct writer *w, const char *key, uint32_t date)
+{
+    struct buf b = BUF_INIT;
+
+    if (date == 0)
+        return;
+    buf_printf(&b, "%04u", date / 10000);
+    if (date / 100 % 100 != 0)
+        buf_printf(&b, "-%02u", date / 100 % 100);
+    if (date % 100 != 0)
+        buf_printf(&b, "-%02u", date % 100);
+    put_text(w, key, b.data);
+    buf_fini(&b);
+}
+
+static void put_tokens(struct writer *w, const char *key, uint32_t n)
+{
+    if (n > 0)
+        put_number(w, key, n);
+}
+
+/* A vendor's ids stand together in the file; here they do so again. */
+static void put_ids(struct writer *w, const struct conf_known *k)
+{
+    open_level(w, "ids", false);
+    for (size_t i = 0; i < k->n_ids; i++) {
+        if (i > 0 && strcmp(k->ids[i - 1].vendor, k->ids[i].vendor) == 0)
+            continue;
+        open_level(w, k->ids[i].vendor, true);
+        for (size_t j = i; j < k->n_ids && strcmp(k->ids[j].vendor, k->ids[i].vendor) == 0; j++)
+            put_text(w, NULL, k->ids[j].id);
+        close_level(w);
+    }
+    close_level(w);
+}
+
+static void put_known(struct writer *w, const struct conf_known *k)
+{
+    open_level(w, k->name, false);
+    put_optional(w, "title", k->title);
+    put_optional(w, "maker", k->maker);
+    put_date(w, "released", k->released);
+    put_date(w, "knowledge", k->knowledge);
+    put_tokens(w, "context", k->context);
+    put_tokens(w, "max_output", k->max_output);
+    if (k->has_can) {
+        open_level(w, "can", true);
+        for (size_t i = 0; i < CONF_CANS; i++) {
+            if ((k->can & (1u << i)) != 0)
+                put_text(w, NULL, conf_can_names[i]);
+        }
+        close_level(w);
+    }
+    if (k->n_ids > 0)
+        put_ids(w, k);
+    close_level(w);
+}
+
+static void put_catalogue(struct writer *w, const struct config *c)
+{
+    if (c->catalogue_file != NULL || c->n_catalogue == 0) {
+        put_optional(w, "catalogue", c->catalogue_file);
+        return;
+    }
+    open_level(w, "catalogue", false);
+    for (size_t i = 0; i < c->n_catalogue; i++)
+        put_known(w, &c->catalogue[i]);
+    close_level(w);
+}
+
 static void put_limits(struct writer *w, const struct conf_limits *limits)
 {
     open_level(w, "limits", false);
@@ -333,6 +403,7 @@ void config_export(const struct config *c, enum config_format format, struct buf
         put_provider(&w, &c->providers[i]);
     close_level(&w);
     put_models(&w, c);
+    put_catalogue(&w, c);
     put_limits(&w, &c->limits);
     open_level(&w, "log", false);
     put_text(&w, "level", c->log.level);

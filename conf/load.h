@@ -111,9 +111,10 @@ void conf_provider_init(struct conf_provider *p);
 /* --- the tables' other files --- */
 
 load_set_fn load_set_listen, load_set_admin, load_set_models, load_set_limits, load_set_log;
-load_set_fn load_set_workers, load_set_require_key, load_set_providers, load_set_virtual_keys;
+load_set_fn load_set_catalogue, load_set_workers, load_set_require_key, load_set_providers,
+    load_set_virtual_keys;
 extern const struct load_table table_listener, table_tls, table_admin, table_limits, table_log,
     table_model, table_target, table_provider, table_timeout, table_provider_key, table_virtual_key,
-    table_aws, table_gcp, table_azure;
+    table_aws, table_gcp, table_azure, table_known;
 
 #endif

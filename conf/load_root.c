@@ -200,6 +200,7 @@ static const struct load_key root_keys[] = {
     {"admin", "mapping", load_set_admin, 0, 0, 0, false},
     {"providers", "mapping of providers", load_set_providers, 0, 0, 0, false},
     {"models", "mapping of models", load_set_models, 0, 0, 0, false},
+    {"catalogue", "mapping of models, or path", load_set_catalogue, 0, 0, 0, false},
     {"virtual_keys", "list of mappings", load_set_virtual_keys, 0, 0, 0, false},
     {"limits", "mapping", load_set_limits, 0, 0, 0, false},
     {"log", "mapping", load_set_log, 0, 0, 0, false},
@@ -210,9 +211,10 @@ static const struct load_key root_keys[] = {
 static const struct load_table table_root = {"", root_keys, ARRAY_LEN(root_keys)};
 
 const struct load_table *const load_tables[] = {
-    &table_root,         &table_listener, &table_tls,   &table_admin,  &table_provider,
-    &table_provider_key, &table_timeout,  &table_model, &table_target, &table_virtual_key,
-    &table_limits,       &table_log,      &table_aws,   &table_gcp,    &table_azure,
+    &table_root,     &table_listener,     &table_tls,     &table_admin,
+    &table_provider, &table_provider_key, &table_timeout, &table_model,
+    &table_target,   &table_virtual_key,  &table_limits,  &table_log,
+    &table_aws,      &table_gcp,          &table_azure,   &table_known,
 };
 const size_t load_tables_n = ARRAY_LEN(load_tables);
 

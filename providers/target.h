@@ -69,6 +69,7 @@
 #define MODEL_EMBED (1u << 10)
 #define MODEL_SYSTEM_TURNS                                                                         \
     (1u << 11) /* Claude Opus 4.8 and later: role system among the messages */
+#define MODEL_RERANK (1u << 12)
 
 struct chat_target {
     struct str model;     /* the upstream's name for it, not escaped */

@@ -144,6 +144,14 @@ static bool models_are_sound(const struct pub_image *i)
     return true;
 }
 
+static bool catalogue_fits(const struct pub_image *i)
+{
+    if (i->catalogue == 0)
+        return true;
+    return array_fits(i, i->catalogue, 1, sizeof(struct cat_head)) &&
+           catalogue_is_sound(at(i, i->catalogue), i->bytes - i->catalogue);
+}
+
 /* Texts are inside before anything compares them: routes and models first, then the orders. */
 static bool image_is_sound(const struct pub_image *i, size_t secret_len)
 {
@@ -156,7 +164,8 @@ static bool image_is_sound(const struct pub_image *i, size_t secret_len)
         if (!route_is_sound(i, &routes[n]))
             return false;
     }
-    return providers_are_sound(i) && keys_are_sound(i, secret_len) && models_are_sound(i);
+    return providers_are_sound(i) && keys_are_sound(i, secret_len) && models_are_sound(i) &&
+           catalogue_fits(i);
 }
 
 /* --- reading --- */
@@ -222,6 +231,11 @@ const struct pub_target *pub_target(const struct pub_view *v, uint32_t index)
 {
     must(index < v->image->n_targets);
     return (const struct pub_target *)at(v->image, v->image->targets) + index;
+}
+
+const struct cat_head *pub_catalogue(const struct pub_view *v)
+{
+    return v->image->catalogue != 0 ? at(v->image, v->image->catalogue) : NULL;
 }
 
 const struct pub_provider *pub_find_provider(const struct pub_view *v, struct str name)

@@ -21,6 +21,7 @@
 #include "server/base/base.h"
 #include "server/base/error.h"
 #include "server/base/str.h"
+#include "shm/catalogue.h"
 #include "shm/layout.h"
 #include "shm/region.h"
 
@@ -109,7 +110,8 @@ struct pub_image {
     uint32_t targets, n_targets;
     uint32_t by_name; /* uint32_t[n_providers]: indexes sorted by name */
     uint32_t text, text_bytes;
-    uint32_t flags; /* PUB_* */
+    uint32_t catalogue; /* struct cat_head; 0: none */
+    uint32_t flags;     /* PUB_* */
     uint32_t drain_ms;
     uint64_t body_max_bytes;     /* of a client's request */
     uint64_t relay_max_bytes;    /* held per request between upstream and client */
@@ -120,7 +122,6 @@ struct pub_image {
     uint32_t resets_max;         /* aborted streams per connection and second before it is cut */
     uint32_t header_ms, body_ms, idle_ms; /* slow headers, slow bodies, idle keep-alive */
     uint32_t attempts_max;                /* upstream calls for one request */
-    uint32_t reserved;
 };
 #define PUB_REQUIRE_KEY 1u
 #define PUB_HTTP2_OFF 2u
@@ -151,6 +152,7 @@ struct str pub_secret(const struct pub_view *v, const struct pub_key *key);
 const struct pub_route *pub_route(const struct pub_view *v, uint32_t index);
 const struct pub_model *pub_model(const struct pub_view *v, uint32_t index);
 const struct pub_target *pub_target(const struct pub_view *v, uint32_t index);
+const struct cat_head *pub_catalogue(const struct pub_view *v); /* NULL: there is none */
 /* Binary searches; NULL when there is none. */
 const struct pub_provider *pub_find_provider(const struct pub_view *v, struct str name);
 const struct pub_model *pub_find_model(const struct pub_view *v, struct str name);

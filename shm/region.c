@@ -20,14 +20,17 @@
 #define SUM_2(sum, a, b) SUM_ADD(SUM_ADD(sum, sizeof(a)), sizeof(b))
 #define SUM_4(sum, a, b, c, d) SUM_2(SUM_2(sum, a, b), c, d)
 
-static const uint64_t layout_sum = SUM_2(
-    SUM_4(SUM_4(SUM_4(SUM_4(SUM_4(SUM_BASIS, struct region_header, struct published_shared,
-                                  struct secrets_shared, struct weights_shared),
-                            struct live_shared, struct key_entry, struct weight_row, struct slot),
-                      struct pub_image, struct pub_provider, struct pub_key, struct pub_route),
-                struct pub_target, struct pub_model, struct outbox, struct outbox_chunk),
-          struct outbox_head, struct route_live, struct histogram, struct sample),
-    struct tokens_shared, struct token_row);
+static const uint64_t layout_sum = SUM_4(
+    SUM_2(
+        SUM_4(
+            SUM_4(SUM_4(SUM_4(SUM_4(SUM_BASIS, struct region_header, struct published_shared,
+                                    struct secrets_shared, struct weights_shared),
+                              struct live_shared, struct key_entry, struct weight_row, struct slot),
+                        struct pub_image, struct pub_provider, struct pub_key, struct pub_route),
+                  struct pub_target, struct pub_model, struct outbox, struct outbox_chunk),
+            struct outbox_head, struct route_live, struct histogram, struct sample),
+        struct tokens_shared, struct token_row),
+    struct cat_head, struct cat_model, struct cat_id, struct cat_text);
 
 static const char *const kind_names[REGION_KINDS] = {"published", "secrets", "weights", "live",
                                                      "tokens"};

@@ -39,7 +39,7 @@ struct build {
     struct pub_target *targets;
     uint32_t *by_name;
     uint32_t n_keys, n_routes, n_models, n_targets;
-    struct buf text, secrets;
+    struct buf text, secrets, catalogue;
     struct known *known; /* sorted by provider, then model; unique */
     size_t n_known;
 };
@@ -55,5 +55,7 @@ BF_MUST_CHECK int build_number(const struct build *b, const struct buf *identity
 BF_MUST_CHECK int build_routes(struct build *b, struct error *err);
 /* ... and the names that clients may use, with their targets. */
 BF_MUST_CHECK int build_models(struct build *b, struct error *err);
+/* What is known of models: as built in, with what the configuration says. catalogue.c */
+BF_MUST_CHECK int build_catalogue(struct build *b, struct error *err);
 
 #endif

@@ -301,6 +301,7 @@ static int finish(struct build *b, struct image *out, struct error *err)
     head.targets = place(&end, head.n_targets * sizeof(*b->targets));
     head.by_name = place(&end, head.n_providers * sizeof(*b->by_name));
     head.text = place(&end, b->text.len);
+    head.catalogue = place(&end, b->catalogue.len);
     if (end > PUBLISHED_HALF_BYTES)
         return error_set(err, "the configuration takes %zu bytes in shared memory, at most %u fit",
                          end, PUBLISHED_HALF_BYTES);
@@ -318,6 +319,7 @@ static int finish(struct build *b, struct image *out, struct error *err)
     copy_table(out->bytes, head.targets, b->targets, head.n_targets * sizeof(*b->targets));
     copy_table(out->bytes, head.by_name, b->by_name, head.n_providers * sizeof(*b->by_name));
     copy_table(out->bytes, head.text, b->text.data, b->text.len);
+    copy_table(out->bytes, head.catalogue, b->catalogue.data, b->catalogue.len);
     out->secrets = (uint8_t *)b->secrets.data;
     out->secret_len = b->secrets.len;
     b->secrets = (struct buf)BUF_INIT;
@@ -363,6 +365,7 @@ static void build_fini(struct build *b)
     free(b->targets);
     free(b->known);
     buf_fini(&b->text);
+    buf_fini(&b->catalogue);
     if (b->secrets.data != NULL)
         crypto_wipe(b->secrets.data, b->secrets.cap);
     buf_fini(&b->secrets);
@@ -370,7 +373,11 @@ static void build_fini(struct build *b)
 
 int publish_build(const struct publish_request *req, struct image *out, struct error *err)
 {
-    struct build b = {.req = req, .conf = req->conf, .text = BUF_INIT, .secrets = BUF_INIT};
+    struct build b = {.req = req,
+                      .conf = req->conf,
+                      .text = BUF_INIT,
+                      .secrets = BUF_INIT,
+                      .catalogue = BUF_INIT};
     int rc = -1;
 
     *out = (struct image){0};
@@ -381,7 +388,8 @@ int publish_build(const struct publish_request *req, struct image *out, struct e
             goto out;
     }
     sort_providers(&b);
-    if (build_routes(&b, err) != 0 || build_models(&b, err) != 0 || finish(&b, out, err) != 0)
+    if (build_routes(&b, err) != 0 || build_models(&b, err) != 0 ||
+        build_catalogue(&b, err) != 0 || finish(&b, out, err) != 0)
         goto out;
     rc = 0;
 out:
