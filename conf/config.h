@@ -29,8 +29,8 @@
 #define CONF_HEADERS_MAX 32         /* of one provider */
 #define CONF_MODELS_MAX 8192
 #define CONF_CATALOGUE_MAX 2048 /* models that a configuration adds or changes */
-#define CONF_STREAMS_MAX 100 /* what h2o announces and enforces by itself */
-#define CONF_ATTEMPTS_MAX 8  /* retries never amplify an outage */
+#define CONF_STREAMS_MAX 100    /* what h2o announces and enforces by itself */
+#define CONF_ATTEMPTS_MAX 8     /* retries never amplify an outage */
 
 /* What the accounts of a vendor may show beside a plain key. */
 enum conf_cloud { CONF_CLOUD_NONE, CONF_CLOUD_AWS, CONF_CLOUD_GCP, CONF_CLOUD_AZURE };
@@ -254,7 +254,7 @@ struct config {
     struct conf_known *catalogue; /* beside what is built in */
     size_t n_catalogue;
     const char *catalogue_file; /* where it was read from; NULL: the configuration itself */
-    bool is_zero_config; /* no file was given or found */
+    bool is_zero_config;        /* no file was given or found */
 };
 
 /* What the command line adds to a file. */

@@ -12,9 +12,9 @@
 #define DATE_HELP "a date: 2025-09-29, 2025-09 or 2025"
 
 /* In the order of enum conf_can's bits. */
-const char *const conf_can_names[CONF_CANS] = {"chat",      "embed",        "rerank", "images",
-                                               "audio",     "documents",    "tools",  "schema",
-                                               "reasoning", "adaptive",     "effort", "system_turns"};
+const char *const conf_can_names[CONF_CANS] = {"chat",      "embed",     "rerank", "images",
+                                               "audio",     "documents", "tools",  "schema",
+                                               "reasoning", "adaptive",  "effort", "system_turns"};
 
 static void set_can(struct load *l, const struct load_at *at, const struct load_key *key,
                     void *object)

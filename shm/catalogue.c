@@ -67,8 +67,7 @@ static bool ids_are_sound(const struct cat_head *c)
 
         if (!text_fits(c, id->id) || !text_fits(c, id->vendor) || id->model >= c->n_models)
             return false;
-        if (i > 0 &&
-            compare(c, id_of(c, i - 1), cat_text(c, id->id), cat_text(c, id->vendor)) >= 0)
+        if (i > 0 && compare(c, id_of(c, i - 1), cat_text(c, id->id), cat_text(c, id->vendor)) >= 0)
             return false;
     }
     return true;
@@ -212,14 +211,17 @@ struct str cat_id_at(const struct cat_head *c, const struct cat_model *m, struct
                      struct str like)
 {
     struct str first = STR_NONE;
+    struct str inner = STR_NONE;
 
+    if (!str_eq(vendor, STR("bedrock")) || !strip_region(like, &inner))
+        inner = like;
     for (uint32_t i = 0; i < m->n; i++) {
         const struct cat_id *id = cat_model_id(c, m, i);
 
         if (!str_eq(cat_text(c, id->vendor), vendor))
             continue;
-        if (str_eq(cat_text(c, id->id), like))
-            return cat_text(c, id->id);
+        if (str_eq(cat_text(c, id->id), like) || str_eq(cat_text(c, id->id), inner))
+            return like; /* with the region that was asked for */
         if (first.len == 0)
             first = cat_text(c, id->id);
     }

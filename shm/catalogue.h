@@ -73,8 +73,8 @@ const struct cat_model *cat_find(const struct cat_head *c, struct str vendor, st
 /* By its own name, or an id of whatever vendor; NULL: not known. */
 const struct cat_model *cat_find_any(const struct cat_head *c, struct str name);
 /*
- * The id by which a vendor serves a model: `like`, when that is one of them, else the first that
- * is written for it. Empty: the vendor does not serve it.
+ * The id by which a vendor serves a model: `like`, when that is one of them (with whatever region
+ * before it, for Bedrock), else the first that is written for it. Empty: it does not serve it.
  */
 struct str cat_id_at(const struct cat_head *c, const struct cat_model *m, struct str vendor,
                      struct str like);

@@ -77,8 +77,8 @@ static int sort(struct pack *p, const struct cat_row *rows, struct error *err)
         if (i > 0 && strcmp(p->rows[i - 1]->name, r->name) == 0)
             return error_set(err, "catalogue: %s is there twice", r->name);
         for (size_t j = 0; j < r->n_ids; j++)
-            p->entries[n++] = (struct entry){r->ids[j].vendor, r->ids[j].id, (uint32_t)i,
-                                             (uint32_t)j};
+            p->entries[n++] =
+                (struct entry){r->ids[j].vendor, r->ids[j].id, (uint32_t)i, (uint32_t)j};
     }
     qsort(p->entries, n, sizeof(*p->entries), compare_entries);
     for (size_t i = 1; i < n; i++) {

@@ -87,6 +87,7 @@ const struct fail FAIL_NOT_FAITHFUL = {
     "for parts of the request"};
 const struct fail FAIL_UNTRANSLATABLE = {"untranslatable", 400, INVALID,
                                          "the request cannot be said to this model's provider"};
+const struct fail FAIL_NO_IMAGES = {"no_images", 400, INVALID, "this model takes no images"};
 const struct fail FAIL_UPSTREAM_ERROR = {"upstream_error", 502, UPSTREAM,
                                          "the provider ended its answer with an error"};
 const struct fail FAIL_FORBIDDEN = {"forbidden", 403, PERMISSION, "this is not allowed"};

@@ -3,99 +3,37 @@
 #include "server/base/buf.h"
 #include "server/worker/admit.h"
 #include "server/worker/answer.h"
+#include "server/worker/catalogue.h"
 #include "server/worker/fail.h"
+#include "server/worker/model_entry.h"
 #include "server/worker/route.h"
 #include "server/worker/worker.h"
-
-/* Nobody knows when a model was made, but the SDKs' types want a number. */
-#define MODEL_CREATED 1767225600u /* 2026-01-01 */
-#define MODEL_CREATED_TEXT "2026-01-01T00:00:00Z"
-
-/* --- one model, as each dialect's own list has it --- */
-
-static void put_openai(struct buf *b, struct str name, struct str owner)
-{
-    buf_cstr(b, "{\"id\":");
-    buf_json(b, name);
-    buf_printf(b, ",\"object\":\"model\",\"created\":%u,\"owned_by\":", MODEL_CREATED);
-    buf_json(b, owner);
-    buf_char(b, '}');
-}
-
-static void put_anthropic(struct buf *b, struct str name, struct str owner)
-{
-    (void)owner;
-    buf_cstr(b, "{\"type\":\"model\",\"id\":");
-    buf_json(b, name);
-    buf_cstr(b, ",\"display_name\":");
-    buf_json(b, name);
-    buf_cstr(b, ",\"created_at\":\"" MODEL_CREATED_TEXT "\"}");
-}
-
-/* The inside of a JSON string. */
-static void put_inside(struct buf *b, struct str s)
-{
-    size_t from = b->len;
-
-    buf_json(b, s);
-    memmove(b->data + from, b->data + from + 1, b->len - from - 2);
-    b->len -= 2;
-}
-
-static void put_gemini(struct buf *b, struct str name, struct str owner)
-{
-    (void)owner;
-    buf_cstr(b, "{\"name\":\"models/");
-    put_inside(b, name);
-    buf_cstr(b, "\",\"displayName\":");
-    buf_json(b, name);
-    buf_cstr(b, ",\"supportedGenerationMethods\":[\"generateContent\","
-                "\"streamGenerateContent\",\"countTokens\",\"embedContent\"]}");
-}
-
-static void put_cohere(struct buf *b, struct str name, struct str owner)
-{
-    (void)owner;
-    buf_cstr(b, "{\"name\":");
-    buf_json(b, name);
-    buf_cstr(b, ",\"endpoints\":[\"chat\",\"embed\",\"rerank\"],\"finetuned\":false}");
-}
-
-/* How a dialect writes its list: what stands before and behind, and one model. */
-struct shape {
-    const char *begin, *end;
-    void (*put)(struct buf *b, struct str name, struct str owner);
-    const char *tail; /* of the list's path */
-};
-
-static const struct shape shapes[DIALECTS] = {
-    [DIALECT_OPENAI] = {"{\"object\":\"list\",\"data\":[", "]}", put_openai, "/models"},
-    [DIALECT_ANTHROPIC] = {"{\"data\":[", "],\"has_more\":false", put_anthropic, "/models"},
-    [DIALECT_GEMINI] = {"{\"models\":[", "]}", put_gemini, "/models"},
-    [DIALECT_COHERE] = {"{\"models\":[", "]}", put_cohere, "/v1/models"},
-};
 
 /* What is put together: Anthropic's list also names its first and last one. */
 struct list {
     struct buf *out;
-    const struct shape *shape;
+    const struct model_shape *shape;
+    const struct cat_head *catalogue;
     struct str first, last;
 };
 
-static void add_model(struct list *l, struct str name, struct str owner)
+static void add_model(struct list *l, struct str name, struct str owner,
+                      const struct cat_model *known)
 {
+    const struct model_entry entry = {name, owner, l->catalogue, known};
+
     if (l->first.len > 0)
         buf_char(l->out, ',');
     else
         l->first = name;
     l->last = name;
-    l->shape->put(l->out, name, owner);
+    l->shape->put(l->out, &entry);
 }
 
 static void end_list(struct list *l)
 {
     buf_cstr(l->out, l->shape->end);
-    if (l->shape->put != put_anthropic)
+    if (!l->shape->names_ends)
         return;
     if (l->first.len == 0) {
         buf_cstr(l->out, ",\"first_id\":null,\"last_id\":null}");
@@ -118,6 +56,17 @@ static struct str owner_of(const struct pub_view *v, const struct pub_model *m)
     return pub_text(v, pub_provider(v, pub_target(v, m->first_target)->provider)->name);
 }
 
+/* A group is what its first target is: its members stand in for one another. */
+static const struct cat_model *known_of(const struct pub_view *v, const struct pub_model *m)
+{
+    const struct pub_target *t;
+
+    if (m->n_targets == 0)
+        return NULL;
+    t = pub_target(v, m->first_target);
+    return catalogue_of(v, pub_provider(v, t->provider), pub_text(v, t->model));
+}
+
 static bool model_is_allowed(struct request *r, const struct pub_model *m)
 {
     const struct pub_view *v = &r->worker->view;
@@ -133,6 +82,52 @@ static bool model_is_allowed(struct request *r, const struct pub_model *m)
     return false;
 }
 
+static void add_at_provider(struct request *r, struct list *l, const struct pub_provider *p,
+                            struct str model)
+{
+    const struct pub_view *v = &r->worker->view;
+    struct str provider = pub_text(v, p->name);
+
+    if (admit_target(r, provider, model))
+        add_model(l, arena_concat(r->arena, (struct str[]){provider, STR("/"), model}, 3), provider,
+                  catalogue_of(v, p, model));
+}
+
+static bool is_declared(const struct pub_view *v, const struct pub_provider *p, struct str model)
+{
+    struct str rest = pub_text(v, p->models);
+    struct str name;
+
+    while (str_next(&rest, '\0', &name)) {
+        if (str_eq(name, model))
+            return true;
+    }
+    return false;
+}
+
+/* What stands behind a provider's globs, as far as the catalogue knows: by its own name as well. */
+static void add_known(struct request *r, struct list *l, const struct cat_model *m)
+{
+    const struct pub_view *v = &r->worker->view;
+    struct str name = cat_text(l->catalogue, m->name);
+    bool is_listed = pub_find_model(v, name) != NULL;
+
+    for (uint32_t i = 0; i < v->image->n_providers; i++) {
+        const struct pub_provider *p = pub_provider(v, i);
+        struct str provider = pub_text(v, p->name);
+        struct str id = catalogue_served(v, p, m, name);
+
+        if (id.len == 0)
+            continue;
+        if (!is_listed && (admit_name(r, name) || admit_target(r, provider, id))) {
+            add_model(l, name, provider, m);
+            is_listed = true;
+        }
+        if (!is_declared(v, p, id))
+            add_at_provider(r, l, p, id);
+    }
+}
+
 static void put_list(struct request *r, struct list *l)
 {
     const struct pub_view *v = &r->worker->view;
@@ -142,21 +137,20 @@ static void put_list(struct request *r, struct list *l)
         const struct pub_model *m = pub_model(v, i);
 
         if (model_is_allowed(r, m))
-            add_model(l, pub_text(v, m->name), owner_of(v, m));
+            add_model(l, pub_text(v, m->name), owner_of(v, m), known_of(v, m));
     }
     for (uint32_t i = 0; i < v->image->n_providers; i++) {
         const struct pub_provider *p = pub_provider(v, i);
-        struct str provider = pub_text(v, p->name);
         struct str rest = pub_text(v, p->models);
         struct str model;
 
         while (str_next(&rest, '\0', &model)) {
-            if (model.len == 0 || str_index(model, '*') >= 0 || !admit_target(r, provider, model))
-                continue;
-            add_model(l, arena_concat(r->arena, (struct str[]){provider, STR("/"), model}, 3),
-                      provider);
+            if (model.len > 0 && str_index(model, '*') < 0)
+                add_at_provider(r, l, p, model);
         }
     }
+    for (uint32_t i = 0; i < cat_models(l->catalogue); i++)
+        add_known(r, l, cat_model(l->catalogue, i));
     end_list(l);
 }
 
@@ -181,17 +175,23 @@ static enum step_result put_one(struct request *r, struct list *l)
         return result;
     if (r->key.models.len > 0 && !admit_name(r, r->asked) && !route_has_allowed(r))
         return suggest_model(r); /* what a key may not use does not exist for it */
-    if (r->resolved.model != UINT32_MAX)
-        add_model(l, r->asked, owner_of(v, pub_model(v, r->resolved.model)));
-    else
-        add_model(l, r->asked, pub_text(v, pub_provider(v, r->resolved.provider)->name));
+    if (r->resolved.model != UINT32_MAX) {
+        const struct pub_model *m = pub_model(v, r->resolved.model);
+
+        add_model(l, r->asked, owner_of(v, m), known_of(v, m));
+    } else {
+        const struct pub_provider *p = pub_provider(v, r->resolved.provider);
+
+        add_model(l, r->asked, pub_text(v, p->name), catalogue_of(v, p, r->resolved.name));
+    }
     return STEP_NEXT;
 }
 
 enum step_result models_answer(struct request *r)
 {
     struct buf b = BUF_INIT;
-    struct list l = {&b, &shapes[r->path.dialect], STR_NONE, STR_NONE};
+    struct list l = {&b, &model_shapes[r->path.dialect], pub_catalogue(&r->worker->view), STR_NONE,
+                     STR_NONE};
     enum step_result result = STEP_NEXT;
 
     must(l.shape->put != NULL); /* paths.c: these dialects have such a list */

@@ -3,8 +3,9 @@
  *
  * Runs in:  worker.   Reads: published.   Writes: nothing shared.
  * Listed: every name of `models:`, every exact name a provider declares, bare and as
- * "provider/model"; globs are not listed, because nobody here knows what they stand for. A single
- * model is answered for whatever would resolve, globs included. Does not: ask providers.
+ * "provider/model", and what the catalogue knows of a provider's vendor where its globs allow it.
+ * With each stands what is known of it (model_entry.h). A single model is answered for whatever
+ * would resolve, globs included. Does not: ask providers.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

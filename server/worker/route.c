@@ -4,6 +4,7 @@
 #include "providers/vendor.h"
 #include "server/worker/admit.h"
 #include "server/worker/balance.h"
+#include "server/worker/catalogue.h"
 #include "server/worker/fail.h"
 #include "server/worker/parse.h"
 #include "server/worker/send.h"
@@ -97,6 +98,7 @@ enum step_result route_resolve(struct request *r)
     const struct pub_view *v = &r->worker->view;
     const struct pub_model *model;
     const struct pub_provider *p = NULL;
+    struct str name;
     ptrdiff_t slash;
 
     if (r->resolved.generation == v->generation)
@@ -113,16 +115,18 @@ enum step_result route_resolve(struct request *r)
     if (slash > 0)
         p = pub_find_provider(v, (struct str){r->asked.p, (size_t)slash});
     if (p != NULL) {
-        struct str name = str_skip(r->asked, (size_t)slash + 1);
-
+        name = str_skip(r->asked, (size_t)slash + 1);
         if (name.len == 0)
             return suggest_model(r);
         resolve_to(r, p, name);
         return STEP_NEXT;
     }
-    p = find_by_glob(v, r->asked);
+    name = r->asked;
+    p = catalogue_resolve(r, &name);
+    if (p == NULL)
+        p = find_by_glob(v, r->asked);
     if (p != NULL) {
-        resolve_to(r, p, r->asked);
+        resolve_to(r, p, name);
         return STEP_NEXT;
     }
     /* "/anthropic" and the like: a name that nobody here knows is most likely that vendor's. */
@@ -172,6 +176,11 @@ static const struct vendor_face *face_for(const struct request *r, const struct 
     return vendor_face_base(vendor, p->dialect, face, pub_text(&r->worker->view, p->base_url), base)
                ? face
                : NULL;
+}
+
+bool route_can_ask(const struct request *r, const struct pub_provider *p, struct str model)
+{
+    return face_for(r, p, model) != NULL;
 }
 
 static bool was_tried(const struct request *r, uint32_t row)

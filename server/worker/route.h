@@ -3,7 +3,8 @@
  *
  * Runs in:  worker.   Reads: published, weights (through balance).   Writes: nothing shared.
  * A name resolves, in this order: (1) an exact name of `models:` or one that a provider declares;
- * (2) "provider/model" with a configured provider; (3) a glob that a provider declares. A request
+ * (2) "provider/model" with a configured provider; (3) a model of the catalogue, by its own name or
+ * any vendor's id, that a provider's vendor has; (4) a glob that a provider declares. A request
  * without a model (files, stored responses, ...) goes to the provider that header x-bf-provider or
  * the query's provider= names, else to the first one in the configuration that is not the mock.
  * Resolved again when a newer configuration was published in between. Does not: send.
@@ -23,6 +24,9 @@ enum step_result route_resolve(struct request *r);
 bool route_has_allowed(struct request *r);
 /* May another attempt be made, and is there a route that was not tried? */
 bool route_has_more(struct request *r);
+
+/* Can this provider be asked for the model in the client's way, translated if need be? */
+bool route_can_ask(const struct request *r, const struct pub_provider *p, struct str model);
 
 /* Both say STEP_FAIL with the nearest name that this key may use (suggest.c). */
 enum step_result suggest_model(struct request *r);

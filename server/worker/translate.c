@@ -1,6 +1,7 @@
 #include "server/worker/translate.h"
 
 #include "providers/chat_text.h"
+#include "server/worker/catalogue.h"
 #include "server/worker/fail.h"
 #include "server/worker/relay.h"
 #include "server/worker/translation.h"
@@ -135,6 +136,9 @@ enum step_result translate_request(struct request *r, struct buf *out)
     arena_reset(r->worker->scratch);
     if (!t->is_decoded && decode(r, t, &err) != 0)
         return wrong(r, &FAIL_UNTRANSLATABLE, &err);
+    catalogue_target(r, &target);
+    if (catalogue_check_images(r, &t->chat, &target) != STEP_NEXT)
+        return STEP_FAIL;
     buf_clear(out);
     if (t->upstream->encode_request(&t->codec, &t->chat, &target, &t->loss, out, &err) != 0)
         return wrong(r, &FAIL_UNTRANSLATABLE, &err);
