@@ -94,7 +94,7 @@ $(CATALOGUE): conf/catalogue.yaml $(BUILD)/tools/catalogue/pack
 	$(call say,PACK)
 	$(Q)$(BUILD)/tools/catalogue/pack $< $@
 
-$(BUILD)/server/master/catalogue.o: DEFS += -DCATALOGUE_BIN='"$(CATALOGUE)"'
+$(BUILD)/server/master/catalogue.o: DEFS += -Wa,-I$(BUILD)
 
 # Files that are put into their objects as they are.
 $(BUILD)/server/master/catalogue.o: $(CATALOGUE)

@@ -207,6 +207,17 @@ const struct cat_model *cat_find_any(const struct cat_head *c, struct str name)
     return strip_region(name, &inner) ? cat_find(c, STR("bedrock"), inner) : NULL;
 }
 
+void cat_date(struct buf *b, uint32_t date)
+{
+    if (date == 0)
+        return;
+    buf_printf(b, "%04u", date / 10000);
+    if (date / 100 % 100 != 0)
+        buf_printf(b, "-%02u", date / 100 % 100);
+    if (date % 100 != 0)
+        buf_printf(b, "-%02u", date % 100);
+}
+
 struct str cat_id_at(const struct cat_head *c, const struct cat_model *m, struct str vendor,
                      struct str like)
 {

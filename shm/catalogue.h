@@ -79,6 +79,9 @@ const struct cat_model *cat_find_any(const struct cat_head *c, struct str name);
 struct str cat_id_at(const struct cat_head *c, const struct cat_model *m, struct str vendor,
                      struct str like);
 
+/* yyyymmdd as "2025-09-29", as far as it is told; 0: nothing. */
+void cat_date(struct buf *b, uint32_t date);
+
 /* --- packing (master, tools/catalogue) --- */
 
 struct cat_row_id {

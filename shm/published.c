@@ -238,6 +238,18 @@ const struct cat_head *pub_catalogue(const struct pub_view *v)
     return v->image->catalogue != 0 ? at(v->image, v->image->catalogue) : NULL;
 }
 
+struct str pub_served(const struct pub_view *v, const struct pub_provider *p, struct str vendor,
+                      const struct cat_model *m, struct str asked)
+{
+    struct str id = cat_id_at(pub_catalogue(v), m, vendor, asked);
+    struct str declared = pub_text(v, p->models);
+
+    if (id.len > 0 && declared.len > 0 && !glob_list_match(declared, id) &&
+        !glob_list_match(declared, asked))
+        return STR_NONE;
+    return id;
+}
+
 const struct pub_provider *pub_find_provider(const struct pub_view *v, struct str name)
 {
     const uint32_t *by_name = at(v->image, v->image->by_name);

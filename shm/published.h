@@ -153,6 +153,12 @@ const struct pub_route *pub_route(const struct pub_view *v, uint32_t index);
 const struct pub_model *pub_model(const struct pub_view *v, uint32_t index);
 const struct pub_target *pub_target(const struct pub_view *v, uint32_t index);
 const struct cat_head *pub_catalogue(const struct pub_view *v); /* NULL: there is none */
+/*
+ * The id by which a provider of this vendor serves a model of the catalogue, for who asked for
+ * `asked`; empty: it does not, or declares names and this is none of them.
+ */
+struct str pub_served(const struct pub_view *v, const struct pub_provider *p, struct str vendor,
+                      const struct cat_model *m, struct str asked);
 /* Binary searches; NULL when there is none. */
 const struct pub_provider *pub_find_provider(const struct pub_view *v, struct str name);
 const struct pub_model *pub_find_model(const struct pub_view *v, struct str name);

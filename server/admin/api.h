@@ -28,7 +28,8 @@ api_fn api_metrics;                                       /* metrics.c */
 void metrics_tokens(struct exchange *ex);                 /* metrics_tokens.c: its part of them */
 api_fn api_status, api_reload;                            /* status.c */
 api_fn api_config;                                        /* config.c */
-api_fn api_providers, api_models, api_routes;             /* routes.c */
+api_fn api_providers, api_routes;                         /* routes.c */
+api_fn api_models;                                        /* models.c */
 api_fn api_keys_list, api_keys_get;                       /* keys.c */
 api_fn api_keys_create, api_keys_update, api_keys_delete; /* key_changes.c */
 api_fn api_usage, api_logs;                               /* journal.c */

@@ -1,5 +1,5 @@
 /*
- * routes - GET /api/providers, /api/models and /api/routes: what is configured and how it fares.
+ * routes - GET /api/providers and /api/routes: what is configured and how it fares.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -114,36 +114,6 @@ void api_providers(struct exchange *ex, struct str tail)
     (void)tail;
     if (v != NULL)
         answer_list(ex, v, v->image->n_providers, write_provider);
-}
-
-static void write_model(struct writer *w, const struct pub_view *v, uint32_t at)
-{
-    const struct pub_model *m = pub_model(v, at);
-
-    writer_object(w, NULL);
-    writer_str(w, "name", pub_text(v, m->name));
-    writer_cstr(w, "origin", (m->flags & PUB_MODEL_DECLARED) != 0 ? "provider" : "models");
-    writer_array(w, "targets");
-    for (uint32_t i = 0; i < m->n_targets; i++) {
-        const struct pub_target *t = pub_target(v, m->first_target + i);
-
-        writer_object(w, NULL);
-        writer_str(w, "provider", pub_text(v, pub_provider(v, t->provider)->name));
-        writer_str(w, "model", pub_text(v, t->model));
-        writer_milli(w, "weight", t->weight);
-        writer_object_end(w);
-    }
-    writer_array_end(w);
-    writer_object_end(w);
-}
-
-void api_models(struct exchange *ex, struct str tail)
-{
-    const struct pub_view *v = view_or_refuse(ex);
-
-    (void)tail;
-    if (v != NULL)
-        answer_list(ex, v, v->image->n_models, write_model);
 }
 
 static void write_traffic(struct writer *w, const struct snapshot_route *r)

@@ -12,7 +12,7 @@
 __asm__(".section .rodata\n"
         ".balign 16\n"
         "catalogue_begin:\n"
-        ".incbin \"" CATALOGUE_BIN "\"\n"
+        ".incbin \"catalogue.bin\"\n" /* found by the assembler's -I */
         "catalogue_end:\n"
         ".byte 0\n"
         ".previous\n");
@@ -52,20 +52,16 @@ static struct cat_row unpack(struct arena *a, const struct cat_head *c, const st
 static void drop_id(struct cat_row *rows, size_t n, const struct cat_head *c,
                     const struct conf_known_id *id)
 {
-    struct str name = STR_NONE;
+    const struct cat_model *m = cat_find(c, str_of(id->vendor), str_of(id->id));
 
-    for (uint32_t i = 0; i < c->n_models && name.len == 0; i++) {
-        const struct cat_model *m = cat_model(c, i);
-
-        if (cat_id_at(c, m, str_of(id->vendor), str_of(id->id)).len > 0)
-            name = cat_text(c, m->name);
-    }
-    for (size_t i = 0; i < n && name.len > 0; i++) {
+    if (m == NULL)
+        return;
+    for (size_t i = 0; i < n; i++) {
         struct cat_row *r = &rows[i];
         struct cat_row_id *kept = (struct cat_row_id *)(uintptr_t)r->ids; /* unpack's */
         size_t n_kept = 0;
 
-        if (!str_eq(str_of(r->name), name))
+        if (!str_eq(str_of(r->name), cat_text(c, m->name)))
             continue;
         for (size_t j = 0; j < r->n_ids; j++) {
             if (strcmp(r->ids[j].vendor, id->vendor) != 0 || strcmp(r->ids[j].id, id->id) != 0)

@@ -165,6 +165,27 @@ static void add_model(struct writer *w, const struct conf_model *m)
     add(w, "model", m->name);
 }
 
+static void add_known(struct writer *w, const struct conf_known *k)
+{
+    struct buf *j = &w->json;
+
+    buf_printf(j, "{\"context\":%u,\"max_output\":%u,\"released\":%u,\"knowledge\":%u", k->context,
+               k->max_output, k->released, k->knowledge);
+    if (k->has_can)
+        buf_printf(j, ",\"can\":%u", k->can);
+    put_text(j, "title", k->title);
+    put_text(j, "maker", k->maker);
+    buf_cstr(j, ",\"ids\":[");
+    for (size_t i = 0; i < k->n_ids; i++) {
+        buf_cstr(j, i > 0 ? ",{\"vendor\":" : "{\"vendor\":");
+        buf_json(j, str_of(k->ids[i].vendor));
+        put_text(j, "id", k->ids[i].id);
+        buf_char(j, '}');
+    }
+    buf_cstr(j, "]}");
+    add(w, "catalogue", k->name);
+}
+
 static void add_listener(struct writer *w, const struct conf_listener *l)
 {
     buf_cstr(&w->json, "{\"address\":");
@@ -228,12 +249,15 @@ struct entities *entities_create(const struct config *conf)
     struct writer w = {e, BUF_INIT, BUF_INIT};
 
     e->arena = arena_create(16384);
-    e->items = arena_alloc(e->arena, (conf->n_providers + conf->n_models + conf->n_listeners + 16) *
+    e->items = arena_alloc(e->arena, (conf->n_providers + conf->n_models + conf->n_catalogue +
+                                      conf->n_listeners + 16) *
                                          sizeof(*e->items));
     for (size_t i = 0; i < conf->n_providers; i++)
         add_provider(&w, &conf->providers[i]);
     for (size_t i = 0; i < conf->n_models; i++)
         add_model(&w, &conf->models[i]);
+    for (size_t i = 0; i < conf->n_catalogue; i++)
+        add_known(&w, &conf->catalogue[i]);
     for (size_t i = 0; i < conf->n_listeners; i++)
         add_listener(&w, &conf->listeners[i]);
     add_settings(&w, conf);

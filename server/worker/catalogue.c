@@ -19,13 +19,7 @@ const struct cat_model *catalogue_of(const struct pub_view *v, const struct pub_
 struct str catalogue_served(const struct pub_view *v, const struct pub_provider *p,
                             const struct cat_model *m, struct str asked)
 {
-    struct str id = cat_id_at(pub_catalogue(v), m, vendor_name(p), asked);
-    struct str declared = pub_text(v, p->models);
-
-    if (id.len > 0 && declared.len > 0 && !glob_list_match(declared, id) &&
-        !glob_list_match(declared, asked))
-        return STR_NONE;
-    return id;
+    return pub_served(v, p, vendor_name(p), m, asked);
 }
 
 static bool is_usable(struct request *r, const struct pub_provider *p, struct str id)

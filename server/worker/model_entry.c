@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "providers/abilities.h"
 #include "providers/target.h"
 #include "server/base/when.h"
 
@@ -19,17 +20,6 @@ static struct str title_of(const struct model_entry *e)
     struct str title = e->known != NULL ? cat_text(e->catalogue, e->known->title) : STR_NONE;
 
     return title.len > 0 ? title : e->name;
-}
-
-/* yyyymmdd as far as it is told. */
-static void put_date(struct buf *b, uint32_t date)
-{
-    buf_printf(b, "\"%04u", date / 10000);
-    if (date / 100 % 100 != 0)
-        buf_printf(b, "-%02u", date / 100 % 100);
-    if (date % 100 != 0)
-        buf_printf(b, "-%02u", date % 100);
-    buf_char(b, '"');
 }
 
 static uint64_t created_ms(const struct model_entry *e)
@@ -53,26 +43,13 @@ static void put_tokens(struct buf *b, const char *name, uint32_t n)
         buf_printf(b, ",\"%s\":%u", name, n);
 }
 
-static void put_capabilities(struct buf *b, uint32_t flags)
+static void put_date(struct buf *b, const char *name, uint32_t date)
 {
-    static const struct {
-        uint32_t flag;
-        const char *name;
-    } all[] = {{MODEL_CHAT, "chat"},     {MODEL_EMBED, "embed"},   {MODEL_RERANK, "rerank"},
-               {MODEL_IMAGES, "images"}, {MODEL_AUDIO, "audio"},   {MODEL_DOCUMENTS, "documents"},
-               {MODEL_TOOLS, "tools"},   {MODEL_SCHEMA, "schema"}, {MODEL_REASONING, "reasoning"}};
-    bool comma = false;
-
-    if ((flags & MODEL_KNOWN) == 0)
+    if (date == 0)
         return;
-    buf_cstr(b, ",\"capabilities\":[");
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        if ((flags & all[i].flag) == 0)
-            continue;
-        buf_printf(b, "%s\"%s\"", comma ? "," : "", all[i].name);
-        comma = true;
-    }
-    buf_char(b, ']');
+    buf_printf(b, ",\"%s\":\"", name);
+    cat_date(b, date);
+    buf_char(b, '"');
 }
 
 /* ,"bowfin":{...}: what the catalogue knows. */
@@ -86,15 +63,12 @@ static void put_known(struct buf *b, const struct model_entry *e)
     buf_json(b, cat_text(e->catalogue, m->name));
     put_tokens(b, "context_length", m->context);
     put_tokens(b, "max_output_tokens", m->max_output);
-    put_capabilities(b, m->flags);
-    if (m->knowledge != 0) {
-        buf_cstr(b, ",\"knowledge\":");
-        put_date(b, m->knowledge);
+    if ((m->flags & MODEL_KNOWN) != 0) {
+        buf_cstr(b, ",\"capabilities\":");
+        abilities_json(b, m->flags);
     }
-    if (m->released != 0) {
-        buf_cstr(b, ",\"released\":");
-        put_date(b, m->released);
-    }
+    put_date(b, "knowledge", m->knowledge);
+    put_date(b, "released", m->released);
     buf_char(b, '}');
 }
 

@@ -77,6 +77,13 @@ static int check_answer_has(struct str text, struct error *err)
     return has(answer, text) ? 0 : differ(err, "the answer (a part of it)", answer, text);
 }
 
+static int check_answer_lacks(struct str text, struct error *err)
+{
+    struct str answer = buf_view(&client.answer);
+
+    return has(answer, text) ? differ(err, "the answer (no part of it)", answer, text) : 0;
+}
+
 static int check_answer_bytes(struct str text, struct error *err)
 {
     return same_number(err, "the answer's length", client.answer.len, text);
@@ -253,6 +260,7 @@ static const struct {
     {"CHECK_LENGTH", check_length},
     {"CHECK_ANSWER", check_answer},
     {"CHECK_ANSWER_HAS", check_answer_has},
+    {"CHECK_ANSWER_LACKS", check_answer_lacks},
     {"CHECK_ANSWER_BYTES", check_answer_bytes},
     {"CHECK_ENDED", check_ended},
     {"CHECK_ABORTED", check_aborted},

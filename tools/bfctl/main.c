@@ -18,6 +18,7 @@ const struct ctl_command ctl_commands[] = {
     {"reload", "", "load the configuration again; prints what changed or why not", command_reload},
     {"keys", "list|create|revoke ...", "virtual keys", command_keys},
     {"routes", "[--provider NAME]", "weights and health of every route", command_routes},
+    {"models", "", "the models that clients may use, and what is known of them", command_models},
     {"usage", "[--by LIST] [--since TIME] ...", "requests and tokens", command_usage},
     {"logs", "[-f] [--limit N] ...", "one line per request; -f follows", command_logs},
     {"top", "[--once] [--interval SECONDS]", "a live table of workers and routes", command_top},

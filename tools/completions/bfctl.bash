@@ -1,7 +1,7 @@
 # bash completion for bfctl
 _bfctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local commands="status check reload keys routes usage logs top workers export completion version help"
+    local commands="status check reload keys routes models usage logs top workers export completion version help"
     local global="--socket --url --token --ca --json --help --version"
     local command="" verb="" word i
     case $previous in

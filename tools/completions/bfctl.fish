@@ -1,5 +1,5 @@
 # fish completion for bfctl
-set -l commands status check reload keys routes usage logs top workers export completion version help
+set -l commands status check reload keys routes models usage logs top workers export completion version help
 
 complete -c bfctl -f
 complete -c bfctl -l socket -r -F -d 'admin socket'
@@ -16,6 +16,7 @@ complete -c bfctl -n $none -a check -d 'is this configuration sound'
 complete -c bfctl -n $none -a reload -d 'load the configuration again'
 complete -c bfctl -n $none -a keys -d 'virtual keys'
 complete -c bfctl -n $none -a routes -d 'weights and health of every route'
+complete -c bfctl -n $none -a models -d 'models that clients may use'
 complete -c bfctl -n $none -a usage -d 'requests and tokens'
 complete -c bfctl -n $none -a logs -d 'one line per request'
 complete -c bfctl -n $none -a top -d 'a live table of workers and routes'
