@@ -26,6 +26,7 @@ static const struct row openai_rows[] = {
     {DIALECT_OPENAI, "/chat/completions", OP_RELAY, "chat.completions", ANY, BELOW | IS_ITEM},
     {DIALECT_OPENAI, "/completions", OP_COMPLETIONS, "completions", POSTS, NEEDS},
     {DIALECT_RESPONSES, "/responses", OP_CHAT, "responses", POSTS, NEEDS},
+    {DIALECT_RESPONSES, "/responses/input_tokens", OP_COUNT_TOKENS, "responses", POSTS, NEEDS},
     {DIALECT_RESPONSES, "/responses", OP_RELAY, "responses", "GET, POST, DELETE", BELOW | IS_ITEM},
     {DIALECT_OPENAI, "/embeddings", OP_EMBEDDINGS, "embeddings", POSTS, NEEDS},
     {DIALECT_OPENAI, "/rerank", OP_RERANK, "rerank", POSTS, NEEDS},

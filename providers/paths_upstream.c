@@ -71,8 +71,7 @@ static struct str gemini_path(struct arena *a, enum path_op op, struct str model
                     stream ? STR(":streamGenerateContent?alt=sse") : STR(":generateContent"));
     case OP_COUNT_TOKENS:
         return join(a, before, model, STR(":countTokens"));
-    case OP_EMBEDDINGS:
-        return join(a, before, model, STR(":embedContent"));
+    case OP_EMBEDDINGS: /* embed_gemini.c asks for batches only */
     case OP_EMBEDDINGS_BATCH:
         return join(a, before, model, STR(":batchEmbedContents"));
     default:
@@ -110,6 +109,7 @@ static struct str fixed_path(enum dialect_id dialect, enum path_op op)
         {DIALECT_OPENAI, OP_EMBEDDINGS, {"/embeddings", 11}},
         {DIALECT_OPENAI, OP_RERANK, {"/rerank", 7}},
         {DIALECT_RESPONSES, OP_CHAT, {"/responses", 10}},
+        {DIALECT_RESPONSES, OP_COUNT_TOKENS, {"/responses/input_tokens", 23}},
         {DIALECT_ANTHROPIC, OP_CHAT, {"/messages", 9}},
         {DIALECT_ANTHROPIC, OP_COUNT_TOKENS, {"/messages/count_tokens", 22}},
         {DIALECT_COHERE, OP_CHAT, {"/v2/chat", 8}},
