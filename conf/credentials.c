@@ -1,7 +1,7 @@
 #include "conf/credentials.h"
 
-#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "conf/parts.h"
 #include "server/base/buf.h"
@@ -9,6 +9,7 @@
 #include "server/base/fd.h"
 #include "server/base/json.h"
 
+#define READ_AHEAD ((size_t)128 << 10)
 #define FILE_MAX_BYTES 65536 /* a service account's file has some 2,400 */
 #define AZURE_SCOPE "https://cognitiveservices.azure.com/.default"
 #define FOUNDRY_SCOPE "https://ai.azure.com/.default"
@@ -148,6 +149,26 @@ bool credentials_in_env(const struct load *l, enum conf_cloud cloud)
     return false;
 }
 
+/* -1 with *err. A pipe or a device would keep the master waiting, so only files are read. */
+static int read_text(const char *path, struct buf *out, struct error *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return error_errno(err, "%s", path);
+    if (!S_ISREG(st.st_mode))
+        return error_set(err, "%s: not a regular file", path);
+    buf_reserve(out, FILE_MAX_BYTES + READ_AHEAD); /* no growing: a copy would stay behind */
+    return fd_read_file(path, FILE_MAX_BYTES, out, err);
+}
+
+static void wipe_text(struct buf *text)
+{
+    if (text->data != NULL)
+        crypto_wipe(text->data, text->cap);
+    buf_fini(text);
+}
+
 bool credentials_are_usable(const struct load *l, enum conf_cloud cloud)
 {
     struct json_parser *parser;
@@ -164,8 +185,7 @@ bool credentials_are_usable(const struct load *l, enum conf_cloud cloud)
         return true;
     arena = arena_create(4096);
     parser = json_parser_create();
-    buf_reserve(&text, FILE_MAX_BYTES); /* no growing: a copy would stay behind */
-    if (fd_read_file(env(l, "GOOGLE_APPLICATION_CREDENTIALS"), FILE_MAX_BYTES, &text, &err) == 0)
+    if (read_text(env(l, "GOOGLE_APPLICATION_CREDENTIALS"), &text, &err) == 0)
         root = json_parse(parser, arena, buf_view(&text), &json_err);
     is_whole =
         (json_str(json_get(root, "private_key")).len > 0 ||
@@ -174,8 +194,7 @@ bool credentials_are_usable(const struct load *l, enum conf_cloud cloud)
     arena_wipe(arena);
     arena_free(arena);
     json_parser_free(parser);
-    crypto_wipe(text.data, text.cap);
-    buf_fini(&text);
+    wipe_text(&text);
     return is_whole;
 }
 
@@ -222,15 +241,13 @@ static void read_file(struct load *l, const struct conf_provider *p, struct conf
     struct error err = ERROR_INIT;
     struct buf text = BUF_INIT;
 
-    buf_reserve(&text, FILE_MAX_BYTES); /* no growing: a copy would stay behind */
-    if (fd_read_file(k->gcp.credentials_file, FILE_MAX_BYTES, &text, &err) != 0)
+    if (read_text(k->gcp.credentials_file, &text, &err) != 0)
         findings_add(l->findings, k->origin.line,
                      "providers.%s: key %s: gcp.credentials_file cannot be used: %s", p->name,
                      k->name, err.text);
     else
         k->gcp.credentials.bytes = arena_str(l->arena, buf_view(&text));
-    crypto_wipe(text.data, text.cap);
-    buf_fini(&text);
+    wipe_text(&text);
 }
 
 /* The project that the document is of, when nobody says another one. */

@@ -175,6 +175,8 @@ static bool container_token(struct credential_flow *f, struct str *out)
         return true;
     is_read = f->world->read(f->world->ctx, path, &text) == 0;
     *out = is_read ? arena_str(f->arena, credential_trim(buf_view(&text))) : STR_NONE;
+    if (text.data != NULL)
+        crypto_wipe(text.data, text.cap);
     buf_fini(&text);
     return is_read && credential_is_text(*out);
 }

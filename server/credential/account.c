@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "server/base/alloc.h"
 #include "server/base/base.h"
@@ -16,6 +17,7 @@
 #define RENEW_MIN_MS 1000        /* a machine's endpoint may hand out tokens near their end */
 #define FOREVER_MS (3600 * 1000) /* what does not expire is looked at again: a file may change */
 #define FILE_MAX_BYTES 65536
+#define READ_AHEAD ((size_t)128 << 10)
 #define ARENA_BYTES 8192
 #define REFUSED_MS 10000 /* a wrong secret does not become right, but a clock or a role may */
 
@@ -71,8 +73,13 @@ static const char *env_of(const char *name)
 static int read_file(void *ctx, const char *path, struct buf *out)
 {
     struct error err = ERROR_INIT;
+    struct stat st;
 
     (void)ctx;
+    /* a pipe or a device would hold up all the others */
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return -1;
+    buf_reserve(out, FILE_MAX_BYTES + READ_AHEAD); /* no growing: a copy would stay behind */
     return fd_read_file(path, FILE_MAX_BYTES, out, &err);
 }
 

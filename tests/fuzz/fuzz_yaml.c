@@ -13,9 +13,26 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct conf_vendor vendor_rows[] = {
-    {"openai", "OPENAI_API_KEY", "gpt-*", false, true, false, 6},
-    {"mock", NULL, "echo,lorem-*", false, false, true, 2},
-    {"openai-compatible", NULL, NULL, true, true, false, 2},
+    {.name = "openai",
+     .key_env = "OPENAI_API_KEY",
+     .default_models = "gpt-*",
+     .needs_key = true,
+     .dialects = 6},
+    {.name = "mock", .default_models = "echo,lorem-*", .is_mock = true, .dialects = 2},
+    {.name = "openai-compatible", .needs_base_url = true, .needs_key = true, .dialects = 2},
+    {.name = "bedrock",
+     .needs_key = true,
+     .dialects = 2,
+     .root = "https://{region}.example.com",
+     .parts = {{"region", "AWS_REGION", "us-east-1"}},
+     .cloud = CONF_CLOUD_AWS},
+    {.name = "vertex",
+     .needs_key = true,
+     .dialects = 2,
+     .root = "https://{location-}example.com/{project}/{location}",
+     .parts = {{"project", NULL, NULL}, {"location", NULL, "global"}},
+     .cloud = CONF_CLOUD_GCP},
+    {.name = "azure", .needs_base_url = true, .needs_key = true, .cloud = CONF_CLOUD_AZURE},
 };
 static const char *const dialects[] = {"", "openai", "responses"};
 
