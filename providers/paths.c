@@ -10,6 +10,7 @@
 #define OWN 2u     /* not at the root, unless the client's headers are this dialect's */
 #define BELOW 4u   /* an id and more may follow */
 #define IS_ITEM 8u /* something must follow */
+#define BROAD 16u  /* what it does is not bound to the model that it names, or to none */
 
 /* A path behind its prefix and version. */
 struct row {
@@ -23,11 +24,13 @@ struct row {
 
 static const struct row openai_rows[] = {
     {DIALECT_OPENAI, "/chat/completions", OP_CHAT, "chat.completions", POSTS, NEEDS},
-    {DIALECT_OPENAI, "/chat/completions", OP_RELAY, "chat.completions", ANY, BELOW | IS_ITEM},
+    {DIALECT_OPENAI, "/chat/completions", OP_RELAY, "chat.completions", ANY,
+     BELOW | IS_ITEM | BROAD},
     {DIALECT_OPENAI, "/completions", OP_COMPLETIONS, "completions", POSTS, NEEDS},
     {DIALECT_RESPONSES, "/responses", OP_CHAT, "responses", POSTS, NEEDS},
     {DIALECT_RESPONSES, "/responses/input_tokens", OP_COUNT_TOKENS, "responses", POSTS, NEEDS},
-    {DIALECT_RESPONSES, "/responses", OP_RELAY, "responses", "GET, POST, DELETE", BELOW | IS_ITEM},
+    {DIALECT_RESPONSES, "/responses", OP_RELAY, "responses", "GET, POST, DELETE",
+     BELOW | IS_ITEM | BROAD},
     {DIALECT_OPENAI, "/embeddings", OP_EMBEDDINGS, "embeddings", POSTS, NEEDS},
     {DIALECT_OPENAI, "/rerank", OP_RERANK, "rerank", POSTS, NEEDS},
     {DIALECT_OPENAI, "/moderations", OP_RELAY, "moderations", POSTS, 0},
@@ -37,45 +40,45 @@ static const struct row openai_rows[] = {
     {DIALECT_OPENAI, "/audio/speech", OP_RELAY, "audio", POSTS, 0},
     {DIALECT_OPENAI, "/audio/transcriptions", OP_RELAY, "audio", POSTS, 0},
     {DIALECT_OPENAI, "/audio/translations", OP_RELAY, "audio", POSTS, 0},
-    {DIALECT_OPENAI, "/files", OP_FILES, "files", "GET, POST", 0},
-    {DIALECT_OPENAI, "/files", OP_FILES, "files", "GET, DELETE", BELOW | IS_ITEM},
-    {DIALECT_OPENAI, "/uploads", OP_FILES, "uploads", POSTS, BELOW},
-    {DIALECT_OPENAI, "/batches", OP_RELAY, "batches", ANY, BELOW},
-    {DIALECT_OPENAI, "/fine_tuning", OP_RELAY, "fine_tuning", ANY, BELOW | IS_ITEM},
+    {DIALECT_OPENAI, "/files", OP_FILES, "files", "GET, POST", BROAD},
+    {DIALECT_OPENAI, "/files", OP_FILES, "files", "GET, DELETE", BELOW | IS_ITEM | BROAD},
+    {DIALECT_OPENAI, "/uploads", OP_FILES, "uploads", POSTS, BELOW | BROAD},
+    {DIALECT_OPENAI, "/batches", OP_RELAY, "batches", ANY, BELOW | BROAD},
+    {DIALECT_OPENAI, "/fine_tuning", OP_RELAY, "fine_tuning", ANY, BELOW | IS_ITEM | BROAD},
     {DIALECT_OPENAI, "/videos", OP_RELAY, "videos", ANY, BELOW},
-    {DIALECT_OPENAI, "/containers", OP_RELAY, "containers", ANY, BELOW},
-    {DIALECT_OPENAI, "/vector_stores", OP_RELAY, "vector_stores", ANY, BELOW},
-    {DIALECT_OPENAI, "/assistants", OP_RELAY, "assistants", ANY, BELOW},
-    {DIALECT_OPENAI, "/threads", OP_RELAY, "threads", ANY, BELOW},
-    {DIALECT_RESPONSES, "/conversations", OP_RELAY, "conversations", ANY, BELOW},
-    {DIALECT_OPENAI, "/evals", OP_RELAY, "evals", ANY, BELOW},
+    {DIALECT_OPENAI, "/containers", OP_RELAY, "containers", ANY, BELOW | BROAD},
+    {DIALECT_OPENAI, "/vector_stores", OP_RELAY, "vector_stores", ANY, BELOW | BROAD},
+    {DIALECT_OPENAI, "/assistants", OP_RELAY, "assistants", ANY, BELOW | BROAD},
+    {DIALECT_OPENAI, "/threads", OP_RELAY, "threads", ANY, BELOW | BROAD},
+    {DIALECT_RESPONSES, "/conversations", OP_RELAY, "conversations", ANY, BELOW | BROAD},
+    {DIALECT_OPENAI, "/evals", OP_RELAY, "evals", ANY, BELOW | BROAD},
     {DIALECT_OPENAI, "/models", OP_MODELS, "models", GETS, BELOW},
 };
 
 static const struct row anthropic_rows[] = {
     {DIALECT_ANTHROPIC, "/messages", OP_CHAT, "messages", POSTS, NEEDS},
     {DIALECT_ANTHROPIC, "/messages/count_tokens", OP_COUNT_TOKENS, "count_tokens", POSTS, NEEDS},
-    {DIALECT_ANTHROPIC, "/messages/batches", OP_RELAY, "batches", ANY, BELOW},
+    {DIALECT_ANTHROPIC, "/messages/batches", OP_RELAY, "batches", ANY, BELOW | BROAD},
     {DIALECT_ANTHROPIC, "/complete", OP_RELAY, "complete", POSTS, NEEDS},
-    {DIALECT_ANTHROPIC, "/files", OP_FILES, "files", ANY, BELOW | OWN},
-    {DIALECT_ANTHROPIC, "/skills", OP_RELAY, "skills", ANY, BELOW | OWN},
+    {DIALECT_ANTHROPIC, "/files", OP_FILES, "files", ANY, BELOW | OWN | BROAD},
+    {DIALECT_ANTHROPIC, "/skills", OP_RELAY, "skills", ANY, BELOW | OWN | BROAD},
     {DIALECT_ANTHROPIC, "/models", OP_MODELS, "models", GETS, BELOW | OWN},
 };
 
 static const struct row gemini_rows[] = {
     {DIALECT_GEMINI, "/models", OP_MODELS, "models", GETS, BELOW},
-    {DIALECT_GEMINI, "/files", OP_FILES, "files", ANY, BELOW},
-    {DIALECT_GEMINI, "/cachedContents", OP_RELAY, "cachedContents", ANY, BELOW},
-    {DIALECT_GEMINI, "/batches", OP_RELAY, "batches", ANY, BELOW},
-    {DIALECT_GEMINI, "/operations", OP_RELAY, "operations", ANY, BELOW},
-    {DIALECT_GEMINI, "/tunedModels", OP_RELAY, "tunedModels", ANY, BELOW},
-    {DIALECT_GEMINI, "/fileSearchStores", OP_RELAY, "fileSearchStores", ANY, BELOW},
-    {DIALECT_GEMINI, "/interactions", OP_RELAY, "interactions", ANY, BELOW},
+    {DIALECT_GEMINI, "/files", OP_FILES, "files", ANY, BELOW | BROAD},
+    {DIALECT_GEMINI, "/cachedContents", OP_RELAY, "cachedContents", ANY, BELOW | BROAD},
+    {DIALECT_GEMINI, "/batches", OP_RELAY, "batches", ANY, BELOW | BROAD},
+    {DIALECT_GEMINI, "/operations", OP_RELAY, "operations", ANY, BELOW | BROAD},
+    {DIALECT_GEMINI, "/tunedModels", OP_RELAY, "tunedModels", ANY, BELOW | BROAD},
+    {DIALECT_GEMINI, "/fileSearchStores", OP_RELAY, "fileSearchStores", ANY, BELOW | BROAD},
+    {DIALECT_GEMINI, "/interactions", OP_RELAY, "interactions", ANY, BELOW | BROAD},
 };
 
 static const struct row bedrock_rows[] = {
-    {DIALECT_BEDROCK, "/async-invoke", OP_RELAY, "async-invoke", ANY, BELOW},
-    {DIALECT_BEDROCK, "/guardrail", OP_RELAY, "guardrail", ANY, BELOW | IS_ITEM},
+    {DIALECT_BEDROCK, "/async-invoke", OP_RELAY, "async-invoke", ANY, BELOW | BROAD},
+    {DIALECT_BEDROCK, "/guardrail", OP_RELAY, "guardrail", ANY, BELOW | IS_ITEM | BROAD},
 };
 
 static const struct row cohere_rows[] = {
@@ -88,8 +91,8 @@ static const struct row cohere_rows[] = {
     {DIALECT_COHERE, "/v1/embed", OP_RELAY, "embed.v1", POSTS, 0},
     {DIALECT_COHERE, "/v1/rerank", OP_RELAY, "rerank.v1", POSTS, OWN},
     {DIALECT_COHERE, "/v1/classify", OP_RELAY, "classify", POSTS, 0},
-    {DIALECT_COHERE, "/v1/datasets", OP_RELAY, "datasets", ANY, BELOW},
-    {DIALECT_COHERE, "/v1/embed-jobs", OP_RELAY, "embed-jobs", ANY, BELOW},
+    {DIALECT_COHERE, "/v1/datasets", OP_RELAY, "datasets", ANY, BELOW | BROAD},
+    {DIALECT_COHERE, "/v1/embed-jobs", OP_RELAY, "embed-jobs", ANY, BELOW | BROAD},
     {DIALECT_COHERE, "/v1/models", OP_MODELS, "models", GETS, BELOW | OWN},
 };
 
@@ -131,6 +134,7 @@ static bool find_row(const struct row *rows, size_t n, struct str tail, bool at_
         out->endpoint = row->endpoint;
         out->allow = row->allow;
         out->needs_model = (row->flags & NEEDS) != 0;
+        out->is_broad = (row->flags & BROAD) != 0;
         out->tail = tail;
         return true;
     }
@@ -191,19 +195,20 @@ static const struct verb {
     struct str name;
     enum path_op op;
     bool stream;
+    bool is_broad;
 } verbs[] = {
-    {{"generateContent", 15}, OP_CHAT, false},
-    {{"streamGenerateContent", 21}, OP_CHAT, true},
-    {{"countTokens", 11}, OP_COUNT_TOKENS, false},
-    {{"embedContent", 12}, OP_EMBEDDINGS, false},
-    {{"batchEmbedContents", 18}, OP_EMBEDDINGS_BATCH, false},
-    {{"batchGenerateContent", 20}, OP_RELAY, false},
-    {{"asyncBatchEmbedContent", 22}, OP_RELAY, false},
-    {{"predict", 7}, OP_RELAY, false},
-    {{"predictLongRunning", 18}, OP_RELAY, false},
-    {{"fetchPredictOperation", 21}, OP_RELAY, false},
-    {{"rawPredict", 10}, OP_RELAY, false},
-    {{"streamRawPredict", 16}, OP_RELAY, true},
+    {{"generateContent", 15}, OP_CHAT, false, false},
+    {{"streamGenerateContent", 21}, OP_CHAT, true, false},
+    {{"countTokens", 11}, OP_COUNT_TOKENS, false, false},
+    {{"embedContent", 12}, OP_EMBEDDINGS, false, false},
+    {{"batchEmbedContents", 18}, OP_EMBEDDINGS_BATCH, false, false},
+    {{"batchGenerateContent", 20}, OP_RELAY, false, true},
+    {{"asyncBatchEmbedContent", 22}, OP_RELAY, false, true},
+    {{"predict", 7}, OP_RELAY, false, false},
+    {{"predictLongRunning", 18}, OP_RELAY, false, false},
+    {{"fetchPredictOperation", 21}, OP_RELAY, false, false},
+    {{"rawPredict", 10}, OP_RELAY, false, false},
+    {{"streamRawPredict", 16}, OP_RELAY, true, false},
 };
 
 /* Where a model's name begins: behind "/models/", in Vertex's long paths as well. */
@@ -257,6 +262,7 @@ static bool parse_verb(struct arena *a, struct str path, struct str query, struc
         out->before = STR("/models/");
         out->after = str_skip(path, (size_t)colon);
         out->stream = verbs[i].stream;
+        out->is_broad = verbs[i].is_broad;
         out->has_model = true;
         while (str_next(&query, '&', &param))
             out->sse = out->sse || str_eq(param, STR("alt=sse"));
@@ -275,17 +281,22 @@ static bool parse_gemini(struct arena *a, struct str path, struct str query, boo
         {"/v1", 3},
     };
     struct str version = STR_NONE;
+    bool is_upload = path_under(path, STR("/upload"), &path);
+    struct str name;
     struct str rest = path;
 
     for (size_t i = 0; i < ARRAY_LEN(versions) && version.len == 0; i++) {
         if (path_under(path, versions[i], &rest))
             version = str_skip(versions[i], 1);
     }
+    if (is_upload && (version.len == 0 || !path_under(rest, STR("/files"), &name)))
+        return false;
     if (!parse_verb(a, rest, query, out) &&
         ((at_root && version.len < 3) || /* /v1/models and /v1/files are OpenAI's there */
          !find_row(gemini_rows, ARRAY_LEN(gemini_rows), rest, false, out)))
         return false;
     out->version = version;
+    out->is_upload = is_upload;
     return true;
 }
 

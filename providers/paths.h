@@ -48,7 +48,9 @@ struct path {
     bool has_model;     /* the path has a place for it */
     bool stream, sse;   /* said by the path; sse: Gemini's alt=sse */
     bool needs_model;   /* the body must name one, if the path does not */
-    bool is_azure; /* /deployments/: the body need not have a model, the query an api-version */
+    bool is_broad; /* it reaches further than the model that it may name: batches, stored objects */
+    bool is_upload; /* Gemini's: "/upload" stands before the version */
+    bool is_azure;  /* /deployments/: the body need not have a model, the query an api-version */
 };
 
 /*

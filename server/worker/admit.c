@@ -30,10 +30,19 @@ bool admit_target(const struct request *r, struct str provider, struct str model
     return glob_list_match(r->key.models, (struct str){text, len});
 }
 
+static bool needs_endpoint(const struct request *r)
+{
+    return r->path.is_broad || r->asked.len == 0;
+}
+
 static enum step_result refuse(struct request *r)
 {
     struct str rest = r->key.models;
-    struct str list = STR("this key may use: ");
+    struct str list =
+        needs_endpoint(r)
+            ? arena_printf(r->arena,
+                           "this needs PROVIDER/%s, and this key may use: ", r->path.endpoint)
+            : STR("this key may use: ");
     struct str pattern;
     size_t n = 0;
 
@@ -47,7 +56,7 @@ static enum step_result refuse(struct request *r)
     if (n == TELL_MAX && rest.len > 0)
         list = arena_concat(r->arena, (struct str[]){list, STR(", ...")}, 2);
     return request_fail(r, &FAIL_MODEL_NOT_ALLOWED, list,
-                        r->asked.len > 0 ? STR("model") : STR_NONE);
+                        needs_endpoint(r) ? STR_NONE : STR("model"));
 }
 
 enum step_result admit_step(struct request *r)
@@ -57,7 +66,7 @@ enum step_result admit_step(struct request *r)
     if (result != STEP_NEXT || r->key.models.len == 0)
         return result;
     r->allowed_by_name = r->asked.len > 0 && admit_name(r, r->asked);
-    if (r->allowed_by_name || route_has_allowed(r))
+    if ((r->allowed_by_name && !r->path.is_broad) || route_has_allowed(r))
         return STEP_NEXT;
     return refuse(r);
 }

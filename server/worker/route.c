@@ -199,15 +199,21 @@ static bool key_serves(const struct pub_view *v, const struct pub_key *key, stru
     return globs.len == 0 || model.len == 0 || glob_list_match(globs, model);
 }
 
-/* The name that admission sees: a request without a model counts as its endpoint. */
+/*
+ * Without a model the endpoint stands in for it; where a named model says little about what the request
+ * may do, the endpoint must be allowed as well.
+ */
 static bool target_is_allowed(const struct request *r, const struct pub_provider *p,
                               struct str model)
 {
-    if (r->key.models.len == 0 || r->allowed_by_name)
+    struct str provider = pub_text(&r->worker->view, p->name);
+
+    if (r->key.models.len == 0)
         return true;
-    if (model.len == 0)
-        model = str_of(r->path.endpoint);
-    return admit_target(r, pub_text(&r->worker->view, p->name), model);
+    if ((r->path.is_broad || r->asked.len == 0) &&
+        !admit_target(r, provider, str_of(r->path.endpoint)))
+        return false;
+    return r->asked.len == 0 || r->allowed_by_name || admit_target(r, provider, model);
 }
 
 /* The routes of one target: its provider's keys that serve the model and were not tried. */

@@ -115,7 +115,7 @@ static void add_client_headers(struct request *r, struct str configured, struct 
         has_version = has_version || str_eq(h.name, STR("anthropic-version"));
         add_line(lines, arena_concat(r->arena, parts, 3));
     }
-    if (!has_type && (a->is_abroad || r->ex->body.len > 0))
+    if (!has_type && (a->is_abroad || (r->ex->body.len > 0 && r->path.op != OP_FILES)))
         add_line(lines, STR("content-type: application/json"));
     if (a->face->dialect == DIALECT_ANTHROPIC && !has_version)
         add_line(lines, STR(ANTHROPIC_VERSION));
@@ -262,6 +262,18 @@ static bool ends_with_version(struct str base)
            str_ends(base, STR("/v1alpha"));
 }
 
+/* ".../v1beta" becomes ".../upload/v1beta". */
+static struct str upload_base(struct arena *a, struct str base)
+{
+    struct str version = STR_NONE;
+
+    if (ends_with_version(base)) {
+        version = str_skip(base, (size_t)((const char *)memrchr(base.p, '/', base.len) - base.p));
+        base.len -= version.len;
+    }
+    return arena_concat(a, (struct str[]){base, STR("/upload"), version}, 3);
+}
+
 /* Azure's dated versions: deployments in the path, where a model is asked for. */
 static struct str azure_url(struct request *r, const struct str base[2], struct str version)
 {
@@ -322,7 +334,10 @@ static struct str url_of(struct request *r, const struct pub_provider *p)
     parts[3] =
         r->path.before.len > 0 ? path_with_model(r->arena, &r->path, a->model) : r->path.tail;
     parts[4] = query_for_upstream(r->arena, r->ex->query, r->path.is_azure);
-    if (str_eq(r->path.version, STR("v1alpha"))) {
+    if (r->path.is_upload) {
+        parts[0] = upload_base(r->arena, arena_concat(r->arena, base, 2));
+        parts[1] = STR_NONE;
+    } else if (str_eq(r->path.version, STR("v1alpha"))) {
         struct str *last = base[1].len > 0 ? &parts[1] : &parts[0];
 
         if (str_ends(*last, STR("/v1beta"))) {
