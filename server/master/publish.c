@@ -388,8 +388,8 @@ int publish_build(const struct publish_request *req, struct image *out, struct e
             goto out;
     }
     sort_providers(&b);
-    if (build_routes(&b, err) != 0 || build_models(&b, err) != 0 ||
-        build_catalogue(&b, err) != 0 || finish(&b, out, err) != 0)
+    if (build_routes(&b, err) != 0 || build_models(&b, err) != 0 || build_catalogue(&b, err) != 0 ||
+        finish(&b, out, err) != 0)
         goto out;
     rc = 0;
 out:
