@@ -13,10 +13,10 @@
 const struct embed_dialect *embed_dialect_get(enum dialect_id id)
 {
     static const struct embed_dialect *const all[DIALECTS] = {
-        [DIALECT_OPENAI] = &embed_openai,
-        [DIALECT_GEMINI] = &embed_gemini,
-        [DIALECT_COHERE] = &embed_cohere,
-        [DIALECT_BEDROCK] = &embed_bedrock,
+        [DIALECT_OPENAI] = &embeddings_openai,
+        [DIALECT_GEMINI] = &embeddings_gemini,
+        [DIALECT_COHERE] = &embeddings_cohere,
+        [DIALECT_BEDROCK] = &embeddings_bedrock,
     };
 
     return (size_t)id < ARRAY_LEN(all) ? all[id] : NULL;

@@ -104,7 +104,8 @@ struct embed_dialect {
 
 /* NULL: the dialect has no embeddings (Anthropic, Responses). */
 const struct embed_dialect *embed_dialect_get(enum dialect_id id);
-extern const struct embed_dialect embed_openai, embed_gemini, embed_cohere, embed_bedrock;
+extern const struct embed_dialect embeddings_openai, embeddings_gemini, embeddings_cohere,
+    embeddings_bedrock;
 
 /* --- for the dialects (embed.c) --- */
 

@@ -22,7 +22,7 @@ static int decode_request(const struct chat_codec *c, const struct chat_url *url
     bool yes;
 
     if (url != NULL && has(url->model, "cohere.")) {
-        if (embed_cohere.decode_request(c, url, body, out, err) != 0)
+        if (embeddings_cohere.decode_request(c, url, body, out, err) != 0)
             return -1;
         out->from = DIALECT_BEDROCK;
         return 0;
@@ -104,7 +104,7 @@ static void encode_answer(const struct chat_codec *c, const struct embed_ask *as
                           struct buf *out)
 {
     if (has(ask->model, "cohere.")) {
-        embed_cohere.encode_answer(c, ask, reply, answer, out);
+        embeddings_cohere.encode_answer(c, ask, reply, answer, out);
         return;
     }
     write_open(out, '{');
@@ -119,7 +119,7 @@ static void encode_answer(const struct chat_codec *c, const struct embed_ask *as
     write_close(out, '}');
 }
 
-const struct embed_dialect embed_bedrock = {
+const struct embed_dialect embeddings_bedrock = {
     .decode_request = decode_request,
     .encode_request = encode_request,
     .decode_answer = decode_answer,

@@ -292,7 +292,7 @@ static void encode_answer(const struct chat_codec *c, const struct embed_ask *as
     buf_cstr(out, "}},\"response_type\":\"embeddings_by_type\"}");
 }
 
-const struct embed_dialect embed_cohere = {
+const struct embed_dialect embeddings_cohere = {
     .decode_request = decode_request,
     .encode_request = encode_request,
     .decode_answer = decode_answer,

@@ -206,7 +206,7 @@ static void encode_answer(const struct chat_codec *c, const struct embed_ask *as
     write_close(out, '}');
 }
 
-const struct embed_dialect embed_openai = {
+const struct embed_dialect embeddings_openai = {
     .decode_request = decode_request,
     .encode_request = encode_request,
     .decode_answer = decode_answer,
