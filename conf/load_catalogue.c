@@ -2,6 +2,7 @@
 #include "conf/load.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "conf/set.h"
 #include "server/base/buf.h"
@@ -236,7 +237,12 @@ static void load_file(struct load *l, const struct load_at *at, const char *path
     struct error err = ERROR_INIT;
     struct buf text = BUF_INIT;
     struct node *root = NULL;
+    struct stat st;
 
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* a pipe would keep us waiting */
+        load_fail(l, at, "must name a regular file, %s is none", path);
+        return;
+    }
     if (fd_read_file(path, YAML_FILE_MAX, &text, &err) != 0) {
         load_fail(l, at, "cannot be read: %s", err.text);
         buf_fini(&text);

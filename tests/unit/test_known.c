@@ -242,6 +242,8 @@ static void findings_name_the_line(void **state)
     expect_findings("catalogue: /nonexistent/c.yaml\n",
                     "t.yaml:1: catalogue cannot be read: /nonexistent/c.yaml: No such file or "
                     "directory");
+    expect_findings("catalogue: /dev/zero\n",
+                    "t.yaml:1: catalogue must name a regular file, /dev/zero is none");
 }
 
 /* A file of this text; its path in `path`. */
