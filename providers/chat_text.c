@@ -191,6 +191,35 @@ struct str text_media_type(struct str name)
     return STR_NONE;
 }
 
+/* --- places --- */
+
+static size_t put_cut(char *out, size_t room, size_t at, const char *text, size_t len)
+{
+    size_t n = min_u64(len, room - 1 - at);
+
+    memcpy(out + at, text, n);
+    return at + n;
+}
+
+void text_place(char *out, size_t room, const char *path, uint32_t i, const char *tail)
+{
+    char digits[12];
+    size_t from = sizeof(digits);
+    size_t at = 0;
+
+    must(room > 0);
+    digits[--from] = ']';
+    do {
+        digits[--from] = (char)('0' + i % 10);
+        i /= 10;
+    } while (i > 0);
+    digits[--from] = '[';
+    at = put_cut(out, room, at, path, strlen(path));
+    at = put_cut(out, room, at, digits + from, sizeof(digits) - from);
+    at = put_cut(out, room, at, tail, strlen(tail));
+    out[at] = '\0';
+}
+
 /* --- signatures in foreign hands --- */
 
 #define WRAP "bf1."

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "providers/chat.h"
 #include "server/base/base.h"
@@ -38,6 +39,9 @@ bool text_arguments_object(const struct chat_codec *c, const struct chat_block *
                            struct str *out);
 /* ... and as an escaped string. */
 struct str text_arguments_string(const struct chat_codec *c, const struct chat_block *call);
+
+/* "path[7]tail" for errors, cut off where `room` ends: snprintf would be half of a block's cost. */
+void text_place(char *out, size_t room, const char *path, uint32_t i, const char *tail);
 
 /* Splits "data:image/png;base64,AAAA" (escaped). False when it is no base64 data URL. */
 bool text_data_url(struct str escaped, struct str *type, struct str *data);

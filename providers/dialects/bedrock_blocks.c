@@ -344,12 +344,12 @@ static int read_content(const struct bedrock_in *in, struct chat_message *m,
 {
     char text[PATH_MAX_BYTES];
     struct place at = {.in = in, .m = m, .path = text};
-    unsigned i = 0;
+    uint32_t i = 0;
 
     if (bedrock_want(in, list, JSON_ARRAY, path) != 0)
         return -1;
     for (const struct json *block = list->child; block != NULL; block = block->next) {
-        (void)snprintf(text, sizeof(text), "%s[%u]", path, i++); /* may be cut off */
+        text_place(text, sizeof(text), path, i++, "");
         if (read_block(&at, block, is_result) != 0)
             return -1;
     }
@@ -369,7 +369,7 @@ int bedrock_read_messages(const struct bedrock_in *in, const struct json *messag
                           const char *path)
 {
     char at[PATH_MAX_BYTES];
-    unsigned i = 0;
+    uint32_t i = 0;
 
     if (bedrock_want(in, messages, JSON_ARRAY, path) != 0)
         return -1;
@@ -379,7 +379,7 @@ int bedrock_read_messages(const struct bedrock_in *in, const struct json *messag
         struct str role = text_member(m, "role");
         struct chat_message *to;
 
-        (void)snprintf(at, sizeof(at), "%s[%u]", path, i++); /* fits */
+        text_place(at, sizeof(at), path, i, "");
         if (text_is(role, "user"))
             to = chat_add_message(in->c, in->chat, ROLE_USER);
         else if (text_is(role, "assistant"))
@@ -388,7 +388,7 @@ int bedrock_read_messages(const struct bedrock_in *in, const struct json *messag
             to = chat_add_message(in->c, in->chat, ROLE_SYSTEM);
         else
             return bedrock_wrong(in, at, "needs a role: user, assistant or system");
-        (void)snprintf(at, sizeof(at), "%s[%u].content", path, i - 1); /* fits */
+        text_place(at, sizeof(at), path, i++, ".content");
         if (read_content(in, to, json_get(m, "content"), at, false) != 0)
             return -1;
         for (const struct json *x = m->child; x != NULL; x = x->next) {

@@ -189,7 +189,7 @@ static int read_tools(const struct bedrock_in *in, const struct json *v, const c
     if (v->n > BEDROCK_TOOLS_MAX)
         return bedrock_wrong(in, path, "has too many members");
     for (const struct json *tool = v->child; tool != NULL; tool = tool->next) {
-        (void)snprintf(at, sizeof(at), "%s[%u]", path, i++); /* fits */
+        text_place(at, sizeof(at), path, i++, "");
         if (read_tool(in, tool, at) != 0)
             return -1;
     }

@@ -369,7 +369,7 @@ int cohere_read_messages(const struct cohere_in *in, const struct json *messages
     if (messages->n == 0 || messages->n > CHAT_MESSAGES_MAX)
         return cohere_wrong(in, "messages", "must have at least one member, and not too many");
     for (const struct json *m = messages->child; m != NULL; m = m->next) {
-        (void)snprintf(at.path, sizeof(at.path), "messages[%u]", i++); /* fits */
+        text_place(at.path, sizeof(at.path), "messages", i++, "");
         if (read_message(&at, m, &has_documents) != 0)
             return -1;
     }

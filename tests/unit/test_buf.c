@@ -2,6 +2,29 @@
 
 #include "server/base/buf.h"
 
+/* What was handed out stays as it was when the buffer has to move. */
+static void grows_in_an_arena(void **state)
+{
+    struct arena *a = arena_create(4096);
+    struct buf b = BUF_IN(a);
+    struct str early;
+
+    (void)state;
+    buf_cstr(&b, "early");
+    early = buf_view(&b);
+    for (int i = 0; i < 1000; i++)
+        buf_char(&b, 'x');
+    assert_int_equal(b.len, 1005);
+    assert_int_equal(b.data[b.len], '\0');
+    assert_str(early, "early");
+    assert_true(str_starts(buf_view(&b), STR("earlyx")));
+    buf_fini(&b);
+    assert_ptr_equal(b.arena, a);
+    buf_char(&b, 'y');
+    assert_str(buf_view(&b), "y");
+    arena_free(a);
+}
+
 static void grows(void **state)
 {
     struct buf b = BUF_INIT;
@@ -74,6 +97,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(grows), cmocka_unit_test(writes_decimals),
                                        cmocka_unit_test(writes_json_strings),
+                                       cmocka_unit_test(grows_in_an_arena),
                                        cmocka_unit_test(replaces_what_is_not_utf8)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,6 +230,19 @@ static void an_answer_past_its_bound_is_an_error(void **state)
     assert_true(fold_answer(f)->has_error);
 }
 
+static void places_are_cut_where_room_ends(void **state)
+{
+    char text[32], little[8];
+
+    (void)state;
+    text_place(text, sizeof(text), "messages", 0, ".content");
+    assert_string_equal(text, "messages[0].content");
+    text_place(text, sizeof(text), "m", UINT32_MAX, "");
+    assert_string_equal(text, "m[4294967295]");
+    text_place(little, sizeof(little), "input", 12, ".content");
+    assert_string_equal(little, "input[1");
+}
+
 static void commas_put_themselves(void **state)
 {
     struct buf b = BUF_INIT;
@@ -269,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_folded_answer_tells_the_same_events_again, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_answer_past_its_bound_is_an_error, set_up, tear_down),
+        cmocka_unit_test(places_are_cut_where_room_ends),
         cmocka_unit_test(commas_put_themselves),
     };
 
