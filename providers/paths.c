@@ -12,6 +12,11 @@
 #define IS_ITEM 8u /* something must follow */
 #define BROAD 16u  /* what it does is not bound to the model that it names, or to none */
 
+struct request_path {
+    struct str path, query;
+    bool at_root;
+};
+
 /* A path behind its prefix and version. */
 struct row {
     enum dialect_id dialect;
@@ -143,24 +148,25 @@ static bool find_row(const struct row *rows, size_t n, struct str tail, bool at_
 
 /* --- OpenAI --- */
 
-/* "/deployments/{name}/chat/completions": the name is the model. */
+/* "/deployments/{name}/chat/completions": the name is the model; the client does not escape its slash. */
 static bool parse_deployment(struct arena *a, struct str path, struct path *out)
 {
     struct str rest;
-    struct str name;
-    ptrdiff_t slash;
+    size_t len = 0;
 
     if (!path_under(path, STR("/deployments"), &rest) || rest.len < 2)
         return false;
     rest = str_skip(rest, 1);
-    slash = str_index(rest, '/');
-    if (slash <= 0)
+    do {
+        ptrdiff_t slash = str_index(str_skip(rest, len + 1), '/');
+
+        if (slash < 0)
+            return false;
+        len += (size_t)slash + 1;
+    } while (!find_row(openai_rows, ARRAY_LEN(openai_rows), str_skip(rest, len), false, out));
+    if (rest.p[0] == '/' || out->op == OP_MODELS)
         return false;
-    name = (struct str){rest.p, (size_t)slash};
-    rest = str_skip(rest, (size_t)slash);
-    if (!find_row(openai_rows, ARRAY_LEN(openai_rows), rest, false, out) || out->op == OP_MODELS)
-        return false;
-    out->model = decode(a, name);
+    out->model = decode(a, (struct str){rest.p, len});
     out->has_model = true;
     out->is_azure = true;
     return true;
@@ -211,6 +217,16 @@ static const struct verb {
     {{"streamRawPredict", 16}, OP_RELAY, true, false},
 };
 
+/* Vercel's client leaves "/models" out when a name has a slash: "/provider/model". */
+static bool is_bare_model(struct str path)
+{
+    struct str rest;
+
+    return path.len > 1 && str_index(str_skip(path, 1), '/') > 0 &&
+           !path_under(path, STR("/projects"), &rest) &&
+           !path_under(path, STR("/publishers"), &rest);
+}
+
 /* Where a model's name begins: behind "/models/", in Vertex's long paths as well. */
 static bool skip_to_model(struct str path, struct str *name)
 {
@@ -242,14 +258,17 @@ static bool skip_to_model(struct str path, struct str *name)
     return path_under(rest, STR("/models"), name);
 }
 
-static bool parse_verb(struct arena *a, struct str path, struct str query, struct path *out)
+static bool parse_verb(struct arena *a, const struct request_path *in, struct str path,
+                       struct path *out)
 {
-    struct str name;
+    struct str query = in->query;
     ptrdiff_t colon = last_index(path, ':');
+    struct str name = {path.p, colon > 0 ? (size_t)colon : 0};
+    bool is_bare = !in->at_root && is_bare_model(name);
     struct str verb;
     struct str param;
 
-    if (colon < 0 || !skip_to_model((struct str){path.p, (size_t)colon}, &name) || name.len < 2)
+    if (name.len == 0 || (!skip_to_model(name, &name) && !is_bare) || name.len < 2)
         return false;
     verb = str_skip(path, (size_t)colon + 1);
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
@@ -271,8 +290,7 @@ static bool parse_verb(struct arena *a, struct str path, struct str query, struc
     return false;
 }
 
-static bool parse_gemini(struct arena *a, struct str path, struct str query, bool at_root,
-                         struct path *out)
+static bool parse_gemini(struct arena *a, const struct request_path *in, struct path *out)
 {
     static const struct str versions[] = {
         {"/v1beta", 7},
@@ -281,6 +299,7 @@ static bool parse_gemini(struct arena *a, struct str path, struct str query, boo
         {"/v1", 3},
     };
     struct str version = STR_NONE;
+    struct str path = in->path;
     bool is_upload = path_under(path, STR("/upload"), &path);
     struct str name;
     struct str rest = path;
@@ -291,8 +310,8 @@ static bool parse_gemini(struct arena *a, struct str path, struct str query, boo
     }
     if (is_upload && (version.len == 0 || !path_under(rest, STR("/files"), &name)))
         return false;
-    if (!parse_verb(a, rest, query, out) &&
-        ((at_root && version.len < 3) || /* /v1/models and /v1/files are OpenAI's there */
+    if (!parse_verb(a, in, rest, out) &&
+        ((in->at_root && version.len < 3) || /* /v1/models and /v1/files are OpenAI's there */
          !find_row(gemini_rows, ARRAY_LEN(gemini_rows), rest, false, out)))
         return false;
     out->version = version;
@@ -340,11 +359,6 @@ static bool parse_bedrock(struct arena *a, struct str path, struct path *out)
 
 /* --- all --- */
 
-struct request_path {
-    struct str path, query;
-    bool at_root;
-};
-
 static bool parse_as(struct arena *a, enum dialect_id dialect, const struct request_path *in,
                      struct path *out)
 {
@@ -354,7 +368,7 @@ static bool parse_as(struct arena *a, enum dialect_id dialect, const struct requ
     case DIALECT_ANTHROPIC:
         return parse_anthropic(in->path, in->at_root, out);
     case DIALECT_GEMINI:
-        return parse_gemini(a, in->path, in->query, in->at_root, out);
+        return parse_gemini(a, in, out);
     case DIALECT_BEDROCK:
         return parse_bedrock(a, in->path, out);
     case DIALECT_COHERE:

@@ -120,6 +120,10 @@ enum step_result suggest_model(struct request *r)
                             arena_printf(r->arena, "\"%.*s\": did you mean \"%s\"?",
                                          STR_ARGS(shown(r->asked)), near),
                             STR("model"));
+    if (names->n == 0) /* nobody declares exact names */
+        return request_fail(r, &FAIL_UNKNOWN_MODEL,
+                            arena_printf(r->arena, "\"%.*s\"", STR_ARGS(shown(r->asked))),
+                            STR("model"));
     return request_fail(
         r, &FAIL_UNKNOWN_MODEL,
         list_of(r,

@@ -8,7 +8,7 @@ export { assert };
 // One test a check and upstream; its name is what test_node.py looks for.
 export function check(name, run) {
   for (const upstream of lab.upstreams)
-    test(`${upstream}: ${name}`, { timeout: 20000 }, () => run((model) => `${upstream}/${lab.models[`${upstream}/${model}`] ?? model}`));
+    test(`${upstream}: ${name}`, { timeout: 20000 }, () => run((model) => `at-${upstream}/${lab.models[`${upstream}/${model}`] ?? model}`));
 }
 
 export function checkErrors(run) {
