@@ -114,7 +114,7 @@ def test_responses(client):
     answer = client.responses.create(model="up/echo", input="hello responses", reasoning={"effort": "low"})
     assert answer.output_text == "hello responses" and answer.status == "completed"
     assert answer.usage.output_tokens_details.reasoning_tokens == 16
-    cut = client.responses.create(model="up/lorem-50", input="x", max_output_tokens=3)
+    cut = client.responses.create(model="up/lorem-50", input="x", max_output_tokens=16)
     assert cut.status == "incomplete" and cut.incomplete_details.reason == "max_output_tokens"
 
 
