@@ -9,7 +9,7 @@
 
 static bool has(struct str model, const char *part)
 {
-    return memmem(model.p, model.len, part, strlen(part)) != NULL;
+    return model.len > 0 && memmem(model.p, model.len, part, strlen(part)) != NULL;
 }
 
 static int decode_request(const struct chat_codec *c, const struct chat_url *url, struct str body,

@@ -240,9 +240,12 @@ static enum step_result prepare_body(struct request *r)
 
     r->withhold_usage = false;
     if (a->is_abroad) {
+        enum step_result result;
+
         relay_take(r);
-        if (translate_request(r, &r->buffers->body) != STEP_NEXT)
-            return STEP_FAIL;
+        result = translate_request(r, &r->buffers->body);
+        if (result != STEP_NEXT)
+            return result;
         a->parts = (struct openai_parts){{buf_view(&r->buffers->body)}, 1, r->buffers->body.len};
     } else if (is_vertex_claude(r) && r->path.op == OP_CHAT) {
         if (prepare_vertex(r) != STEP_NEXT)
@@ -278,9 +281,7 @@ static struct str upload_base(struct arena *a, struct str base)
 static struct str azure_url(struct request *r, const struct str base[2], struct str version)
 {
     const struct attempt *a = &r->attempt;
-    struct str tail =
-        a->is_abroad ? path_for(r->arena, a->face->dialect, OP_CHAT, a->model, translate_streams(r))
-                     : r->path.tail;
+    struct str tail = a->is_abroad ? translate_path(r) : r->path.tail;
     struct path path = {.before = STR("/deployments/"), .after = tail};
     bool is_of_model = a->face->dialect == DIALECT_OPENAI && a->model.len > 0;
     struct str query = a->is_abroad ? STR_NONE : query_for_upstream(r->arena, r->ex->query, true);
@@ -328,7 +329,7 @@ static struct str url_of(struct request *r, const struct pub_provider *p)
         !ends_with_version(base[1].len > 0 ? base[1] : base[0]))
         parts[2] = STR("/v1"); /* as its SDKs add it to their base URL */
     if (a->is_abroad) {
-        parts[3] = path_for(r->arena, a->face->dialect, OP_CHAT, a->model, translate_streams(r));
+        parts[3] = translate_path(r);
         return arena_concat(r->arena, parts, 4);
     }
     parts[3] =
@@ -354,6 +355,7 @@ enum step_result send_prepare(struct request *r, const struct pub_provider *p,
     struct str configured = arena_str(r->arena, pub_text(&r->worker->view, p->headers));
     struct str rest = configured;
     struct str line;
+    enum step_result result;
     struct attempt *a = &r->attempt;
     struct lines lines = {.n = 0};
     struct str *copy;
@@ -363,8 +365,9 @@ enum step_result send_prepare(struct request *r, const struct pub_provider *p,
         if (a->model.len > 0 && !path_model_is_safe(a->model))
             return request_fail(r, &FAIL_BAD_MODEL, STR_NONE, STR("model"));
     }
-    if (prepare_body(r) != STEP_NEXT)
-        return STEP_FAIL;
+    result = prepare_body(r);
+    if (result != STEP_NEXT)
+        return result;
     add_client_headers(r, configured, &lines);
     while (str_next(&rest, '\0', &line))
         add_line(&lines, line);

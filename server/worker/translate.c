@@ -4,6 +4,7 @@
 #include "server/worker/catalogue.h"
 #include "server/worker/fail.h"
 #include "server/worker/relay.h"
+#include "server/worker/translate_task.h"
 #include "server/worker/translation.h"
 #include "server/worker/worker.h"
 
@@ -53,14 +54,16 @@ bool translate_is_needed(const struct request *r, const struct vendor *vendor,
     if (r->path.op == OP_COMPLETIONS && (vendor->quirks & QUIRK_NO_COMPLETIONS) != 0)
         return true;
     return face->dialect != r->path.dialect &&
-           (r->path.op == OP_CHAT || r->path.op == OP_COMPLETIONS || r->path.op == OP_INVOKE);
+           (r->path.op == OP_CHAT || r->path.op == OP_COMPLETIONS || r->path.op == OP_INVOKE ||
+            task_of(r) != OP_NONE);
 }
 
 bool translate_can(const struct request *r, const struct vendor *vendor,
                    const struct vendor_face *face)
 {
-    return translate_is_needed(r, vendor, face) && dialect_get(face->dialect) != NULL &&
-           r->client != NULL;
+    if (!translate_is_needed(r, vendor, face) || dialect_get(face->dialect) == NULL)
+        return false;
+    return task_of(r) != OP_NONE ? task_can(r, face->dialect) : r->client != NULL;
 }
 
 static enum step_result wrong(struct request *r, const struct fail *f, const struct chat_error *err)
@@ -80,7 +83,8 @@ static struct translation *create(struct request *r)
 {
     struct translation *t = arena_zalloc(r->arena, sizeof(*t));
 
-    t->client = r->client;
+    t->client = translate_client(r);
+    t->task = task_of(r);
     t->codec = (struct chat_codec){r->arena, r->worker->scratch, r->worker->json};
     r->translation = t;
     return t;
@@ -90,14 +94,16 @@ static int decode(struct request *r, struct translation *t, struct chat_error *e
 {
     struct chat_url url = {r->path.model, r->path.stream};
 
-    if (t->client->decode_request(&t->codec, &url, r->ex->body, &t->chat, err) != 0)
+    if (t->task != OP_NONE
+            ? task_decode(r, t, err) != 0
+            : t->client->decode_request(&t->codec, &url, r->ex->body, &t->chat, err) != 0)
         return -1;
     t->reply = (struct chat_reply){
         .chat = &t->chat,
         .id = str_of(r->id_text),
         .model = r->asked,
         .created_s = r->begun_ms / 1000,
-        .stream = t->chat.stream,
+        .stream = t->task == OP_NONE && t->chat.stream,
         .sse = r->path.sse,
     };
     t->is_decoded = true;
@@ -140,7 +146,11 @@ enum step_result translate_request(struct request *r, struct buf *out)
     if (catalogue_check_images(r, &t->chat, &target) != STEP_NEXT)
         return STEP_FAIL;
     buf_clear(out);
-    if (t->upstream->encode_request(&t->codec, &t->chat, &target, &t->loss, out, &err) != 0)
+    if (task_is_estimate(r, t))
+        return task_estimate(r, t);
+    if (t->task != OP_NONE
+            ? task_encode(r, t, &target, out, &err) != 0
+            : t->upstream->encode_request(&t->codec, &t->chat, &target, &t->loss, out, &err) != 0)
         return wrong(r, &FAIL_UNTRANSLATABLE, &err);
     arena_reset(r->worker->scratch);
     if (is_strict(r) && !loss_is_full(&t->loss))
@@ -151,6 +161,14 @@ enum step_result translate_request(struct request *r, struct buf *out)
 struct str translate_fidelity(struct request *r)
 {
     return r->attempt.is_abroad ? loss_header(&r->translation->loss, r->arena) : STR("full");
+}
+
+struct str translate_path(const struct request *r)
+{
+    const struct translation *t = r->translation;
+
+    return path_for(r->arena, r->attempt.face->dialect, t->task != OP_NONE ? t->task : OP_CHAT,
+                    r->attempt.model, t->reply.stream);
 }
 
 bool translate_streams(const struct request *r)

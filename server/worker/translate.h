@@ -31,12 +31,14 @@ bool translate_can(const struct request *r, const struct vendor *vendor,
                    const struct vendor_face *face);
 
 /*
- * The body for r->attempt, into `out` (the request's buffers). STEP_NEXT or STEP_FAIL: the client's
- * request is at fault, cannot be said, or would lose something that it does not want to lose.
+ * The body for r->attempt, into `out` (the request's buffers). STEP_NEXT, STEP_DONE (answered
+ * without the provider: an estimate), or STEP_FAIL: the client's request is at fault, cannot be said, or would lose something that it does not want to lose.
  */
 enum step_result translate_request(struct request *r, struct buf *out);
 /* Does the client want a stream? After translate_request. */
 bool translate_streams(const struct request *r);
+/* The path below the face of the attempt, and its query if it has one. After translate_request. */
+struct str translate_path(const struct request *r);
 /* The x-bf-fidelity header of the answer. */
 struct str translate_fidelity(struct request *r);
 

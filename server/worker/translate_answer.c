@@ -6,6 +6,7 @@
 #include "server/worker/fail.h"
 #include "server/worker/relay.h"
 #include "server/worker/translate.h"
+#include "server/worker/translate_task.h"
 #include "server/worker/translation.h"
 #include "server/worker/worker.h"
 
@@ -96,7 +97,7 @@ static enum answer_form form_of(const struct request *r)
 {
     if (r->attempt.status < 200 || r->attempt.status >= 300)
         return ANSWER_ERROR;
-    if (!r->is_stream)
+    if (!r->is_stream || r->translation->task != OP_NONE)
         return ANSWER_WHOLE;
     return r->is_eventstream ? ANSWER_EVENTSTREAM : ANSWER_SSE;
 }
@@ -152,7 +153,7 @@ void translate_head(struct request *r)
     replace_headers(r, r->is_stream && is_sse ? t->client->stream_type : "application/json");
     if (r->is_stream)
         t->encoder = t->client->encoder(&t->codec, &t->reply);
-    else
+    else if (t->task == OP_NONE)
         t->fold = fold_create(&t->codec, answer_max(r));
 }
 
@@ -289,6 +290,8 @@ const struct fail *translate_end(struct request *r)
         encode_error(r);
         return NULL;
     case ANSWER_WHOLE:
+        if (t->task != OP_NONE)
+            return task_answer(r, t);
         if (t->upstream->decode_answer(t->decoder, buf_view(&r->buffers->held), &sink) != 0)
             return fail_of(r, &FAIL_UPSTREAM_NONSENSE);
         arena_reset(r->worker->scratch);

@@ -11,7 +11,10 @@
 #define WORKER_TRANSLATION_H
 
 #include "providers/dialect.h"
+#include "providers/embed.h"
 #include "providers/loss.h"
+#include "providers/paths.h"
+#include "providers/rerank.h"
 
 /* How the provider's answer comes. */
 enum answer_form {
@@ -25,6 +28,9 @@ struct translation {
     const struct dialect *client, *upstream;
     struct chat_codec codec;
     struct chat chat;
+    enum path_op task; /* OP_NONE: a chat; else translate_task.h */
+    struct embed_ask embed;
+    struct rerank_ask rerank;
     bool is_decoded;
     struct chat_loss loss; /* of the attempt */
     struct chat_reply reply;
