@@ -285,14 +285,14 @@ struct tree_sink {
     struct json *last_child[JSON_DEPTH_MAX];
     struct str next_key;
     uint32_t depth;
-    uint32_t nodes;
+    uint32_t nodes, nodes_max;
     bool keeps_escapes; /* strings have no `text` */
 
     struct json *add(enum json_type type)
     {
         struct json *node;
 
-        if (nodes++ == JSON_NODES_MAX) {
+        if (nodes++ == nodes_max || (nodes % 1024 == 0 && arena_bytes(a) > JSON_ARENA_MAX)) {
             (void)w->failed("too many values");
             return nullptr;
         }
@@ -377,6 +377,9 @@ static struct json *parse(struct json_parser *p, struct arena *a, struct str tex
     sink.next_key = STR_NONE;
     sink.depth = 0;
     sink.nodes = 0;
+    sink.nodes_max = JSON_NODES_MAX;
+    if (keeps_escapes && text.len / JSON_BYTES_A_NODE < JSON_NODES_MAX - JSON_NODES_FREE)
+        sink.nodes_max = JSON_NODES_FREE + (uint32_t)(text.len / JSON_BYTES_A_NODE);
     sink.keeps_escapes = keeps_escapes;
     ok = first_stage(p, text, &w) && walk_text(&w, &sink);
     give_back(p);

@@ -22,8 +22,17 @@
 #include "server/base/base.h"
 #include "server/base/str.h"
 
-#define JSON_DEPTH_MAX 128     /* deeper than any real request; bounds recursion */
-#define JSON_NODES_MAX 4000000 /* a 32 MiB body of "0,0,0" must not become gigabytes */
+#define JSON_DEPTH_MAX 128 /* deeper than any real request; bounds recursion */
+/*
+ * A body of "0,0,0" must not become forty times its size: a tree of json_parse_raw, whose texts are
+ * strangers', has JSON_NODES_FREE nodes and one more for each JSON_BYTES_A_NODE bytes of text (real
+ * requests have one in 20 to 40 bytes, rows of numbers one in 5). No tree has more than JSON_NODES_MAX,
+ * which is 80 MB, and none grows in an arena that has JSON_ARENA_MAX already.
+ */
+#define JSON_NODES_MAX 1000000
+#define JSON_NODES_FREE 32768
+#define JSON_BYTES_A_NODE 16
+#define JSON_ARENA_MAX (128u << 20)
 
 #ifdef __cplusplus
 extern "C" {

@@ -18,9 +18,11 @@
 #include "server/worker/upstream.h"
 #include "server/worker/worker.h"
 
-#define ARENA_BYTES 8192 /* a usual request's; an idle worker keeps 64 of them at most */
-#define CROWD 100        /* requests at once, after which memory is given back */
-#define BEAT_MS 250      /* also how long a reload waits for an idle worker to see it */
+#define ARENA_BYTES 8192        /* a usual request's; an idle worker keeps 64 of them at most */
+#define CROWD 100               /* requests at once, after which memory is given back */
+#define ARENA_LARGE (16u << 20) /* ... and after a request whose arena was so large */
+#define TRIM_MS 1000            /* at most so often for those */
+#define BEAT_MS 250             /* also how long a reload waits for an idle worker to see it */
 
 /* Set by the handler, looked at once per turn: at most BEAT_MS later. */
 static volatile sig_atomic_t term_asked;
@@ -49,6 +51,10 @@ struct arena *worker_arena_take(struct worker *w)
 
 void worker_arena_give(struct worker *w, struct arena *a)
 {
+    if (arena_bytes(a) > ARENA_LARGE || arena_bytes(w->scratch) > ARENA_LARGE) {
+        w->has_grown = true;
+        arena_reset(w->scratch); /* no codec is at work when a request ends */
+    }
     if (w->n_free_arenas == ARRAY_LEN(w->free_arenas)) {
         arena_free(a);
         return;
@@ -83,16 +89,20 @@ static void beat(struct worker *w)
 
 /*
  * After a crowd has gone its memory goes back to the system; free() alone keeps what lies below a
- * block still in use. Not while there is work: it takes milliseconds.
+ * block still in use. Not while there is work: it takes milliseconds. But somebody's huge request
+ * may never be followed by a pause.
  */
 static void give_memory_back(struct worker *w, uint64_t *most_open)
 {
+    uint64_t now_ms = loop_now_ms(w->loop);
     uint64_t open = atomic_load_explicit(&w->slot->stats[STAT_REQUESTS_OPEN], memory_order_relaxed);
 
     *most_open = max_u64(*most_open, open);
-    if (*most_open < CROWD || open > 0)
+    if ((*most_open < CROWD || open > 0) && (!w->has_grown || now_ms - w->trimmed_ms < TRIM_MS))
         return;
-    *most_open = 0;
+    *most_open = open;
+    w->has_grown = false;
+    w->trimmed_ms = now_ms;
     (void)malloc_trim(0);
 }
 

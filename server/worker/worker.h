@@ -39,6 +39,8 @@ struct worker {
     struct arena *scratch;         /* for one event of an answer: reset behind each */
     struct arena *free_arenas[64]; /* reset and ready: no malloc per request */
     uint32_t n_free_arenas;
+    bool has_grown; /* some request's arena was very large: its memory goes back soon */
+    uint64_t trimmed_ms;
     uint64_t random; /* state of worker_random */
     bool draining;   /* no new connections; open requests are finished */
 };

@@ -246,6 +246,52 @@ static void bounds_nodes(void **state)
     buf_fini(&b);
 }
 
+/* Text of a stranger's: what it may build depends on its own size. */
+static void bounds_nodes_by_bytes(void **state)
+{
+    struct buf b = BUF_INIT;
+    struct json_error err;
+    size_t before;
+
+    (void)state;
+    buf_char(&b, '[');
+    for (int i = 0; i < JSON_NODES_FREE - 2; i++)
+        buf_cstr(&b, "0,");
+    buf_cstr(&b, "0]");
+    arena_reset(arena);
+    assert_non_null(json_parse_raw(parser, arena, buf_view(&b), &err)); /* with the array */
+    b.len--;
+    for (size_t i = 0; i < 2 * b.len / JSON_BYTES_A_NODE; i++)
+        buf_cstr(&b, ",0");
+    buf_char(&b, ']');
+    arena_reset(arena);
+    assert_null(json_parse_raw(parser, arena, buf_view(&b), &err));
+    assert_string_equal(err.text, "too many values");
+    assert_non_null(json_parse(parser, arena, buf_view(&b), &err)); /* our own may */
+    buf_clear(&b);
+    buf_char(&b, '[');
+    for (int i = 0; i < 300000; i++) /* what real requests look like, and more */
+        buf_cstr(&b, "{\"name\":\"a longer name of something\"},");
+    buf_cstr(&b, "0]");
+    arena_reset(arena);
+    assert_non_null(json_parse_raw(parser, arena, buf_view(&b), &err));
+    /* Many small trees in one arena, as the arguments of many calls are: together they are bounded. */
+    buf_clear(&b);
+    buf_char(&b, '[');
+    for (int i = 0; i < JSON_NODES_FREE - 2; i++)
+        buf_cstr(&b, "0,");
+    buf_cstr(&b, "0]");
+    arena_reset(arena);
+    for (int i = 0; i < 1000 && json_parse_raw(parser, arena, buf_view(&b), &err) != NULL; i++)
+        continue;
+    assert_string_equal(err.text, "too many values");
+    before = arena_bytes(arena);
+    assert_in_range(before, JSON_ARENA_MAX / 2, 2 * JSON_ARENA_MAX);
+    arena_reset(arena);
+    assert_true(arena_bytes(arena) < before / 100);
+    buf_fini(&b);
+}
+
 static void reads_numbers(void **state)
 {
     static const struct {
@@ -367,6 +413,7 @@ int main(void)
         cmocka_unit_test(bounds_depth),
         cmocka_unit_test(builds_trees),
         cmocka_unit_test(bounds_nodes),
+        cmocka_unit_test(bounds_nodes_by_bytes),
         cmocka_unit_test(reads_numbers),
         cmocka_unit_test(reads_doubles),
         cmocka_unit_test(unescapes),
