@@ -296,14 +296,16 @@ static int read_result(struct place *at, const struct json *message)
     struct chat_message inner = {.role = ROLE_TOOL};
     struct chat_message *outer = at->m;
     struct chat_block *b = add(at, BLOCK_TOOL_RESULT);
+    int rc;
 
     b->id = text_member(message, "tool_call_id");
     if (b->id.len == 0)
         return wrong(at, ".tool_call_id", "is required");
     at->m = &inner;
-    if (read_content(at, json_get(message, "content")) != 0)
-        return -1;
+    rc = read_content(at, json_get(message, "content"));
     at->m = outer;
+    if (rc != 0)
+        return -1;
     b->content = inner.blocks;
     b->is_json = inner.blocks != NULL && inner.blocks->next == NULL &&
                  inner.blocks->kind == BLOCK_TEXT && inner.blocks->raw.len > 0;
