@@ -1,5 +1,6 @@
 """Processes die, files change, and the daemon stops, all under load: who must notice, and who must not."""
 
+import http.client
 import os
 import signal
 import threading
@@ -8,8 +9,8 @@ import time
 import pytest
 
 from gateway import is_alive, one_provider
-from load import Load
-from wire import DEADLINE, SLOW, Stream, chat, wait_until
+from load import Load, worker_of
+from wire import DEADLINE, SLOW, Stream, chat, chat_chunk, wait_until
 
 # Long enough for dozens of deaths, short enough for every run of the suite.
 STORM_SECONDS = float(os.environ.get("BOWFIN_TORTURE_SECONDS", "4")) * (1.5 if SLOW > 1 else 1)
@@ -231,3 +232,56 @@ def test_memory_does_not_creep(start_gateway, mock):
 
     first = work()
     assert work() - first < 2048 * SLOW
+
+
+def test_a_worker_dies_amid_translated_streams(upstream, start_gateway):
+    """Those of the other worker end whole and are booked as told; one whose client leaves is estimated."""
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def script(connection):
+        while connection.read_request():
+            connection.start_stream()
+            connection.event(chat_chunk("one two three four"))
+            begun.release()
+            assert go_on.wait(DEADLINE)
+            connection.event(chat_chunk(" five"))
+            connection.event(chat_chunk(None, "stop"))
+            connection.event({**chat_chunk(None), "choices": [],
+                              "usage": {"prompt_tokens": 41, "completion_tokens": 7, "total_tokens": 48}})
+            connection.event("[DONE]")
+            connection.end_stream()
+    gateway = start_gateway(one_provider(upstream(script).base_v1, more="    dialect: openai\n"), workers=2)
+    body = {"model": "up/m", "max_tokens": 64, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    streams = [Stream(gateway.base, "/anthropic/v1/messages", body) for _ in range(13)]
+    for _ in streams:
+        assert begun.acquire(timeout=DEADLINE)
+    events = [stream.json_events() for stream in streams]
+    for some in events:
+        assert next(event for event in some if event["type"] == "content_block_delta")
+    pid = proc_pids(gateway, "worker")[0]
+    dying = [i for i, stream in enumerate(streams)
+             if worker_of(gateway.port, stream.conn.sock.getsockname()[1], [pid]) == pid]
+    living = [i for i in range(len(streams)) if i not in dying]
+    assert dying and len(living) > 1, (dying, living)
+    gateway.kill_child(pid)
+    gateway.wait_replaced(pid, "worker")
+    streams[living[0]].close()  # this client does not wait for the rest
+    go_on.set()
+    for i in living[1:]:
+        rest = list(events[i])
+        assert rest[-1]["type"] == "message_stop", rest
+        assert any(event.get("delta", {}).get("text") == " five" for event in rest)
+    for i in dying:
+        with pytest.raises((OSError, http.client.HTTPException, AssertionError)):
+            if not any(event["type"] == "message_stop" for event in events[i]):
+                raise AssertionError("it ended without its end")
+
+    def booked():
+        rows = gateway.api("GET", "/api/logs?limit=100", expect=200)["data"]
+        return len(rows) >= len(living) and rows
+    rows = wait_until(booked, "the records")
+    told = [row for row in rows if not row["estimated"]]
+    guessed = [row for row in rows if row["estimated"]]
+    assert [(row["tokens"]["input"], row["tokens"]["output"]) for row in told] == [(41, 7)] * (len(living) - 1)
+    assert len(guessed) == 1 and guessed[0]["tokens"]["output"] > 0, guessed
+    assert len(rows) == len(living)  # what died with its worker was answered to nobody, and is booked nowhere
