@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define BOM "\xef\xbb\xbf"
+#define BLOCK 256 /* bytes searched at once */
 
 void sse_fini(struct sse *s)
 {
@@ -20,23 +21,35 @@ void sse_reset(struct sse *s)
 }
 
 /*
+ * Where the first line end from `from` on is; s.len when there is none. Block by block: in a text of
+ * short lines that end in CR the search for a LF must not go through all that follows, each time.
+ */
+static size_t find_end(struct str s, size_t from)
+{
+    for (; from < s.len; from += BLOCK) {
+        const char *start = s.p + from;
+        size_t n = min_u64(s.len - from, BLOCK);
+        const char *lf = memchr(start, '\n', n);
+        const char *cr = memchr(start, '\r', lf != NULL ? (size_t)(lf - start) : n);
+
+        if (cr != NULL || lf != NULL)
+            return (size_t)((cr != NULL ? cr : lf) - s.p);
+    }
+    return s.len;
+}
+
+/*
  * The end of the line that begins at or before `from`: *content is where its text ends, the result
  * is the index behind its line end. 0 when the line is not finished yet.
  */
 static size_t line_end(struct str s, size_t from, size_t *content)
 {
-    const char *start = s.p + from;
-    size_t left = s.len - from;
-    const char *lf = memchr(start, '\n', left);
-    const char *cr = memchr(start, '\r', lf != NULL ? (size_t)(lf - start) : left);
-    const char *end = cr != NULL ? cr : lf;
-    size_t at;
+    size_t at = find_end(s, from);
 
-    if (end == NULL)
+    if (at == s.len)
         return 0;
-    at = (size_t)(end - s.p);
     *content = at;
-    if (*end == '\n')
+    if (s.p[at] == '\n')
         return at + 1;
     if (at + 1 == s.len)
         return 0; /* a LF may follow and belong to it */

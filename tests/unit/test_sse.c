@@ -122,6 +122,24 @@ static void test_no_copy_of_whole_events(void **state)
     seen_fini(&seen);
 }
 
+/* Looking for a LF through the rest at each of them would take half an hour. */
+static void test_many_lines_without_lf(void **state)
+{
+    static char text[8 << 20];
+    struct sse s = SSE_INIT;
+    struct seen seen = {BUF_INIT, BUF_INIT, 0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(text); i += 2)
+        memcpy(text + i, "a\r", 2);
+    assert_int_equal(sse_feed(&s, (struct str){text, sizeof(text)}, on_event, &seen), 0);
+    assert_int_equal(seen.n, 0);
+    assert_int_equal(sse_feed(&s, STR("\rdata: b\n\n"), on_event, &seen), 0);
+    assert_int_equal(seen.n, 2);
+    sse_fini(&s);
+    seen_fini(&seen);
+}
+
 static void test_bound(void **state)
 {
     static char block[1 << 20];
@@ -146,8 +164,11 @@ static void test_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_line_ends),  cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_unfinished), cmocka_unit_test(test_no_copy_of_whole_events),
+        cmocka_unit_test(test_line_ends),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_unfinished),
+        cmocka_unit_test(test_no_copy_of_whole_events),
+        cmocka_unit_test(test_many_lines_without_lf),
         cmocka_unit_test(test_bound),
     };
 
