@@ -253,6 +253,24 @@ struct str text_unwrap(struct str wrapped, enum chat_signer own, enum chat_signe
     return wrapped;
 }
 
+void text_grow(struct arena *a, struct str *text, size_t *cap, struct str more, size_t max)
+{
+    char *data = (char *)(uintptr_t)text->p; /* ours, from the call before */
+
+    if (text->len == 0)
+        *cap = 0;
+    if (more.len == 0 || more.len > max || text->len > max - more.len)
+        return;
+    if (more.len > *cap - text->len) {
+        *cap = 2 * (text->len + more.len);
+        data = arena_alloc(a, *cap);
+        if (text->len > 0)
+            memcpy(data, text->p, text->len);
+    }
+    memcpy(data + text->len, more.p, more.len);
+    *text = (struct str){data, text->len + more.len};
+}
+
 struct str text_of_blocks(const struct chat_codec *c, const struct chat_block *blocks,
                           struct str between)
 {

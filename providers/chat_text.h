@@ -55,6 +55,14 @@ struct str text_media_type(struct str name);
 struct str text_wrap(struct arena *a, struct str signature, enum chat_signer signer);
 struct str text_unwrap(struct str wrapped, enum chat_signer own, enum chat_signer *signer);
 
+/*
+ * More of a text that comes in pieces, in the arena; beyond `max` bytes it is left out. An empty
+ * text begins anew. Doubles, for a provider may send it byte by byte.
+ */
+void text_grow(struct arena *a, struct str *text, size_t *cap, struct str more, size_t max);
+
+#define SIGNATURE_MAX (8u << 20) /* of one block's, while it is collected */
+
 /* The plain text of all text blocks in a list, joined by `between` (escaped). */
 struct str text_of_blocks(const struct chat_codec *c, const struct chat_block *blocks,
                           struct str between);

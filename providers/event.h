@@ -104,7 +104,7 @@ struct chat_answer {
 };
 
 struct chat_fold; /* collects events; in the arena */
-/* `max_bytes`: of text and arguments in all; past it the answer has an error. */
+/* `max_bytes`: of all that it keeps; past it the answer has an error. */
 struct chat_fold *fold_create(const struct chat_codec *c, uint64_t max_bytes);
 void fold_event(void *fold, const struct chat_event *e); /* a chat_sink's fn */
 const struct chat_answer *fold_answer(struct chat_fold *fold);

@@ -13,6 +13,8 @@ struct piece {
 
 struct choice_fold {
     struct piece text, signature;
+    struct chat_citation *last; /* of the block's */
+    struct piece logprobs;      /* of the whole choice */
 };
 
 struct chat_fold {
@@ -31,11 +33,6 @@ struct chat_fold *fold_create(const struct chat_codec *c, uint64_t max_bytes)
     return f;
 }
 
-static struct str keep(const struct chat_fold *f, struct str s)
-{
-    return s.len > 0 ? arena_str(f->codec.arena, s) : STR_NONE;
-}
-
 static void too_long(struct chat_fold *f)
 {
     f->answer.has_error = true;
@@ -46,13 +43,24 @@ static void too_long(struct chat_fold *f)
     };
 }
 
+/* All that is kept counts: a provider may send millions of blocks with nothing in them. */
+static bool spend(struct chat_fold *f, uint64_t bytes)
+{
+    if (bytes > f->left)
+        too_long(f);
+    f->left -= min_u64(bytes, f->left);
+    return !f->answer.has_error;
+}
+
+static struct str keep(struct chat_fold *f, struct str s)
+{
+    return s.len > 0 && spend(f, s.len) ? arena_str(f->codec.arena, s) : STR_NONE;
+}
+
 static void append(struct chat_fold *f, struct piece *p, struct str text)
 {
-    if (text.len > f->left) {
-        too_long(f);
+    if (!spend(f, text.len))
         return;
-    }
-    f->left -= text.len;
     if (p->cap - p->len < text.len) {
         size_t cap = max_u64(GROW_MIN, 2 * (p->len + text.len));
         char *data = arena_alloc(f->codec.arena, cap);
@@ -89,8 +97,12 @@ static struct chat_choice_answer *choice_at(struct chat_fold *f, uint32_t n)
 static void begin_block(struct chat_fold *f, struct chat_choice_answer *ch,
                         const struct chat_event *e)
 {
-    struct chat_block *b = arena_zalloc(f->codec.arena, sizeof(*b));
+    struct choice_fold *open = &f->open[e->choice];
+    struct chat_block *b;
 
+    if (!spend(f, sizeof(*b)))
+        return;
+    b = arena_zalloc(f->codec.arena, sizeof(*b));
     b->kind = e->block_kind;
     b->id = keep(f, e->id);
     b->name = keep(f, e->name);
@@ -100,7 +112,7 @@ static void begin_block(struct chat_fold *f, struct chat_choice_answer *ch,
     else
         ch->last->next = b;
     ch->last = b;
-    f->open[e->choice] = (struct choice_fold){.text = {.data = NULL}};
+    *open = (struct choice_fold){.logprobs = open->logprobs};
 }
 
 static void end_block(struct chat_fold *f, struct chat_choice_answer *ch, uint32_t n)
@@ -117,31 +129,39 @@ static void end_block(struct chat_fold *f, struct chat_choice_answer *ch, uint32
     b->signature = view(&open->signature);
 }
 
-static void add_citation(struct chat_fold *f, struct chat_block *b,
+static void add_citation(struct chat_fold *f, struct chat_block *b, struct choice_fold *open,
                          const struct chat_citation *from)
 {
-    struct chat_citation *copy = arena_alloc(f->codec.arena, sizeof(*copy));
-    struct chat_citation **end = &b->citations;
+    struct chat_citation *copy;
 
+    if (!spend(f, sizeof(*copy)))
+        return;
+    copy = arena_alloc(f->codec.arena, sizeof(*copy));
     *copy = *from;
     copy->next = NULL;
     copy->url = keep(f, from->url);
     copy->title = keep(f, from->title);
     copy->text = keep(f, from->text);
     copy->raw = keep(f, from->raw);
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = copy;
+    if (open->last == NULL)
+        b->citations = copy;
+    else
+        open->last->next = copy;
+    open->last = copy;
 }
 
-static struct str append_array(struct chat_fold *f, struct str all, struct str more)
+static void append_array(struct chat_fold *f, struct piece *all, struct str more)
 {
-    if (all.len < 3) /* "[]" or nothing */
-        return keep(f, more);
-    if (more.len < 3)
-        return all;
-    return arena_concat(f->codec.arena,
-                        (struct str[]){{all.p, all.len - 1}, STR(","), str_skip(more, 1)}, 3);
+    if (more.len < 3 && all->len > 0) /* "[]" */
+        return;
+    if (all->len < 3) {
+        all->len = 0;
+        append(f, all, more);
+        return;
+    }
+    all->len--; /* its bracket */
+    append(f, all, STR(","));
+    append(f, all, str_skip(more, 1));
 }
 
 static void in_block(struct chat_fold *f, struct chat_choice_answer *ch, const struct chat_event *e)
@@ -163,7 +183,7 @@ static void in_block(struct chat_fold *f, struct chat_choice_answer *ch, const s
         ch->last->signer = e->signer;
         break;
     case EVENT_CITATION:
-        add_citation(f, ch->last, e->citation);
+        add_citation(f, ch->last, open, e->citation);
         break;
     default:
         end_block(f, ch, e->choice);
@@ -172,8 +192,14 @@ static void in_block(struct chat_fold *f, struct chat_choice_answer *ch, const s
 
 static struct chat_error keep_error(const struct chat_fold *f, const struct chat_error *e)
 {
-    return (struct chat_error){e->kind,          e->status,        keep(f, e->message),
-                               keep(f, e->type), keep(f, e->code), keep(f, e->param)};
+    struct arena *a = f->codec.arena; /* there is one of it: not counted */
+
+    return (struct chat_error){e->kind,
+                               e->status,
+                               arena_str(a, e->message),
+                               arena_str(a, e->type),
+                               arena_str(a, e->code),
+                               arena_str(a, e->param)};
 }
 
 void fold_event(void *fold, const struct chat_event *e)
@@ -199,7 +225,8 @@ void fold_event(void *fold, const struct chat_event *e)
         break;
     case EVENT_LOGPROBS:
         ch = choice_at(f, e->choice);
-        ch->logprobs = append_array(f, ch->logprobs, e->raw);
+        append_array(f, &f->open[e->choice].logprobs, e->raw);
+        ch->logprobs = view(&f->open[e->choice].logprobs);
         break;
     case EVENT_STOP:
         ch = choice_at(f, e->choice);

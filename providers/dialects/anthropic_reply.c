@@ -14,6 +14,7 @@ struct encoder {
     bool is_held;         /* a tool call whose signature may have to go ahead */
     struct str id, name;  /* of the held one */
     struct str signature; /* so far */
+    size_t signature_cap;
     enum chat_signer signer;
 };
 
@@ -235,9 +236,7 @@ static void on_delta(struct encoder *s, const struct chat_event *e, struct buf *
 /* Written in one piece at the block's end, because the SDKs keep the last piece only. */
 static void on_signature(struct encoder *s, const struct chat_event *e)
 {
-    struct str parts[] = {s->signature, e->text};
-
-    s->signature = arena_concat(s->c.arena, parts, ARRAY_LEN(parts));
+    text_grow(s->c.arena, &s->signature, &s->signature_cap, e->text, SIGNATURE_MAX);
     s->signer = e->signer;
 }
 

@@ -219,6 +219,7 @@ struct responses_encoder {
     struct chat_usage usage;
     struct chat_error error;
     struct str signature; /* of the block under way */
+    size_t signature_cap;
     enum chat_signer signer;
     enum chat_stop stop;
     enum chat_block_kind block; /* under way; 0: none */

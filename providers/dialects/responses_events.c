@@ -432,7 +432,7 @@ static void on_event(struct responses_encoder *e, const struct chat_event *event
         break;
     case EVENT_SIGNATURE:
         e->signer = event->signer;
-        e->signature = arena_concat(e->c.arena, (struct str[]){e->signature, event->text}, 2);
+        text_grow(e->c.arena, &e->signature, &e->signature_cap, event->text, SIGNATURE_MAX);
         break;
     case EVENT_CITATION:
         on_citation(e, event, out);

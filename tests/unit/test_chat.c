@@ -201,7 +201,7 @@ static void a_folded_answer_tells_the_same_events_again(void **state)
 {
     struct buf first = BUF_INIT, second = BUF_INIT;
     struct chat_sink to_first = {collect, &first}, to_second = {collect, &second};
-    struct chat_fold *f = fold_create(&fx.codec, 1000);
+    struct chat_fold *f = fold_create(&fx.codec, 10000);
     struct chat_sink to_fold = {fold_event, f};
     const struct chat_answer *answer;
 
@@ -241,6 +241,54 @@ static void places_are_cut_where_room_ends(void **state)
     assert_string_equal(text, "m[4294967295]");
     text_place(little, sizeof(little), "input", 12, ".content");
     assert_string_equal(little, "input[1");
+}
+
+/* A provider may send a million events with next to nothing in them. */
+static void many_small_events_are_folded_in_bounds(void **state)
+{
+    struct chat_fold *f = fold_create(&fx.codec, 16 << 20);
+    struct chat_citation c = {.url = STR("u")};
+    struct chat_event e = {.kind = EVENT_BLOCK_START, .block_kind = BLOCK_TEXT};
+    const struct chat_answer *answer = fold_answer(f);
+    size_t n = 0;
+
+    (void)state;
+    fold_event(f, &e);
+    for (int i = 0; i < 60000; i++) {
+        fold_event(f, &(struct chat_event){.kind = EVENT_LOGPROBS, .raw = STR("[{}]")});
+        c.start = i;
+        fold_event(f, &(struct chat_event){
+                          .kind = EVENT_CITATION, .block_kind = BLOCK_TEXT, .citation = &c});
+    }
+    assert_false(answer->has_error);
+    for (const struct chat_citation *x = answer->choices[0].blocks->citations; x; x = x->next)
+        assert_int_equal(x->start, n++);
+    assert_int_equal(n, 60000);
+    assert_int_equal(answer->choices[0].logprobs.len, 3 * 60000 + 1);
+    assert_memory_equal(answer->choices[0].logprobs.p, "[{},{},{}", 9);
+    assert_memory_equal(answer->choices[0].logprobs.p + 3 * 60000 - 3, ",{}]", 4);
+    assert_true(arena_bytes(fx.codec.arena) < 32 << 20);
+
+    for (int i = 0; i < 1000000; i++)
+        fold_event(f, &e);
+    assert_true(answer->has_error);
+    assert_true(arena_bytes(fx.codec.arena) < 48 << 20);
+}
+
+static void a_text_grows_in_pieces(void **state)
+{
+    struct str text = STR_NONE;
+    size_t cap = 7;
+
+    (void)state;
+    for (int i = 0; i < 100000; i++)
+        text_grow(fx.codec.arena, &text, &cap, STR("ab"), 150001);
+    assert_int_equal(text.len, 150000);
+    assert_memory_equal(text.p + text.len - 4, "abab", 4);
+    assert_true(arena_bytes(fx.codec.arena) < 1 << 20);
+    text = STR_NONE;
+    text_grow(fx.codec.arena, &text, &cap, STR("c"), 10);
+    assert_str(text, "c");
 }
 
 static void commas_put_themselves(void **state)
@@ -283,6 +331,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_answer_past_its_bound_is_an_error, set_up, tear_down),
         cmocka_unit_test(places_are_cut_where_room_ends),
+        cmocka_unit_test_setup_teardown(many_small_events_are_folded_in_bounds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_text_grows_in_pieces, set_up, tear_down),
         cmocka_unit_test(commas_put_themselves),
     };
 
