@@ -44,7 +44,8 @@ static enum chat_error_kind kind_of_word(struct str word)
             return words[i].kind;
     }
     /* invalid_image, image_too_large, empty_image_file, ... */
-    if (memmem(word.p, word.len, "image", 5) != NULL || str_starts(word, STR("invalid_")))
+    if ((word.len > 0 && memmem(word.p, word.len, "image", 5) != NULL) ||
+        str_starts(word, STR("invalid_")))
         return ERROR_INVALID;
     return 0;
 }
