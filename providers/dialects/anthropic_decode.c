@@ -357,7 +357,7 @@ static int decode(const struct chat_codec *c, const struct chat_url *url, struct
     struct anthropic_in in = {c, out, err, NULL, -1, -1, -1, 0, 0};
     const struct json *fields[FIELDS] = {NULL};
     struct json_error fault;
-    const struct json *root = json_parse_raw(c->json, c->arena, body, &fault);
+    const struct json *root = json_parse_raw(c->json, c->scratch, body, &fault);
 
     *out = (struct chat){.from = DIALECT_ANTHROPIC, .reasoning = {.budget = BUDGET_UNSET}};
     if (root == NULL)

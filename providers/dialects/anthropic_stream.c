@@ -291,7 +291,7 @@ int anthropic_decode_answer(void *decoder, struct str body, const struct chat_si
 {
     struct decoder *d = decoder;
     struct json_error fault;
-    const struct json *root = json_parse_raw(d->c.json, d->c.arena, body, &fault);
+    const struct json *root = json_parse_raw(d->c.json, d->c.scratch, body, &fault);
     const struct json *content = json_get(root, "content");
 
     if (root == NULL || root->type != JSON_OBJECT)

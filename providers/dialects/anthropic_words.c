@@ -92,7 +92,7 @@ void anthropic_decode_error(const struct chat_codec *c, int status, struct str b
                             struct chat_error *out)
 {
     struct json_error fault;
-    const struct json *root = json_parse_raw(c->json, c->arena, body, &fault);
+    const struct json *root = json_parse_raw(c->json, c->scratch, body, &fault);
     const struct json *error;
 
     if (root != NULL && root->type == JSON_ARRAY)

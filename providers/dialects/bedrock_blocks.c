@@ -335,7 +335,7 @@ static int read_block(struct place *at, const struct json *block, bool is_result
     }
     other = add(at, BLOCK_OTHER);
     other->raw = block->raw;
-    other->name = text_escape(at->in->c->arena, v->key);
+    other->name = arena_str(at->in->c->arena, text_escape(at->in->c->scratch, v->key));
     return 0;
 }
 

@@ -316,7 +316,7 @@ int bedrock_decode_request(const struct chat_codec *c, const struct chat_url *ur
     const struct bedrock_in in = {c, out, err};
     const struct json *system, *messages;
     struct json_error fault;
-    struct json *root = json_parse_raw(c->json, c->arena, body, &fault);
+    struct json *root = json_parse_raw(c->json, c->scratch, body, &fault);
 
     *out = (struct chat){
         .from = DIALECT_BEDROCK,

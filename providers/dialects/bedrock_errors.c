@@ -51,7 +51,7 @@ static bool is_type(struct str type, const char *name)
 static struct str message_of(const struct chat_codec *c, struct str body, struct str *type)
 {
     struct json_error ignored;
-    const struct json *root = json_parse_raw(c->json, c->arena, body, &ignored);
+    const struct json *root = json_parse_raw(c->json, c->scratch, body, &ignored);
     struct str message = text_member(root, "message");
 
     if (root == NULL) /* a load balancer's page, or a text */

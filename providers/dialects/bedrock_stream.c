@@ -249,7 +249,7 @@ int bedrock_decode_answer(void *decoder, struct str body, const struct chat_sink
 {
     struct decoder *d = decoder;
     struct json_error ignored;
-    const struct json *root = json_parse_raw(d->c.json, d->c.arena, body, &ignored);
+    const struct json *root = json_parse_raw(d->c.json, d->c.scratch, body, &ignored);
     const struct json *content = json_get(json_get(json_get(root, "output"), "message"), "content");
     uint64_t tag = 0;
 

@@ -277,7 +277,7 @@ int cohere_decode_request(const struct chat_codec *c, const struct chat_url *url
                           struct chat *out, struct chat_error *err)
 {
     struct json_error fault;
-    struct json *root = json_parse_raw(c->json, c->arena, body, &fault);
+    struct json *root = json_parse_raw(c->json, c->scratch, body, &fault);
     struct cohere_in in = {c, out, err, json_get(root, "documents")};
     const struct json *messages = json_get(root, "messages");
 

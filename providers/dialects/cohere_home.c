@@ -16,7 +16,7 @@ static void decode_error(const struct chat_codec *c, int status, struct str body
                          struct chat_error *out)
 {
     struct json_error ignored;
-    const struct json *root = json_parse_raw(c->json, c->arena, body, &ignored);
+    const struct json *root = json_parse_raw(c->json, c->scratch, body, &ignored);
     struct str message = text_member(root, "message");
     struct str detail = text_member(root, "detail");
 

@@ -282,7 +282,7 @@ int cohere_decode_answer(void *decoder, struct str body, const struct chat_sink 
 {
     struct decoder *d = decoder;
     struct json_error ignored;
-    const struct json *root = json_parse_raw(d->c.json, d->c.arena, body, &ignored);
+    const struct json *root = json_parse_raw(d->c.json, d->c.scratch, body, &ignored);
     const struct json *message = json_get(root, "message");
     struct str plan = text_member(message, "tool_plan");
 

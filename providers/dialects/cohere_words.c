@@ -167,7 +167,7 @@ void cohere_write_logprob(struct buf *b, const struct json *item)
 void cohere_logprobs_out(const struct chat_codec *c, struct buf *b, struct str raw)
 {
     struct json_error ignored;
-    const struct json *list = json_parse_raw(c->json, c->arena, raw, &ignored);
+    const struct json *list = json_parse_raw(c->json, c->scratch, raw, &ignored);
 
     write_open(b, '[');
     if (list != NULL && list->type == JSON_ARRAY) {

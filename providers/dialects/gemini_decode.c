@@ -327,7 +327,7 @@ static int read_tool(struct gemini_reading *r, const struct json *tool)
             return wrong(r, "tools", "fewer");
         t = chat_add_tool(r->c, r->chat);
         t->builtin = builtin_of(m->key);
-        t->name = text_escape(r->c->arena, m->key);
+        t->name = arena_str(r->c->arena, text_escape(r->c->scratch, m->key));
         t->raw = m->raw;
     }
     return 0;
@@ -462,7 +462,7 @@ int gemini_decode_request(const struct chat_codec *c, const struct chat_url *url
                           struct chat *out, struct chat_error *err)
 {
     struct json_error fault = {.text = NULL};
-    const struct json *root = json_parse_raw(c->json, c->arena, body, &fault);
+    const struct json *root = json_parse_raw(c->json, c->scratch, body, &fault);
     struct gemini_reading r = {.c = c, .chat = out, .err = err};
     const struct json *system;
 

@@ -103,7 +103,7 @@ void gemini_decode_error(const struct chat_codec *c, int status, struct str body
                          struct chat_error *out)
 {
     struct json_error fault;
-    const struct json *root = json_parse_raw(c->json, c->arena, body, &fault);
+    const struct json *root = json_parse_raw(c->json, c->scratch, body, &fault);
     struct str text = body;
 
     if (root != NULL && root->type == JSON_ARRAY)

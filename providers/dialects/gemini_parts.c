@@ -403,7 +403,7 @@ static int add_part(struct gemini_reading *r, struct chat_message *m, const stru
     if (p.other != NULL) {
         b = chat_add_block(r->c, m, BLOCK_OTHER);
         b->raw = node->raw;
-        b->name = text_escape(r->c->arena, p.other->key);
+        b->name = arena_str(r->c->arena, text_escape(r->c->scratch, p.other->key));
         return 0;
     }
     if (p.text == NULL && p.signature.len == 0)

@@ -346,7 +346,7 @@ int gemini_decode_answer(void *decoder, struct str body, const struct chat_sink 
 {
     struct decoder *d = decoder;
     struct json_error err;
-    const struct json *root = json_parse_raw(d->c->json, d->c->arena, body, &err);
+    const struct json *root = json_parse_raw(d->c->json, d->c->scratch, body, &err);
 
     if (root == NULL || !is_answer(root))
         return -1;

@@ -79,7 +79,7 @@ static int decode_request(const struct chat_codec *c, const struct chat_url *url
     };
     const struct bedrock_in in = {c, out, err};
     struct json_error fault;
-    const struct json *root = json_parse_raw(c->json, c->arena, body, &fault);
+    const struct json *root = json_parse_raw(c->json, c->scratch, body, &fault);
 
     *out = (struct chat){
         .from = DIALECT_BEDROCK,

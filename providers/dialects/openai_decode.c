@@ -338,7 +338,7 @@ static bool check_whole(struct openai_decode *d, const struct chat_url *url)
 int openai_decode(struct openai_decode *d, const struct chat_url *url, struct str body)
 {
     struct json_error why;
-    const struct json *root = json_parse_raw(d->c->json, d->c->arena, body, &why);
+    const struct json *root = json_parse_raw(d->c->json, d->c->scratch, body, &why);
 
     *d->chat = (struct chat){.from = DIALECT_OPENAI,
                              .is_completion = d->is_completion,

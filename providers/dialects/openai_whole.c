@@ -125,7 +125,7 @@ void openai_decode_error(const struct chat_codec *c, int status, struct str body
                          struct chat_error *out)
 {
     struct json_error why;
-    const struct json *root = json_parse_raw(c->json, c->arena, body, &why);
+    const struct json *root = json_parse_raw(c->json, c->scratch, body, &why);
 
     if (root != NULL && root->type == JSON_ARRAY) /* Google's endpoint */
         root = root->child;

@@ -387,7 +387,7 @@ int responses_decode_request(const struct chat_codec *c, const struct chat_url *
 {
     struct responses_in in = {c, out, err};
     struct json_error wrong;
-    struct json *root = json_parse_raw(c->json, c->arena, body, &wrong);
+    struct json *root = json_parse_raw(c->json, c->scratch, body, &wrong);
 
     *out = (struct chat){.from = DIALECT_RESPONSES, .reasoning = {.budget = BUDGET_UNSET}};
     if (root == NULL)

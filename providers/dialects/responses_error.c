@@ -87,7 +87,7 @@ void responses_decode_error(const struct chat_codec *c, int status, struct str b
 {
     struct str copy = arena_str(c->arena, body);
     struct json_error wrong;
-    const struct json *root = json_parse_raw(c->json, c->arena, copy, &wrong);
+    const struct json *root = json_parse_raw(c->json, c->scratch, copy, &wrong);
     const struct json *error = json_get(root, "error");
     enum chat_error_kind kind;
 
