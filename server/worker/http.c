@@ -32,6 +32,7 @@ struct exchange {
     bool is_chunked, has_no_body;
     h2o_iovec_t *queued;
     size_t n_queued;
+    size_t held; /* beside the body */
     char chunk_head[20];
 };
 
@@ -195,6 +196,18 @@ void http_abort(struct http_exchange *ex)
     next_turn(x);
 }
 
+bool http_hold(struct http_exchange *ex, size_t bytes)
+{
+    struct exchange *x = exchange_of(ex);
+    struct http_server *s = x->client->server;
+
+    if (s->held + bytes > s->limits.buffered_max_bytes)
+        return false;
+    x->held += bytes;
+    server_hold(s, (int64_t)bytes);
+    return true;
+}
+
 /* --- heads --- */
 
 /* What h2o or this file says itself, or what may not be passed on. */
@@ -301,8 +314,7 @@ static void on_gone(void *memory)
     loop_timer_stop(&x->turn);
     set_busy(x, false);
     c->n_exchanges--;
-    if (x->ex.body.len > 0)
-        server_hold(c->server, -(int64_t)x->ex.body.len);
+    server_hold(c->server, -(int64_t)(x->ex.body.len + x->held));
     if (x->ex.request != NULL)
         request_on_gone(x->ex.request);
     if (!x->is_final && c->frames != NULL)

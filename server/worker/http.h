@@ -63,6 +63,11 @@ void http_send(struct http_exchange *ex, const struct str *parts, size_t n, bool
 /* Break the answer off so that the client sees it is not whole: RST_STREAM, or the connection is
  * closed. */
 void http_abort(struct http_exchange *ex);
+/*
+ * Count memory that the request takes beside its body, until the exchange ends. False, and nothing
+ * is counted: more than limits.buffered_max would be held.
+ */
+bool http_hold(struct http_exchange *ex, size_t bytes);
 
 /* --- what http.c calls, implemented by request.c --- */
 

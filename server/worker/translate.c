@@ -71,6 +71,11 @@ static enum step_result wrong(struct request *r, const struct fail *f, const str
     struct chat_error *kept = arena_alloc(r->arena, sizeof(*kept));
 
     *kept = *err;
+    kept->message = arena_str(r->arena, err->message);
+    kept->type = arena_str(r->arena, err->type);
+    kept->code = arena_str(r->arena, err->code);
+    kept->param = arena_str(r->arena, err->param);
+    arena_reset(r->worker->scratch); /* a request's tree is large, and the next one may be far */
     if (kept->kind == 0)
         kept->kind = ERROR_INVALID;
     if (kept->status == 0)
@@ -93,11 +98,19 @@ static struct translation *create(struct request *r)
 static int decode(struct request *r, struct translation *t, struct chat_error *err)
 {
     struct chat_url url = {r->path.model, r->path.stream};
+    size_t before = arena_bytes(r->arena);
 
     if (t->task != OP_NONE
             ? task_decode(r, t, err) != 0
             : t->client->decode_request(&t->codec, &url, r->ex->body, &t->chat, err) != 0)
         return -1;
+    /* a body of many small parts takes several times its size */
+    if (!http_hold(r->ex, arena_bytes(r->arena) - before)) {
+        *err = (struct chat_error){.kind = ERROR_OVERLOADED,
+                                   .status = FAIL_OVERLOADED.status,
+                                   .message = str_of(FAIL_OVERLOADED.text)};
+        return -1;
+    }
     t->reply = (struct chat_reply){
         .chat = &t->chat,
         .id = str_of(r->id_text),
@@ -141,7 +154,8 @@ enum step_result translate_request(struct request *r, struct buf *out)
     t->is_begun = false;
     arena_reset(r->worker->scratch);
     if (!t->is_decoded && decode(r, t, &err) != 0)
-        return wrong(r, &FAIL_UNTRANSLATABLE, &err);
+        return wrong(r, err.kind == ERROR_OVERLOADED ? &FAIL_OVERLOADED : &FAIL_UNTRANSLATABLE,
+                     &err);
     catalogue_target(r, &target);
     if (catalogue_check_images(r, &t->chat, &target) != STEP_NEXT)
         return STEP_FAIL;
