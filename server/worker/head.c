@@ -41,6 +41,8 @@ void head_keep(struct request *r, const struct upstream_head *head)
     struct http_header *kept = arena_alloc(r->arena, (head->n + 1) * sizeof(*kept));
     size_t n = 0;
 
+    bool is_chunked = false;
+
     r->content_length = -1;
     r->is_stream = false;
     r->is_eventstream = false;
@@ -53,6 +55,8 @@ void head_keep(struct request *r, const struct upstream_head *head)
         if (str_eq(name, STR("content-length")) && str_parse_u64(value, &number) &&
             number <= INT64_MAX)
             r->content_length = (int64_t)number;
+        else if (str_eq(name, STR("transfer-encoding")))
+            is_chunked = true;
         else if (str_eq(name, STR("content-type")))
             read_type(r, value);
         else if (str_eq(name, STR("retry-after")) && str_parse_u64(value, &number))
@@ -60,6 +64,8 @@ void head_keep(struct request *r, const struct upstream_head *head)
         if (header_passes(name))
             kept[n++] = (struct http_header){arena_str(r->arena, name), arena_str(r->arena, value)};
     }
+    if (is_chunked) /* a length beside the chunks is a lie that would become the client's framing */
+        r->content_length = -1;
     r->headers = kept;
     r->n_headers = n;
 }
