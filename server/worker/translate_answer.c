@@ -12,6 +12,8 @@
 
 #define ANSWER_MAX (32u << 20) /* of a whole one, at least: it may hold images */
 
+#define STATES_MAX (160u << 20) /* of an answer under way: several times the longest whole one */
+
 /* --- events --- */
 
 /* Statuses that every SDK knows; others stay only where they come from. */
@@ -136,6 +138,7 @@ void translate_head(struct request *r)
     eventstream_reset(&r->buffers->eventstream);
     buf_clear(&r->buffers->held);
     t->is_begun = true;
+    t->arena_before = arena_bytes(r->arena);
     t->has_error = false;
     t->has_end = false;
     t->status = 0;
@@ -166,6 +169,22 @@ bool translate_is_streamed(const struct request *r)
 
 /* --- frames --- */
 
+/*
+ * JSON in one line. Strings have no line ends of their own, so these are blanks; but raw values are
+ * copied into the client's events, where a line end is one.
+ */
+static struct str one_line(const struct request *r, struct str json)
+{
+    char *p;
+
+    if (json.len == 0 || (str_index(json, '\n') < 0 && str_index(json, '\r') < 0))
+        return json;
+    p = arena_alloc(r->worker->scratch, json.len);
+    for (size_t i = 0; i < json.len; i++)
+        p[i] = (char)(json.p[i] == '\n' || json.p[i] == '\r' ? ' ' : json.p[i]);
+    return (struct str){p, json.len};
+}
+
 static void take_frame(struct request *r, const struct chat_frame *frame)
 {
     struct translation *t = r->translation;
@@ -175,12 +194,15 @@ static void take_frame(struct request *r, const struct chat_frame *frame)
         return;
     if (t->upstream->decode_frame(t->decoder, frame, &sink) != 0 && !t->has_error)
         r->broken = &FAIL_UPSTREAM_NONSENSE;
+    /* every block leaves a little behind, and a provider may send blocks for ever */
+    if (arena_bytes(r->arena) - t->arena_before > STATES_MAX)
+        r->broken = &FAIL_UPSTREAM_NONSENSE;
     arena_reset(r->worker->scratch);
 }
 
 static void on_sse(void *ctx, const struct sse_event *event)
 {
-    struct chat_frame frame = {event->name, event->data, false};
+    struct chat_frame frame = {event->name, one_line(ctx, event->data), false};
 
     if (event->data.len > 0)
         take_frame(ctx, &frame);
@@ -188,7 +210,7 @@ static void on_sse(void *ctx, const struct sse_event *event)
 
 static void on_message(void *ctx, const struct eventstream_message *m)
 {
-    struct chat_frame frame = {m->type, m->payload, m->is_exception};
+    struct chat_frame frame = {m->type, one_line(ctx, m->payload), m->is_exception};
 
     take_frame(ctx, &frame);
 }
@@ -292,7 +314,8 @@ const struct fail *translate_end(struct request *r)
     case ANSWER_WHOLE:
         if (t->task != OP_NONE)
             return task_answer(r, t);
-        if (t->upstream->decode_answer(t->decoder, buf_view(&r->buffers->held), &sink) != 0)
+        if (t->upstream->decode_answer(t->decoder, one_line(r, buf_view(&r->buffers->held)),
+                                       &sink) != 0)
             return fail_of(r, &FAIL_UPSTREAM_NONSENSE);
         arena_reset(r->worker->scratch);
         if (!t->has_end)

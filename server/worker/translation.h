@@ -37,6 +37,7 @@ struct translation {
     /* the answer under way */
     bool is_begun; /* its states are made */
     enum answer_form form;
+    size_t arena_before; /* the states' growth is bounded */
     void *decoder, *encoder;
     struct chat_fold *fold; /* the client wants it whole */
     bool has_error;         /* an error event came: nothing follows */
