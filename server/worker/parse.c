@@ -246,6 +246,22 @@ static enum step_result parse_json(struct request *r)
     return STEP_NEXT;
 }
 
+/*
+ * Is a form what this path takes? Elsewhere some providers read JSON whatever its type says, and stop
+ * behind it: a form's model would be admitted, and another one used.
+ */
+static bool takes_form(const struct request *r)
+{
+    static const struct str json_only[] = {
+        {"/images/generations", 19}, {"/audio/speech", 13}, {"/moderations", 12}};
+
+    for (size_t i = 0; i < ARRAY_LEN(json_only); i++) {
+        if (str_ends(r->path.tail, json_only[i]))
+            return false;
+    }
+    return !r->path.needs_model && (!r->path.has_model || r->path.is_azure);
+}
+
 /* A body that nobody looks into: uploads, calls on an object (cancel), what a relay does not know. */
 static bool is_opaque(const struct request *r, struct str content_type)
 {
@@ -268,7 +284,7 @@ enum step_result parse_step(struct request *r)
         return STEP_FAIL;
     if (!str_eq(r->ex->method, STR("POST")) || is_opaque(r, content_type))
         return STEP_NEXT;
-    if (is_multipart(content_type))
+    if (is_multipart(content_type) && takes_form(r))
         return parse_multipart(r, content_type);
     return parse_json(r);
 }
