@@ -66,7 +66,7 @@ static void a_million_values_leave_nothing_behind(void **state)
 static void names_from_escaped_keys_are_kept(void **state)
 {
     static const char gemini[] =
-        "{\"contents\":[{\"parts\":[{\"n\\u0065wPart\":{}}]}],\"tools\":[{\"n\\u0065wTool\":{}}]}";
+        "{\"contents\":[{\"parts\":[{\"t\\u006folCall\":{}}]}],\"tools\":[{\"n\\u0065wTool\":{}}]}";
     static const char bedrock[] = "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"x\"},"
                                   "{\"n\\u0065wBlock\":{\"a\":1}}]}]}";
     struct chat_error err;
@@ -76,7 +76,7 @@ static void names_from_escaped_keys_are_kept(void **state)
     assert_int_equal(dialect_gemini.decode_request(&codec, &url, str_of(gemini), &chat, &err), 0);
     arena_reset(codec.scratch);
     assert_str(chat.tools->name, "newTool");
-    assert_str(chat.messages->blocks->name, "newPart");
+    assert_str(chat.messages->blocks->name, "toolCall");
     assert_int_equal(dialect_bedrock.decode_request(&codec, &url, str_of(bedrock), &chat, &err), 0);
     arena_reset(codec.scratch);
     assert_str(chat.messages->blocks->next->name, "newBlock");
