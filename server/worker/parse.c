@@ -145,10 +145,13 @@ static bool find_path(struct request *r)
     return true;
 }
 
-enum step_result parse_url(struct request *r)
+enum step_result parse_path(struct request *r)
 {
-    if (!find_path(r) || !path_is_safe(r->ex->path))
-        return bad_path(r);
+    return find_path(r) && path_is_safe(r->ex->path) ? STEP_NEXT : bad_path(r);
+}
+
+enum step_result parse_method(struct request *r)
+{
     if (method_is_allowed(str_of(r->path.allow), r->ex->method))
         return STEP_NEXT;
     if (r->path.dialect == DIALECT_GEMINI && r->path.op == OP_MODELS &&

@@ -14,8 +14,9 @@
 
 #define MODEL_MAX 512 /* bytes of a model's name; real ones have up to 120 */
 
-/* The first step's forerunner: is this path and method ours? STEP_NEXT or STEP_FAIL. */
-enum step_result parse_url(struct request *r);
+/* The first step's forerunners: is this path ours, does it take this method? STEP_NEXT or STEP_FAIL. */
+enum step_result parse_path(struct request *r);
+enum step_result parse_method(struct request *r);
 
 /* Value of a query parameter as it stands there (not decoded); STR_NONE when absent. */
 struct str query_find(struct str query, struct str name);

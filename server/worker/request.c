@@ -161,7 +161,9 @@ static struct request *create(struct worker *w, struct http_exchange *ex)
 /* "What can I do here?" needs no key. */
 static void answer_options(struct request *r)
 {
-    struct http_header allow = {STR("allow"), STR("GET, HEAD, POST, DELETE, OPTIONS")};
+    struct http_header allow = {
+        STR("allow"),
+        arena_concat(r->arena, (struct str[]){str_of(r->path.allow), STR(", OPTIONS")}, 2)};
 
     answer_empty(r, 204, &allow, 1);
     settle(r);
@@ -179,9 +181,11 @@ void request_begin(struct worker *w, struct http_exchange *ex)
     } else if (w->view.generation == 0) {
         (void)request_fail(r, &FAIL_NOT_READY, STR_NONE, STR_NONE);
         failed(r);
+    } else if (parse_path(r) == STEP_FAIL) {
+        failed(r);
     } else if (str_eq(ex->method, STR("OPTIONS"))) {
         answer_options(r);
-    } else if (parse_url(r) == STEP_FAIL) {
+    } else if (parse_method(r) == STEP_FAIL) {
         failed(r);
     } else {
         request_run(r);

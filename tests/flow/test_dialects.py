@@ -426,6 +426,69 @@ def test_lists_of_models_in_every_shape(gateway, path, shape):
     assert shape(gateway.call("GET", path).json()) == "echo"
 
 
+LISTS = {  # path, the names in its list, and one model's own path
+    "/v1/models": lambda a: [m["id"] for m in a["data"]], "/openai/v1/models": lambda a: [m["id"] for m in a["data"]],
+    "/langchain/models": lambda a: [m["id"] for m in a["data"]], "/litellm/v1/models": lambda a: [m["id"] for m in a["data"]],
+    "/anthropic/v1/models": lambda a: [m["id"] for m in a["data"]],
+    "/pydanticai/anthropic/v1/models": lambda a: [m["id"] for m in a["data"]],
+    "/genai/v1beta/models": lambda a: [m["name"].removeprefix("models/") for m in a["models"]],
+    "/genai/v1/models": lambda a: [m["name"].removeprefix("models/") for m in a["models"]],
+    "/v1beta/models": lambda a: [m["name"].removeprefix("models/") for m in a["models"]],
+    "/cohere/v1/models": lambda a: [m["name"] for m in a["models"]],
+}
+FEW = "sk-bf-few-few-few-few-few-few-few-few-few-few-few"
+
+
+@pytest.fixture(scope="module")
+def listing():
+    from gateway import Gateway
+    gateway = Gateway(f"""require_key: true
+providers: {{ mock: }}
+models:
+  quick: {{ targets: [ {{ model: mock/echo }} ] }}
+  hidden: {{ targets: [ {{ model: mock/lorem-3 }} ] }}
+virtual_keys: [ {{ name: few, value: {FEW}, models: [ quick, "mock/error-*" ] }} ]
+""")
+    yield gateway
+    gateway.stop()
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_restricted_key_sees_its_models_only(listing, path):
+    answer = listing.call("GET", path, key=FEW)
+    names = LISTS[path](answer.json())
+    assert "quick" in names and not [n for n in names if n != "quick" and not n.startswith(("mock/error-", "error-"))], names
+    every = listing.api("POST", "/api/keys", {"name": f"all {path}"}, expect=201)["key"]
+    assert {"quick", "hidden"} <= set(LISTS[path](listing.call("GET", path, key=every).json()))
+    assert listing.call("GET", path).status == 401
+    assert listing.call("GET", f"{path}/quick", key=FEW).status == 200
+    assert listing.call("GET", f"{path}/hidden", key=every).status == 200
+    refused = listing.call("GET", f"{path}/hidden", key=FEW)
+    assert (refused.status, refused.headers["x-bf-error"]) == (404, "unknown_model"), refused
+    assert b"lorem" not in refused.body
+    head = listing.call("HEAD", path, key=FEW)
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", answer.headers["content-length"])
+
+
+@pytest.mark.parametrize("dialect", CLIENTS)
+def test_methods_of_every_dialect(listing, mock, dialect):
+    path, _, _ = request_of(dialect, "mock/echo")
+    options = listing.call("OPTIONS", path)  # needs no key
+    assert (options.status, options.headers["allow"], options.body) == (204, "POST, OPTIONS", b"")
+    for method in ("GET", "HEAD", "PUT", "DELETE"):
+        answer = listing.call(method, path, key=FEW)
+        assert (answer.status, answer.headers["allow"], answer.headers["x-bf-error"]) == (405, "POST", "bad_method"), answer
+        assert answer.body == b"" if method == "HEAD" else shape_of(dialect, answer.json())
+    assert mock.requests() == []
+
+
+@pytest.mark.parametrize("path,allow", [("/anthropic/v1/models", "GET, HEAD"), ("/v1/files", "GET, POST"), ("/nowhere", None)])
+def test_options_tell_what_a_path_takes(listing, path, allow):
+    answer = listing.call("OPTIONS", path)
+    assert answer.status == (204 if allow else 404), answer
+    assert allow is None or answer.headers["allow"] == f"{allow}, OPTIONS"
+
+
 def test_one_dialect_can_be_forced(start_gateway):
     gateway = start_gateway("""require_key: false
 providers:
