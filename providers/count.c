@@ -66,14 +66,13 @@ static int encode_seen(const struct dialect *d, const char *const *seen, const s
                        struct buf *out)
 {
     struct chat_loss ignored = {.n_dropped = 0};
-    struct buf whole = BUF_INIT;
+    struct buf whole = BUF_IN(ask->c->arena);
     int rc = d->encode_request(ask->c, ask->chat, ask->target, &ignored, &whole, ask->err);
 
     write_open(out, '{');
     for (; *seen != NULL && rc == 0; seen++)
         write_raw_if(out, *seen, spans_member(buf_view(&whole), *seen));
     write_close(out, '}');
-    buf_fini(&whole);
     return rc;
 }
 

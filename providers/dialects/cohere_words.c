@@ -119,8 +119,7 @@ static bool sum_of(const struct json *item, struct str *raw, double *sum)
 
 struct str cohere_logprobs_in(struct arena *a, const struct json *items)
 {
-    struct buf b = BUF_INIT;
-    struct str out = STR_NONE;
+    struct buf b = BUF_IN(a);
     const struct json *x = items;
 
     if (items != NULL && items->type == JSON_ARRAY)
@@ -140,12 +139,10 @@ struct str cohere_logprobs_in(struct arena *a, const struct json *items)
             buf_printf(&b, "%.9g", sum);
         buf_cstr(&b, ",\"bytes\":null,\"top_logprobs\":[]}");
     }
-    if (b.len > 0) {
-        buf_char(&b, ']');
-        out = arena_str(a, buf_view(&b));
-    }
-    buf_fini(&b);
-    return out;
+    if (b.len == 0)
+        return STR_NONE;
+    buf_char(&b, ']');
+    return buf_view(&b);
 }
 
 void cohere_write_logprob(struct buf *b, const struct json *item)

@@ -92,8 +92,7 @@ enum step_result task_estimate(struct request *r, const struct translation *t)
     struct str body;
 
     count_dialect_get(r->path.dialect)->write(count_estimate(&t->chat), &b);
-    body = arena_str(r->arena, buf_view(&b));
-    buf_fini(&b);
+    body = buf_view(&b);
     r->status = 200;
     r->bytes_out += body.len;
     settle(r); /* ahead of the last byte */
