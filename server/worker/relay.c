@@ -11,6 +11,7 @@
 #include "server/worker/worker.h"
 
 #define RELAY_MIN 4096     /* less would pause the provider at every read */
+#define KEY_COVERED_MIN 8  /* "none" and "unused" are no secrets, but words */
 #define POOL_MAX 256       /* sets of buffers kept: a burst's worth */
 #define POOL_CAP_MAX 16384 /* what one kept buffer may hold on to */
 
@@ -230,6 +231,25 @@ static bool hold(struct request *r)
     return r->content_length <= RELAY_HOLD_MAX;
 }
 
+/*
+ * A provider that says which key it refuses must not say it to the client: in an error's body our
+ * key's bytes are covered, as far as they have not left.
+ */
+static void cover_key(const struct request *r, struct buf *b, size_t new_bytes)
+{
+    struct str line = r->attempt.secret; /* "authorization: Bearer KEY" */
+    const char *blank = line.len > 0 ? memrchr(line.p, ' ', line.len) : NULL;
+    struct str key = blank != NULL ? str_skip(line, (size_t)(blank + 1 - line.p)) : STR_NONE;
+    size_t back = key.len + new_bytes; /* it may have been cut by two reads */
+    char *at;
+
+    if (r->attempt.status < 400 || key.len < KEY_COVERED_MIN || b->len < key.len)
+        return;
+    at = b->data + (b->len > back ? b->len - back : 0);
+    while ((at = memmem(at, b->len - (size_t)(at - b->data), key.p, key.len)) != NULL)
+        memset(at, '*', key.len);
+}
+
 /* -1: the answer cannot go on; relay_step will say why. */
 static int take_body(struct request *r, struct str bytes)
 {
@@ -241,6 +261,7 @@ static int take_body(struct request *r, struct str bytes)
         rc = watch_stream(r, bytes);
     else
         buf_str(&r->buffers->out, bytes);
+    cover_key(r, r->attempt.is_abroad ? &r->buffers->held : &r->buffers->out, bytes.len);
     if (rc != 0 && r->broken == NULL)
         r->broken = r->fail_error != NULL ? &FAIL_UPSTREAM_ERROR : &FAIL_UPSTREAM_NONSENSE;
     return rc;

@@ -97,6 +97,20 @@ def test_a_pretty_printed_answer_breaks_no_event(start_gateway, upstream):
     assert types[0] == "response.created" and types[-1] == "response.completed"
 
 
+@pytest.mark.parametrize("path, vendor", [("/v1/chat/completions", "openai-compatible"),
+                                          ("/anthropic/v1/messages", "sglang")])
+def test_a_key_in_an_error_is_covered(start_gateway, upstream, path, vendor):
+    def script(conn):
+        while request := conn.read_request():
+            key = request.headers["authorization"].split()[1]
+            conn.answer(400, {"error": {"message": f"bad key {key}, I say {key}", "type": "x"}})
+
+    one = one_provider(upstream(script).base_v1, key="sk-quite-secret").replace("openai-compatible", vendor)
+    got = start_gateway(one).call("POST", path, chat("up/m", max_tokens=9))
+    assert got.status == 400 and b"sk-quite" not in got.body, got
+    assert b"bad key ***************, I say ***************" in got.body, got
+
+
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
