@@ -31,29 +31,68 @@ static void resolve_to(struct request *r, const struct pub_provider *p, struct s
     r->resolved = (struct resolved){v->generation, NO_MODEL, provider_index(v, p), name};
 }
 
-/* The first provider of a dialect that is real, else the first one. */
+static bool is_of(const struct pub_provider *p, struct str vendor)
+{
+    return str_eq(str_of(vendor_get(p->vendor)->name), vendor);
+}
+
+static bool speaks(const struct pub_provider *p, enum dialect_id dialect)
+{
+    const struct vendor_face *face =
+        vendor_face(vendor_get(p->vendor), p->dialect != DIALECT_NONE ? p->dialect : dialect);
+
+    return face != NULL && (face->dialect == dialect ||
+                            (is_openai_family(dialect) && is_openai_family(face->dialect)));
+}
+
+/* Of those that speak a dialect: the first of its own vendor, else the first real one, else the mock. */
 static const struct pub_provider *first_with(const struct pub_view *v, enum dialect_id dialect)
 {
-    const struct pub_provider *mock = NULL;
+    struct str home = str_of(dialect_names[is_openai_family(dialect) ? DIALECT_OPENAI : dialect]);
+    const struct pub_provider *real = NULL, *mock = NULL;
 
     for (uint32_t i = 0; i < v->image->n_providers; i++) {
         const struct pub_provider *p = pub_provider(v, i);
-        const struct vendor *vendor = vendor_get(p->vendor);
-        const struct vendor_face *face =
-            vendor_face(vendor, p->dialect != DIALECT_NONE ? p->dialect : dialect);
 
-        if (face == NULL || (face->dialect != dialect &&
-                             !(is_openai_family(dialect) && is_openai_family(face->dialect))))
+        if (!speaks(p, dialect))
             continue;
-        if (!vendor->is_mock)
+        if (is_of(p, home))
             return p;
-        if (mock == NULL)
-            mock = p;
+        if (vendor_get(p->vendor)->is_mock)
+            mock = mock != NULL ? mock : p;
+        else
+            real = real != NULL ? real : p;
     }
-    return mock;
+    return real != NULL ? real : mock;
 }
 
-/* A provider for what has no model: named by the client, else the first that is real. */
+/* The provider that is called like a vendor, else the first one of it. */
+static const struct pub_provider *first_of(const struct pub_view *v, struct str vendor)
+{
+    const struct pub_provider *named = pub_find_provider(v, vendor);
+
+    for (uint32_t i = 0; named == NULL && i < v->image->n_providers; i++) {
+        if (is_of(pub_provider(v, i), vendor))
+            named = pub_provider(v, i);
+    }
+    return named;
+}
+
+/*
+ * Whose a name must be that nobody here knows: "/anthropic" and the like are a vendor's own. Names of
+ * deployments are made up by Azure's customers, so they are looked for there first.
+ */
+static const struct pub_provider *own_provider(const struct request *r)
+{
+    const struct pub_view *v = &r->worker->view;
+    const struct pub_provider *p = r->path.is_azure ? first_of(v, STR("azure")) : NULL;
+
+    if (p == NULL && r->path.vendor != NULL)
+        p = first_of(v, str_of(r->path.vendor));
+    return p;
+}
+
+/* A provider for what has no model: named by the client, else as first_with() says. */
 static enum step_result resolve_default(struct request *r)
 {
     const struct pub_view *v = &r->worker->view;
@@ -129,13 +168,9 @@ enum step_result route_resolve(struct request *r)
         resolve_to(r, p, name);
         return STEP_NEXT;
     }
-    /* "/anthropic" and the like: a name that nobody here knows is most likely that vendor's. */
-    if (r->path.vendor != NULL && slash < 0 && r->path.op != OP_MODELS) {
-        p = pub_find_provider(v, str_of(r->path.vendor));
-        if (p != NULL) {
-            resolve_to(r, p, r->asked);
-            return STEP_NEXT;
-        }
+    if (slash < 0 && r->path.op != OP_MODELS && (p = own_provider(r)) != NULL) {
+        resolve_to(r, p, r->asked);
+        return STEP_NEXT;
     }
     if (slash > 0)
         return suggest_provider(r, (struct str){r->asked.p, (size_t)slash});
