@@ -288,7 +288,7 @@ static void encode_error(struct request *r)
     t->upstream->decode_error(&t->codec, r->attempt.status, buf_view(&r->buffers->held), &err);
     if (err.status < 400)
         err.status = r->attempt.status;
-    t->status = status_for(t->client, &err);
+    t->status = err.status = status_for(t->client, &err); /* Gemini's objects repeat it */
     if (t->client->error_header != NULL) {
         struct http_header *all = arena_alloc(r->arena, (r->n_headers + 1) * sizeof(*all));
 
