@@ -37,7 +37,7 @@ static const struct {
 
 static const struct chat_url url = {{"m", 1}, false};
 
-static void a_million_values_leave_nothing_behind(void **state)
+static void many_values_leave_nothing_behind(void **state)
 {
     struct buf body = BUF_INIT;
 
@@ -50,7 +50,7 @@ static void a_million_values_leave_nothing_behind(void **state)
         buf_clear(&body);
         buf_cstr(&body, requests[i].head);
         buf_cstr(&body, ",\"nothing_known\":[0");
-        for (int n = 0; n < 1000000; n++)
+        for (int n = 0; n < 30000; n++)
             buf_cstr(&body, ",0");
         buf_cstr(&body, "]}");
         assert_int_equal(d->decode_request(&codec, &url, buf_view(&body), &chat, &err), 0);
@@ -85,7 +85,7 @@ static void names_from_escaped_keys_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_million_values_leave_nothing_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_values_leave_nothing_behind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_from_escaped_keys_are_kept, set_up, tear_down),
     };
 
