@@ -72,7 +72,7 @@ T ?= 20
 Q := $(if $(V),,@)
 say = @printf '  %-4s %s\n' $(1) $@
 
-.PHONY: all run check unit replay torture fuzz fuzz-corpus flow integration matrix lint bench install \
+.PHONY: all run check unit replay torture fuzz fuzz-corpus flow integration matrix check-real lint bench install \
         deps deps-test clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(ALL_OBJ)

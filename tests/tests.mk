@@ -48,6 +48,12 @@ matrix: all $(VENV)/.stamp-sdk
 	@cd tests/integration && sh install.sh
 	BOWFIN_MATRIX=write $(BOWFIN_TEST_ENV) $(VENV)/bin/python -m pytest -q --tb=short tests/integration/matrix
 
+# Programs that are too large for every run: coding agents as clients.
+check-real: all $(VENV)/.stamp-sdk
+	@cd tests/integration && sh install.sh
+	@cd tests/agents && sh install.sh
+	$(BOWFIN_TEST_ENV) $(PYTEST) tests/agents
+
 bench: deps-test all
 	@$(BOWFIN_TEST_ENV) sh tools/bench/run.sh
 

@@ -7,10 +7,10 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 import pytest  # noqa: E402
 
-from common import HERE, KEY, NARROW  # noqa: E402
+from aimock import Aimock  # noqa: E402
+from common import KEY, NARROW  # noqa: E402
 from fixtures import *  # noqa: E402,F401,F403
-from gateway import Gateway, Process, one_provider  # noqa: E402
-from wire import call  # noqa: E402
+from gateway import Gateway, one_provider  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -22,23 +22,6 @@ def sdk_gateway(mock_process):
                                                                              "require_key: true"))
     yield gateway
     gateway.stop()
-
-
-class Aimock(Process):
-    """@copilotkit/aimock: a provider nobody here wrote."""
-
-    def __init__(self):
-        super().__init__(["node", HERE / "aimock.mjs"], r"aimock ready (http://\S+)$")
-        self.base = self.wait_ready().group(1)
-
-    def journal(self):
-        found = call(self.base, "GET", "/__aimock/journal").json()
-        return found if isinstance(found, list) else found.get("entries", found.get("data"))
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
-        self.remove()
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,13 @@
 
 import json
 
+import anthropic
 import openai
 import pytest
+from google import genai
+from google.genai import types
 
+from aimock import UPSTREAMS, providing
 from gateway import one_provider
 from wire import wait_until
 
@@ -67,3 +71,70 @@ def test_errors(through):
     with pytest.raises(openai.RateLimitError) as error:
         ask(through, "refuse")
     assert error.value.code == "rate_limit_exceeded"
+
+
+# --- its other dialects, each behind three clients ---
+
+NAMES = ["get_weather", "get_time"]
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "zone": {"type": "string"}}}
+HI = "Hi there! How are you today?"
+
+
+@pytest.fixture(params=UPSTREAMS)
+def behind(request, start_gateway, aimock):
+    """A gateway with aimock behind it, in one dialect."""
+    return start_gateway(providing(aimock, request.param))
+
+
+def test_openai_client(behind):
+    with openai.OpenAI(base_url=behind.base + "/v1", api_key="unused", max_retries=0) as client:
+        chat = client.chat.completions
+        messages = [{"role": "user", "content": "hello"}]
+        assert chat.create(model="ai/m", messages=messages).choices[0].message.content == HI
+        chunks = list(chat.create(model="ai/m", messages=messages, stream=True))
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == HI
+        messages = [{"role": "user", "content": "both"}]
+        tools = [{"type": "function", "function": {"name": name, "parameters": SCHEMA}} for name in NAMES]
+        with chat.stream(model="ai/m", messages=messages, tools=tools) as events:
+            first = events.get_final_completion().choices[0].message
+        assert [json.loads(call.function.arguments) for call in first.tool_calls] == [{"city": "Oslo"}, {"zone": "utc"}]
+        results = [{"role": "tool", "tool_call_id": call.id, "content": "fine"} for call in first.tool_calls]
+        calls = {"role": "assistant", "tool_calls": [call.model_dump(include={
+            "id": True, "type": True, "function": {"name", "arguments"}}) for call in first.tool_calls]}
+        second = chat.create(model="ai/m", messages=[*messages, calls, *results], tools=tools)
+        assert second.choices[0].message.content == "Cold, at nine."
+        with pytest.raises(openai.RateLimitError):
+            chat.create(model="ai/m", messages=[{"role": "user", "content": "refuse"}])
+
+
+def test_anthropic_client(behind):
+    with anthropic.Anthropic(base_url=behind.base + "/anthropic", api_key="unused", max_retries=0) as client:
+        def ask(messages, **more):
+            with client.messages.stream(model="ai/m", max_tokens=100, messages=messages, **more) as events:
+                return events.get_final_message()
+        messages = [{"role": "user", "content": "hello"}]
+        assert client.messages.create(model="ai/m", max_tokens=100, messages=messages).content[0].text == HI
+        assert ask(messages).content[0].text == HI
+        messages = [{"role": "user", "content": "both"}]
+        tools = [{"name": name, "input_schema": SCHEMA} for name in NAMES]
+        first = ask(messages, tools=tools)
+        calls = [block for block in first.content if block.type == "tool_use"]
+        assert [call.input for call in calls] == [{"city": "Oslo"}, {"zone": "utc"}]
+        results = [{"type": "tool_result", "tool_use_id": call.id, "content": "fine"} for call in calls]
+        second = ask([*messages, {"role": "assistant", "content": first.content}, {"role": "user", "content": results}],
+                     tools=tools)
+        assert second.content[0].text == "Cold, at nine."
+        with pytest.raises(anthropic.RateLimitError):
+            ask([{"role": "user", "content": "refuse"}])
+
+
+def test_gemini_client(behind):
+    with genai.Client(api_key="unused", http_options=types.HttpOptions(base_url=behind.base + "/genai")) as client:
+        assert client.models.generate_content(model="ai/m", contents="hello").text == HI
+        chunks = client.models.generate_content_stream(model="ai/m", contents="hello")
+        assert "".join(chunk.text or "" for chunk in chunks) == HI
+        tools = types.Tool(function_declarations=[types.FunctionDeclaration(name=name, parameters_json_schema=SCHEMA)
+                                                  for name in NAMES])
+        answer = client.models.generate_content(model="ai/m", contents="both", config=types.GenerateContentConfig(
+            tools=[tools], automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True)))
+        assert [call.args for call in answer.function_calls] == [{"city": "Oslo"}, {"zone": "utc"}]

@@ -275,6 +275,9 @@ static int check_messages(struct walk *w, const struct json *messages)
         bool is_assistant = str_eq(role, STR("assistant"));
         const struct json *stranger = check_stranger(m, MESSAGE_FIELDS);
 
+        /* Newer models take instructions in between, too; Claude Code sends them. */
+        if (w->message > 0 && str_eq(role, STR("system")))
+            continue;
         if (!is_assistant && !str_eq(role, STR("user")))
             return CHECK_FAIL(
                 w->k, NULL, "messages.%zu.role: Input should be 'user' or 'assistant'", w->message);

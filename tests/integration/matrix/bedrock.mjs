@@ -46,6 +46,21 @@ const turnsOf = (message) => [
   { role: "user", content: callsOf(message).map(({ toolUseId }, i) => ({ toolResult: { toolUseId, content: [{ text: lab.results[i] }] } })) },
 ];
 
+// In the clear the same transport speaks HTTP/2 with prior knowledge, and the key goes beside a signature.
+check("text in the clear", async (model) => {
+  const credentials = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "secret-of-nobody" };
+  const authSchemePreference = ["aws.auth#sigv4"];
+  const plain = new BedrockRuntimeClient({
+    region: "us-east-1", endpoint: `${lab.base}/bedrock`, maxAttempts: 1, credentials, authSchemePreference,
+  });
+  plain.middlewareStack.add((next) => (args) => {
+    args.request.headers["x-bf-vk"] = lab.key;
+    return next(args);
+  }, { step: "finalizeRequest", priority: "low" });
+  const { stream } = await plain.send(new ConverseStreamCommand({ modelId: model("lorem-12"), messages: [ask] }));
+  checkLorem((await all(stream)).map((event) => event.contentBlockDelta?.delta.text ?? ""));
+});
+
 check("text", async (model) => {
   const answer = await client.send(new ConverseCommand({
     modelId: model("echo"), system: [{ text: lab.system }], inferenceConfig: { temperature: 0.5 },

@@ -60,4 +60,4 @@ def test_node(request, matrix_gateway, mock, file):
             outcome = "failed" if passed == is_gap else "passed" if passed else "gap"
             wrong += [f"{upstream}: {check}"] if outcome == "failed" else []
             request.node.user_properties.append(("cell", (sdk, client, upstream, check, outcome)))
-    assert not wrong, f"{wrong}\n{failures(done)}"
+    assert not wrong and done.returncode == 0, f"{wrong}\n{failures(done)}"
