@@ -164,6 +164,7 @@ static void expand(struct load *l, struct conf_provider *p, const struct conf_ve
         ptrdiff_t open = str_index(rest, '{');
         ptrdiff_t close = str_index(rest, '}');
 
+        must(rest.p != NULL); /* a root with parts is a text */
         if (open < 0 || close < open) {
             buf_str(&out, rest);
             break;

@@ -26,7 +26,7 @@ static char *grow_in_arena(const struct buf *b, size_t cap)
 {
     char *data = arena_alloc(b->arena, cap);
 
-    if (b->len > 0)
+    if (b->data != NULL)
         memcpy(data, b->data, b->len);
     data[b->len] = '\0';
     return data;

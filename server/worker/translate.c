@@ -75,7 +75,7 @@ static enum step_result wrong(struct request *r, const struct fail *f, const str
     kept->type = arena_str(r->arena, err->type);
     kept->code = arena_str(r->arena, err->code);
     kept->param = arena_str(r->arena, err->param);
-    arena_reset(r->worker->scratch); /* a request's tree is large, and the next one may be far */
+    worker_scratch_reset(r->worker); /* a request's tree is large, and the next one may be far */
     if (kept->kind == 0)
         kept->kind = ERROR_INVALID;
     if (kept->status == 0)
@@ -152,7 +152,7 @@ enum step_result translate_request(struct request *r, struct buf *out)
     t->upstream = dialect_get(a->face->dialect);
     t->loss = (struct chat_loss){.n_dropped = 0};
     t->is_begun = false;
-    arena_reset(r->worker->scratch);
+    worker_scratch_reset(r->worker);
     if (!t->is_decoded && decode(r, t, &err) != 0)
         return wrong(r, err.kind == ERROR_OVERLOADED ? &FAIL_OVERLOADED : &FAIL_UNTRANSLATABLE,
                      &err);
@@ -166,7 +166,7 @@ enum step_result translate_request(struct request *r, struct buf *out)
             ? task_encode(r, t, &target, out, &err) != 0
             : t->upstream->encode_request(&t->codec, &t->chat, &target, &t->loss, out, &err) != 0)
         return wrong(r, &FAIL_UNTRANSLATABLE, &err);
-    arena_reset(r->worker->scratch);
+    worker_scratch_reset(r->worker);
     if (is_strict(r) && !loss_is_full(&t->loss))
         return refuse_losses(r, t);
     return STEP_NEXT;

@@ -197,7 +197,7 @@ static void take_frame(struct request *r, const struct chat_frame *frame)
     /* every block leaves a little behind, and a provider may send blocks for ever */
     if (arena_bytes(r->arena) - t->arena_before > STATES_MAX)
         r->broken = &FAIL_UPSTREAM_NONSENSE;
-    arena_reset(r->worker->scratch);
+    worker_scratch_reset(r->worker);
 }
 
 static void on_sse(void *ctx, const struct sse_event *event)
@@ -252,7 +252,7 @@ static bool end_frames(struct request *r)
         return false;
     if (!t->has_error && !t->has_end && r->broken == NULL)
         t->upstream->decode_end(t->decoder, &sink);
-    arena_reset(r->worker->scratch);
+    worker_scratch_reset(r->worker);
     return t->has_end;
 }
 
@@ -276,7 +276,7 @@ static const struct fail *encode_whole(struct request *r)
     t->client->encode_answer(t->encoder != NULL ? t->encoder
                                                 : t->client->encoder(&t->codec, &t->reply),
                              answer, &t->loss, &r->buffers->out);
-    arena_reset(r->worker->scratch);
+    worker_scratch_reset(r->worker);
     return NULL;
 }
 
@@ -299,7 +299,7 @@ static void encode_error(struct request *r)
     }
     buf_clear(&r->buffers->out);
     t->client->encode_error(&err, str_of(r->id_text), &r->buffers->out);
-    arena_reset(r->worker->scratch);
+    worker_scratch_reset(r->worker);
 }
 
 const struct fail *translate_end(struct request *r)
@@ -317,7 +317,7 @@ const struct fail *translate_end(struct request *r)
         if (t->upstream->decode_answer(t->decoder, one_line(r, buf_view(&r->buffers->held)),
                                        &sink) != 0)
             return fail_of(r, &FAIL_UPSTREAM_NONSENSE);
-        arena_reset(r->worker->scratch);
+        worker_scratch_reset(r->worker);
         if (!t->has_end)
             return fail_of(r, &FAIL_UPSTREAM_NONSENSE);
         break;
@@ -336,7 +336,7 @@ bool translate_break(struct request *r, const struct chat_error *err, struct buf
         return false;
     t->client->encode_event(t->encoder, &(struct chat_event){.kind = EVENT_ERROR, .error = err},
                             out);
-    arena_reset(r->worker->scratch);
+    worker_scratch_reset(r->worker);
     return true;
 }
 

@@ -143,6 +143,6 @@ const struct fail *task_answer(struct request *r, struct translation *t)
     is_good = t->task == OP_EMBEDDINGS ? put_embeddings(r, t, held)
               : t->task == OP_RERANK   ? put_ranks(r, t, held)
                                        : put_count(r, held);
-    arena_reset(r->worker->scratch);
+    worker_scratch_reset(r->worker);
     return is_good ? NULL : &FAIL_UPSTREAM_NONSENSE;
 }

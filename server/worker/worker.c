@@ -49,12 +49,17 @@ struct arena *worker_arena_take(struct worker *w)
     return w->n_free_arenas > 0 ? w->free_arenas[--w->n_free_arenas] : arena_create(ARENA_BYTES);
 }
 
+void worker_scratch_reset(struct worker *w)
+{
+    w->has_grown = w->has_grown || arena_bytes(w->scratch) > ARENA_LARGE;
+    arena_reset(w->scratch);
+}
+
 void worker_arena_give(struct worker *w, struct arena *a)
 {
-    if (arena_bytes(a) > ARENA_LARGE || arena_bytes(w->scratch) > ARENA_LARGE) {
-        w->has_grown = true;
-        arena_reset(w->scratch); /* no codec is at work when a request ends */
-    }
+    w->has_grown = w->has_grown || arena_bytes(a) > ARENA_LARGE;
+    if (arena_bytes(w->scratch) > ARENA_LARGE)
+        worker_scratch_reset(w); /* no codec is at work when a request ends */
     if (w->n_free_arenas == ARRAY_LEN(w->free_arenas)) {
         arena_free(a);
         return;

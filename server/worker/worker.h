@@ -49,6 +49,7 @@ struct worker {
 uint64_t worker_random(struct worker *w);
 struct arena *worker_arena_take(struct worker *w);
 void worker_arena_give(struct worker *w, struct arena *a);
+void worker_scratch_reset(struct worker *w); /* what was large goes back to the system soon */
 /* Look whether a newer configuration was published; adopt and acknowledge it. Called once per loop
  * turn. */
 void worker_adopt(struct worker *w);

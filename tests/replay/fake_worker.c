@@ -47,6 +47,11 @@ static void check_wiped(void)
     provider.secret = NULL;
 }
 
+void worker_scratch_reset(struct worker *w)
+{
+    arena_reset(w->scratch);
+}
+
 void worker_arena_give(struct worker *w, struct arena *a)
 {
     must(arenas_out > 0);
