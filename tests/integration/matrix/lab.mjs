@@ -12,7 +12,12 @@ export function check(name, run) {
 }
 
 export function checkErrors(run) {
-  for (const status of lab.statuses) check(`error ${status}`, (model) => run(model(`error-${status}`), status));
+  for (const status of lab.statuses)
+    check(`error ${status}`, async (model) => {
+      await run(model(`error-${status}`), status);
+      // An error of our own would look the same to the SDK.
+      assert.equal((await requests()).at(-1).model, `error-${status}`);
+    });
 }
 
 export function checkCalls(calls) {
@@ -35,11 +40,13 @@ export function checkLorem(pieces) {
   assert.ok(pieces.filter((piece) => piece).length >= 6);
 }
 
+// What the provider received, oldest first.
+const requests = async () => (await (await fetch(`${lab.mock}/requests`)).json()).data;
+
 // Until the provider has seen that nobody listens any more; the test's time limit ends it.
 export async function waitGone() {
   for (;;) {
-    const { data } = await (await fetch(`${lab.mock}/requests`)).json();
-    if (data.at(-1).outcome === "gone") return;
+    if ((await requests()).at(-1).outcome === "gone") return;
     await new Promise((next) => setImmediate(next));
   }
 }

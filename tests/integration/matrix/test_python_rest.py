@@ -15,6 +15,7 @@ from google.genai import types
 
 from pairs import TOOLS, WORDS
 
+EMBEDDERS = ["openai", "gemini", "cohere", "bedrock"]  # who has embeddings
 ASK = [{"role": "user", "content": WORDS}]
 
 
@@ -47,21 +48,29 @@ def bedrock(base, **more):
 # --- embeddings, rerank, counting ---
 
 
-def test_embeddings_of_openai(gateway, key):
+@pytest.mark.parametrize("upstream", EMBEDDERS)
+@pytest.mark.parametrize("size", [None, 64])
+def test_embeddings_of_openai(gateway, key, upstream, size):
+    more = {"dimensions": size} if size else {}
+    model = f"at-{upstream}/" + ("amazon.titan-embed-text-v2:0" if upstream == "bedrock" else "any")
     with openai.OpenAI(base_url=gateway.base + "/v1", api_key=key, max_retries=0) as client:
-        answer = client.embeddings.create(model="at-openai/any", input=["one", "two"], dimensions=64)
-    assert [len(item.embedding) for item in answer.data] == [64, 64]
+        answer = client.embeddings.create(model=model, input="one" if upstream == "bedrock" else ["one", "two"], **more)
+    assert len(answer.data) == (1 if upstream == "bedrock" else 2)
+    assert len(answer.data[0].embedding) == len(answer.data[-1].embedding) > 0
+    assert size is None or len(answer.data[0].embedding) == size
 
 
-def test_embeddings_of_gemini(google):
-    answer = google.embed_content(model="at-gemini/any", contents=["one", "two"])
+@pytest.mark.parametrize("upstream", ["openai", "gemini", "cohere"])
+def test_embeddings_of_gemini(google, upstream):
+    answer = google.embed_content(model=f"at-{upstream}/any", contents=["one", "two"])
     assert len(answer.embeddings) == 2 and len(answer.embeddings[0].values) > 0
     assert answer.embeddings[0].values != answer.embeddings[1].values
 
 
-def test_embeddings_of_cohere(gateway, key):
+@pytest.mark.parametrize("upstream", ["openai", "gemini", "cohere"])
+def test_embeddings_of_cohere(gateway, key, upstream):
     client = cohere.ClientV2(api_key=key, base_url=gateway.base + "/cohere")
-    answer = client.embed(model="at-cohere/any", texts=["one", "two"], input_type="search_document",
+    answer = client.embed(model=f"at-{upstream}/any", texts=["one", "two"], input_type="search_document",
                           embedding_types=["float"])
     assert len(answer.embeddings.float_) == 2 and len(answer.embeddings.float_[0]) > 0
 
@@ -72,15 +81,17 @@ def test_rerank(gateway, key):
     assert len(answer.results) == 1 and answer.results[0].relevance_score >= 0
 
 
-def test_count_tokens_of_anthropic(gateway, key):
+@pytest.mark.parametrize("upstream", ["anthropic", "gemini", "bedrock"])
+def test_count_tokens_of_anthropic(gateway, key, upstream):
     tools = [{"name": name, "description": told, "input_schema": schema} for name, told, schema in TOOLS]
+    model = f"at-{upstream}/claude-x"
     with claude(gateway, key) as client:
-        answer = client.messages.count_tokens(model="at-anthropic/echo", messages=ASK, tools=tools)
-        assert answer.input_tokens > 0
+        assert client.messages.count_tokens(model=model, messages=ASK, tools=tools).input_tokens > 0
 
 
-def test_count_tokens_of_gemini(google):
-    assert google.count_tokens(model="at-gemini/echo", contents=WORDS).total_tokens > 0
+@pytest.mark.parametrize("upstream", ["anthropic", "gemini"])
+def test_count_tokens_of_gemini(google, upstream):
+    assert google.count_tokens(model=f"at-{upstream}/echo", contents=WORDS).total_tokens > 0
 
 
 def test_tokenize(gateway, key):
