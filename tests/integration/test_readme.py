@@ -62,6 +62,15 @@ def test_curl_commands(zero):
         out = run(["sh", "-ec", command.replace("curl ", "curl -sS --fail-with-body ", 1).replace(ADDRESS, zero.base)],
                   zero, env=token)
         assert "Hello, Bowfin!" in out or '"key"' in out or "sk-bf-" in out, (command, out)
+        assert ("seed" in command) == ("x-bf-fidelity: partial; dropped=seed" in out), (command, out)
+
+
+def test_vendors_are_named():
+    table = (ROOT / "conf" / "README.md").read_text(encoding="utf-8").split("## Vendors")[1].split("\n## ")[0]
+    vendors = [name for name in re.findall(r"^\| `([^`]+)` \|", table, re.M) if not name.startswith("mock")]
+    assert len(vendors) > 40
+    words = set(re.findall(r"[a-z0-9][a-z0-9.-]*[a-z0-9]", README.split("## Two commands")[1].split("## Your SDK")[0]))
+    assert [name for name in vendors if name not in words] == []
 
 
 def test_yaml_examples(tmp_path):
