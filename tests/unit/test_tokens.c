@@ -52,17 +52,25 @@ static void what_is_written_is_read(void **state)
     assert_memory_equal(back.text, token.text, TOKEN_TEXT_MAX);
 }
 
-/* The old token's end must not lie behind a shorter one. */
+/*
+ * The old token's end must not lie behind a shorter one. Looked for is a run of it: a single byte
+ * may well stand in the header, which has random numbers in it.
+ */
+static bool lies_in_region(const char *run)
+{
+    return memmem(region.base, region.bytes, run, strlen(run)) != NULL;
+}
+
 static void nothing_stays_behind(void **state)
 {
-    const char *bytes = region.base;
-
     (void)state;
     put(7, 500, 0, 0, 'Q');
-    put(7, 1, 0, 0, 'z');
-    assert_null(memchr(bytes, 'Q', region.bytes));
+    assert_true(lies_in_region("QQQQQQQQ"));
+    put(7, 16, 0, 0, 'z');
+    assert_false(lies_in_region("QQQQQQQQ"));
+    assert_true(lies_in_region("zzzzzzzz"));
     put(9, 0, 0, 0, 0);
-    assert_null(memchr(bytes, 'z', region.bytes));
+    assert_false(lies_in_region("zzzzzzzz"));
     assert_false(tokens_read(&region, 3, 9, &back));
 }
 
