@@ -132,7 +132,6 @@ enum chat_builtin {
     BUILTIN_IMAGE,
     BUILTIN_MCP,
     BUILTIN_MAPS,
-    BUILTIN_CUSTOM, /* OpenAI's free-form tools */
     BUILTIN_OTHER
 };
 

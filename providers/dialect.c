@@ -24,12 +24,3 @@ const char *const dialect_names[DIALECTS] = {
     [DIALECT_BEDROCK] = "bedrock",
     [DIALECT_COHERE] = "cohere",
 };
-
-enum dialect_id dialect_find(struct str name)
-{
-    for (enum dialect_id i = DIALECT_OPENAI; i < DIALECTS; i++) {
-        if (str_eq(name, str_of(dialect_names[i])))
-            return i;
-    }
-    return DIALECT_NONE;
-}

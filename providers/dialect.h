@@ -110,7 +110,6 @@ struct dialect {
 
 /* NULL for DIALECT_NONE and what is out of range. */
 const struct dialect *dialect_get(enum dialect_id id);
-enum dialect_id dialect_find(struct str name); /* DIALECT_NONE: no such name */
 /* Their names, also of those that this build does not speak; [DIALECT_NONE] is "". */
 extern const char *const dialect_names[DIALECTS];
 

@@ -35,9 +35,7 @@
 #define QUIRK_NO_STREAM_OPTIONS                                                                    \
     (1u << 15) /* refuses stream_options and tells no usage in streams */
 #define QUIRK_NO_SERVICE_TIER (1u << 16)
-#define QUIRK_NO_DONE (1u << 17)    /* streams end without [DONE] */
-#define QUIRK_VERTEX (1u << 18)     /* Anthropic: anthropic_version in the body, model in the URL */
-#define QUIRK_THINK_TAGS (1u << 19) /* thinking comes as <think>...</think> in the text */
+#define QUIRK_VERTEX (1u << 18) /* Anthropic: anthropic_version in the body, model in the URL */
 #define QUIRK_NO_PENALTY_THINKING                                                                  \
     (1u << 20) /* reasoning models: refuses temperature and its like */
 #define QUIRK_INVOKE                                                                               \

@@ -71,11 +71,6 @@ void write_u64(struct buf *b, uint64_t n)
     buf_u64(b, n);
 }
 
-void write_bool(struct buf *b, bool yes)
-{
-    write_raw(b, yes ? STR("true") : STR("false"));
-}
-
 void write_null(struct buf *b)
 {
     write_raw(b, STR("null"));

@@ -24,7 +24,6 @@ void write_text(struct buf *b, struct str escaped);
 void write_plain(struct buf *b, struct str plain); /* escapes it */
 void write_cstr(struct buf *b, const char *plain); /* nothing in it needs escaping */
 void write_u64(struct buf *b, uint64_t n);
-void write_bool(struct buf *b, bool yes);
 void write_null(struct buf *b);
 
 /* Key and value. The `_if` ones write nothing for an empty value. */

@@ -127,16 +127,8 @@ void gemini_encode_event(void *encoder, const struct chat_event *e, struct buf *
 void gemini_encode_answer(void *encoder, const struct chat_answer *answer, struct chat_loss *loss,
                           struct buf *out);
 
-void gemini_decode_error(const struct chat_codec *c, int status, struct str body,
-                         struct chat_error *out);
 /* An `error` object as it stands in bodies and streams. */
 void gemini_error_in(int status, const struct json *error, struct chat_error *out);
 void gemini_encode_error(const struct chat_error *err, struct str request_id, struct buf *out);
-void gemini_encode_error_event(const struct chat_error *err, struct str request_id,
-                               struct buf *out);
-
-void gemini_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
-                       struct chat_usage *usage);
-void gemini_look_answer(struct str body, struct chat_usage *usage);
 
 #endif

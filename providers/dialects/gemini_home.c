@@ -99,7 +99,7 @@ void gemini_error_in(int status, const struct json *error, struct chat_error *ou
         out->message = STR("the provider answered with an error and no text");
 }
 
-void gemini_decode_error(const struct chat_codec *c, int status, struct str body,
+static void decode_error(const struct chat_codec *c, int status, struct str body,
                          struct chat_error *out)
 {
     struct json_error fault;
@@ -157,7 +157,7 @@ void gemini_encode_error(const struct chat_error *err, struct str request_id, st
     buf_cstr(out, "}}");
 }
 
-void gemini_encode_error_event(const struct chat_error *err, struct str request_id, struct buf *out)
+static void encode_error_event(const struct chat_error *err, struct str request_id, struct buf *out)
 {
     write_event_begin(out, NULL);
     gemini_encode_error(err, request_id, out);
@@ -199,7 +199,7 @@ static void look_usage(struct str object, struct chat_usage *usage)
     *usage = u;
 }
 
-void gemini_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
+static void look_frame(const struct chat_frame *frame, struct chat_seen *seen,
                        struct chat_usage *usage)
 {
     struct str data = frame->data;
@@ -230,7 +230,7 @@ void gemini_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
     }
 }
 
-void gemini_look_answer(struct str body, struct chat_usage *usage)
+static void look_answer(struct str body, struct chat_usage *usage)
 {
     struct str object;
     size_t end = body.len;
@@ -249,12 +249,12 @@ const struct dialect dialect_gemini = {
     .decode_frame = gemini_decode_frame,
     .decode_end = gemini_decode_end,
     .decode_answer = gemini_decode_answer,
-    .decode_error = gemini_decode_error,
+    .decode_error = decode_error,
     .encoder = gemini_encoder,
     .encode_event = gemini_encode_event,
     .encode_answer = gemini_encode_answer,
     .encode_error = gemini_encode_error,
-    .encode_error_event = gemini_encode_error_event,
-    .look_frame = gemini_look_frame,
-    .look_answer = gemini_look_answer,
+    .encode_error_event = encode_error_event,
+    .look_frame = look_frame,
+    .look_answer = look_answer,
 };

@@ -67,7 +67,8 @@ struct str openai_freeform_input(const struct chat_codec *c, struct str argument
     return input != NULL && input->type == JSON_STRING ? text_inside(input) : arguments_text;
 }
 
-void openai_put_raw_line(struct buf *out, struct str raw)
+/* Without line ends: for streams. */
+static void put_raw_line(struct buf *out, struct str raw)
 {
     size_t start = out->len;
 
@@ -366,7 +367,7 @@ static void on_logprobs(struct openai_encoder *x, const struct chat_event *e, st
 {
     begin(x, e->choice, out);
     buf_cstr(out, "},\"logprobs\":{\"content\":");
-    openai_put_raw_line(out, e->raw);
+    put_raw_line(out, e->raw);
     buf_cstr(out, ",\"refusal\":null},\"finish_reason\":null}]}");
     write_event_end(out);
 }

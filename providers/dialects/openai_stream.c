@@ -32,7 +32,7 @@ struct openai_choice *openai_choice(struct openai_decoder *d, const struct json 
     return d->choices[index];
 }
 
-enum chat_stop openai_stop(const struct openai_choice *ch, struct str reason)
+static enum chat_stop stop_of(const struct openai_choice *ch, struct str reason)
 {
     static const struct {
         const char *name;
@@ -132,7 +132,7 @@ static void emit_signatures(struct openai_choice *ch, const struct json *list,
     }
 }
 
-void openai_emit_citations(struct openai_choice *ch, const struct json *annotations,
+static void emit_citations(struct openai_choice *ch, const struct json *annotations,
                            const struct chat_sink *sink)
 {
     struct chat_event e = {.kind = EVENT_CITATION,
@@ -183,7 +183,7 @@ static int take_said(struct openai_decoder *d, struct openai_choice *ch, const s
         emit_text(ch, text_inside(content), sink);
     emit(ch, BLOCK_REFUSAL, 0, refusal, sink);
     ch->has_refusal = ch->has_refusal || refusal.len > 0;
-    openai_emit_citations(ch, json_get(delta, "annotations"), sink);
+    emit_citations(ch, json_get(delta, "annotations"), sink);
     if (!openai_is_null(calls) && openai_calls_delta(d, ch, calls, sink) != 0)
         return -1;
     return openai_is_null(function) ? 0 : emit_function(d, ch, function, sink);
@@ -208,7 +208,7 @@ static int finish(struct openai_decoder *d, struct openai_choice *ch, const stru
 
     if (openai_calls_finish(d, ch, sink) != 0)
         return -1;
-    stop = openai_stop(ch, text_member(choice, "finish_reason"));
+    stop = stop_of(ch, text_member(choice, "finish_reason"));
     if (stop == STOP_END && sequence.len > 0)
         stop = STOP_SEQUENCE;
     blocks_stop(&ch->blocks, sink, stop, stop == STOP_SEQUENCE ? sequence : STR_NONE);
@@ -238,7 +238,7 @@ static int take_choice(struct openai_decoder *d, const struct json *root, const 
     emit_logprobs(ch, choice, sink);
     if (!is_over)
         return 0;
-    openai_emit_citations(ch, json_get(root, "citations"), sink);
+    emit_citations(ch, json_get(root, "citations"), sink);
     return finish(d, ch, choice, sink);
 }
 
@@ -249,7 +249,7 @@ int openai_take_rest(struct openai_decoder *d, const struct json *root, const st
 
     if (ch == NULL || take_said(d, ch, json_get(choice, "message"), sink) != 0)
         return -1;
-    openai_emit_citations(ch, json_get(root, "citations"), sink);
+    emit_citations(ch, json_get(root, "citations"), sink);
     emit_logprobs(ch, choice, sink);
     return finish(d, ch, choice, sink);
 }

@@ -73,7 +73,8 @@ static int status_of(int status, struct str code)
     return str_parse_u64(code, &n) && n >= 400 && n < 600 ? (int)n : 500;
 }
 
-bool openai_read_error(const struct chat_codec *c, int status, const struct json *root,
+/* An error object of any vendor's shape; false when there is none in it. */
+static bool read_error(const struct chat_codec *c, int status, const struct json *root,
                        struct chat_error *out)
 {
     const struct json *e = json_get(root, "error");
@@ -105,7 +106,7 @@ void openai_emit_error(struct openai_decoder *d, int status, const struct json *
 {
     struct chat_error error;
 
-    if (d->has_ended || !openai_read_error(&d->c, status, root, &error))
+    if (d->has_ended || !read_error(&d->c, status, root, &error))
         return;
     d->has_ended = true;
     sink->fn(sink->ctx, &(struct chat_event){.kind = EVENT_ERROR, .error = &error});
@@ -129,7 +130,7 @@ void openai_decode_error(const struct chat_codec *c, int status, struct str body
 
     if (root != NULL && root->type == JSON_ARRAY) /* Google's endpoint */
         root = root->child;
-    if (root != NULL && root->type == JSON_OBJECT && openai_read_error(c, status, root, out))
+    if (root != NULL && root->type == JSON_OBJECT && read_error(c, status, root, out))
         return;
     *out = (struct chat_error){
         .kind = chat_error_kind_of(status), .status = status, .message = readable(c, status, body)};

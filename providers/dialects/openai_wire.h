@@ -141,17 +141,11 @@ int openai_calls_finish(struct openai_decoder *d, struct openai_choice *ch,
                         const struct chat_sink *sink);
 /* Something else begins: the call under way is over. */
 void openai_calls_interrupt(struct openai_choice *ch, const struct chat_sink *sink);
-enum chat_stop openai_stop(const struct openai_choice *ch, struct str finish_reason);
 void openai_emit_start(struct openai_decoder *d, const struct json *root,
                        const struct chat_sink *sink);
-void openai_emit_citations(struct openai_choice *ch, const struct json *annotations,
-                           const struct chat_sink *sink);
 void openai_emit_error(struct openai_decoder *d, int status, const struct json *root,
                        const struct chat_sink *sink);
 bool openai_emit_usage(const struct json *root, const struct chat_sink *sink);
-/* An error object of any vendor's shape; false when there is none in it. */
-bool openai_read_error(const struct chat_codec *c, int status, const struct json *root,
-                       struct chat_error *out);
 
 void *openai_decoder_create(const struct chat_codec *c);
 int openai_decode_frame(void *decoder, const struct chat_frame *frame,
@@ -172,7 +166,6 @@ const char *openai_finish_name(const struct chat *chat, enum chat_stop stop, boo
 /* The one string `input` of a free-form call's arguments, escaped. */
 struct str openai_freeform_input(const struct chat_codec *c, struct str arguments_text);
 bool openai_is_freeform(const struct chat *chat, struct str name);
-void openai_put_raw_line(struct buf *out, struct str raw); /* without line ends: for streams */
 void openai_put_citation(struct buf *out, const struct chat_citation *c, uint64_t index);
 struct openai_span { /* of reasoning_content, in characters */
     uint64_t start, end;

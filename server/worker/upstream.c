@@ -361,8 +361,3 @@ void upstream_resume(struct upstream_call *call)
     call->last_byte_ms = loop_now_ms(call->upstream->loop);
     loop_timer_start(call->upstream->loop, &call->turn, 0, on_turn);
 }
-
-void upstream_timing(const struct upstream_call *call, struct upstream_timing *out)
-{
-    *out = (struct upstream_timing){call->connected_us, call->first_byte_us};
-}

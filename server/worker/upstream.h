@@ -72,10 +72,6 @@ struct upstream_ops {
     void (*on_done)(void *ctx, enum upstream_result result, const char *detail);
 };
 
-struct upstream_timing { /* microseconds from the start; 0: did not happen */
-    uint64_t connected_us, first_byte_us;
-};
-
 /* NULL with *err when curl or the resolver cannot start. Called after fork. */
 struct upstream *upstream_create(struct loop *loop, struct slot *slot, struct error *err);
 void upstream_free(struct upstream *u); /* takes NULL; running calls must have been cancelled */
@@ -90,6 +86,5 @@ struct upstream_call *upstream_start(struct upstream *u, const struct upstream_r
 void upstream_cancel(struct upstream_call *call);
 void upstream_pause(struct upstream_call *call); /* no more on_body; the kernel's buffers fill */
 void upstream_resume(struct upstream_call *call);
-void upstream_timing(const struct upstream_call *call, struct upstream_timing *out);
 
 #endif

@@ -68,7 +68,8 @@ void worker_arena_give(struct worker *w, struct arena *a)
     w->free_arenas[w->n_free_arenas++] = a;
 }
 
-void worker_adopt(struct worker *w)
+/* Look whether a newer configuration was published; adopt and acknowledge it. */
+static void adopt(struct worker *w)
 {
     const struct inherit *in = w->in;
     uint64_t generation = published_generation(&in->regions.published);
@@ -158,7 +159,7 @@ static int start(struct worker *w, const struct inherit *in)
         log_error("worker_start", "text=\"%s\"", err.text);
         return -1;
     }
-    worker_adopt(w);
+    adopt(w);
     if (w->view.generation == 0) {
         log_error("worker_start", "text=\"no configuration was published\"");
         return -1;
@@ -183,7 +184,7 @@ static bool run(struct worker *w)
 
     for (;;) {
         (void)loop_turn(w->loop, BEAT_MS); /* false: a signal came */
-        worker_adopt(w);
+        adopt(w);
         beat(w);
         give_memory_back(w, &most_open);
         if (term_asked && !w->draining) {

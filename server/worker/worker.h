@@ -3,8 +3,8 @@
  *
  * Runs in:  worker.   Reads: published, weights.   Writes: its own slot in live; its two pipes.
  * Created after fork: h2o loop, curl handles. Per loop turn it looks once at the published
- * generation and adopts a new one (worker_adopt), acknowledging it in its slot. Does not: open
- * LMDB, lock, block, sleep.
+ * generation and adopts a new one, acknowledging it in its slot. Does not: open LMDB, lock, block,
+ * sleep.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -50,8 +50,5 @@ uint64_t worker_random(struct worker *w);
 struct arena *worker_arena_take(struct worker *w);
 void worker_arena_give(struct worker *w, struct arena *a);
 void worker_scratch_reset(struct worker *w); /* what was large goes back to the system soon */
-/* Look whether a newer configuration was published; adopt and acknowledge it. Called once per loop
- * turn. */
-void worker_adopt(struct worker *w);
 
 #endif

@@ -86,7 +86,8 @@ static struct str any_object(const struct making *m, struct str text)
     return copy;
 }
 
-struct str speech_thought(struct arena *a, struct str prompt)
+/* What `think` thinks of a prompt. */
+static struct str thought_of(struct arena *a, struct str prompt)
 {
     return arena_concat(
         a, (struct str[]){STR("The user says: "), text_head(prompt, THOUGHT_TOKENS)}, 2);
@@ -109,7 +110,7 @@ static void say_thought(const struct making *m)
 {
     struct speech_block *b = add(m, BLOCK_THINKING);
 
-    b->text = speech_thought(m->c->arena, m->prompt.last);
+    b->text = thought_of(m->c->arena, m->prompt.last);
     /* Gemini signs the part behind its thoughts. */
     if (m->out->signer != SIGNER_NONE && m->out->signer != SIGNER_GEMINI)
         b->signature = signature_make(m->c->arena, m->in->dialect, b->text);
@@ -259,12 +260,4 @@ void speech_make(const struct chat_codec *c, const struct speech_input *in, stru
     prompt_read(c, in->chat, &m.prompt);
     say(&m);
     count(&m);
-}
-
-uint64_t speech_prompt_tokens(const struct chat_codec *c, const struct chat *chat)
-{
-    struct prompt p;
-
-    prompt_read(c, chat, &p);
-    return p.tokens;
 }

@@ -42,9 +42,4 @@ struct speech_input {
 
 void speech_make(const struct chat_codec *c, const struct speech_input *in, struct speech *out);
 
-/* Tokens of a request, as usage and the counting endpoints tell them. */
-uint64_t speech_prompt_tokens(const struct chat_codec *c, const struct chat *chat);
-/* What `think` thinks of a prompt. */
-struct str speech_thought(struct arena *a, struct str prompt);
-
 #endif
