@@ -66,6 +66,10 @@ BF_MUST_CHECK int bedrock_read_members(const struct bedrock_in *in, const struct
 int bedrock_wrong(const struct bedrock_in *in, const char *path, const char *what);
 BF_MUST_CHECK int bedrock_want(const struct bedrock_in *in, const struct json *value,
                                enum json_type type, const char *path);
+/* For tables: what Converse and Titan's bodies have in common. */
+int bedrock_read_temperature(const struct bedrock_in *in, const struct json *v, const char *path);
+int bedrock_read_top_p(const struct bedrock_in *in, const struct json *v, const char *path);
+int bedrock_read_stops(const struct bedrock_in *in, const struct json *v, const char *path);
 /* The only member of a union that is not null; NULL when there is not exactly one. */
 const struct json *bedrock_union(const struct json *object);
 enum chat_cache bedrock_cache_of(const struct json *cache_point);

@@ -83,19 +83,19 @@ static int read_max_tokens(const struct bedrock_in *in, const struct json *v, co
     return 0;
 }
 
-static int read_temperature(const struct bedrock_in *in, const struct json *v, const char *path)
+int bedrock_read_temperature(const struct bedrock_in *in, const struct json *v, const char *path)
 {
     in->chat->temperature = v->raw;
     return bedrock_want(in, v, JSON_NUMBER, path);
 }
 
-static int read_top_p(const struct bedrock_in *in, const struct json *v, const char *path)
+int bedrock_read_top_p(const struct bedrock_in *in, const struct json *v, const char *path)
 {
     in->chat->top_p = v->raw;
     return bedrock_want(in, v, JSON_NUMBER, path);
 }
 
-static int read_stops(const struct bedrock_in *in, const struct json *v, const char *path)
+int bedrock_read_stops(const struct bedrock_in *in, const struct json *v, const char *path)
 {
     if (bedrock_want(in, v, JSON_ARRAY, path) != 0)
         return -1;
@@ -113,9 +113,9 @@ static int read_inference(const struct bedrock_in *in, const struct json *v, con
 {
     static const struct bedrock_member members[] = {
         {"maxTokens", read_max_tokens},
-        {"temperature", read_temperature},
-        {"topP", read_top_p},
-        {"stopSequences", read_stops},
+        {"temperature", bedrock_read_temperature},
+        {"topP", bedrock_read_top_p},
+        {"stopSequences", bedrock_read_stops},
     };
 
     return bedrock_read_members(in, v, path, members, ARRAY_LEN(members));

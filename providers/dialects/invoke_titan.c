@@ -24,39 +24,13 @@ static int read_max(const struct bedrock_in *in, const struct json *v, const cha
     return 0;
 }
 
-static int read_temperature(const struct bedrock_in *in, const struct json *v, const char *path)
-{
-    in->chat->temperature = v->raw;
-    return bedrock_want(in, v, JSON_NUMBER, path);
-}
-
-static int read_top_p(const struct bedrock_in *in, const struct json *v, const char *path)
-{
-    in->chat->top_p = v->raw;
-    return bedrock_want(in, v, JSON_NUMBER, path);
-}
-
-static int read_stops(const struct bedrock_in *in, const struct json *v, const char *path)
-{
-    if (bedrock_want(in, v, JSON_ARRAY, path) != 0)
-        return -1;
-    if (v->n > BEDROCK_STOPS_MAX)
-        return bedrock_wrong(in, path, "has too many members");
-    for (const struct json *s = v->child; s != NULL; s = s->next) {
-        if (s->type != JSON_STRING)
-            return bedrock_wrong(in, path, "must be an array of strings");
-        chat_add_stop(in->c, in->chat, text_inside(s));
-    }
-    return 0;
-}
-
 static int read_config(const struct bedrock_in *in, const struct json *v, const char *path)
 {
     static const struct bedrock_member members[] = {
         {"maxTokenCount", read_max},
-        {"temperature", read_temperature},
-        {"topP", read_top_p},
-        {"stopSequences", read_stops},
+        {"temperature", bedrock_read_temperature},
+        {"topP", bedrock_read_top_p},
+        {"stopSequences", bedrock_read_stops},
     };
 
     return bedrock_read_members(in, v, path, members, ARRAY_LEN(members));
