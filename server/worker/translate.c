@@ -123,11 +123,20 @@ static int decode(struct request *r, struct translation *t, struct chat_error *e
     return 0;
 }
 
-/* A key's owner decides for its users: no header makes a strict key lax. */
+/*
+ * A key's owner decides for its users: no header makes a strict key lax. Whoever sends the header means
+ * something by it, so only what plainly says no does not ask for it: "1" unheeded would lose in silence.
+ */
 static bool is_strict(const struct request *r)
 {
-    return (r->key.flags & KEY_STRICT) != 0 ||
-           str_eq_nocase(str_trim(http_find(r->ex, STR("x-bf-strict"))), STR("true"));
+    static const struct str noes[] = {{"", 0}, {"false", 5}, {"0", 1}, {"no", 2}, {"off", 3}};
+    struct str value = str_trim(http_find(r->ex, STR("x-bf-strict")));
+
+    for (size_t i = 0; i < ARRAY_LEN(noes); i++) {
+        if (str_eq_nocase(value, noes[i]))
+            return (r->key.flags & KEY_STRICT) != 0;
+    }
+    return true;
 }
 
 static enum step_result refuse_losses(struct request *r, const struct translation *t)
