@@ -157,6 +157,8 @@ def test_a_cut_within_a_frame(mock):
 @pytest.mark.parametrize("path, body, count", [
     ("/anthropic/v1/messages/count_tokens",
      {"model": "echo", "messages": [{"role": "user", "content": "a b c"}]}, {"input_tokens": 3}),
+    ("/v1/responses/input_tokens", {"model": "echo", "instructions": "be brief", "input": "a b c"},
+     {"object": "response.input_tokens", "input_tokens": 5}),
     ("/genai/v1beta/models/echo:countTokens", {"contents": [{"parts": [{"text": "a b c"}]}]}, {"totalTokens": 3}),
     ("/bedrock/model/echo/count-tokens",
      {"input": {"converse": {"messages": [{"role": "user", "content": [{"text": "a b c"}]}]}}},

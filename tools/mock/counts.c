@@ -9,7 +9,8 @@
 /* Of all texts in it, whatever its dialect calls them. The parser bounds the depth. */
 static uint64_t count_in(const struct json *node)
 {
-    static const char *const TEXTS[] = {"text", "content", "system", "inputText", NULL};
+    static const char *const TEXTS[] = {"text",         "content", "system", "inputText",
+                                        "instructions", "input",   "output", NULL};
     uint64_t n = 0;
 
     if (node == NULL)
@@ -37,7 +38,10 @@ static void put_count(struct mock_call *call, const char *name, const struct jso
     if (check(call, body, &err) != 0)
         answer_refuse(call, &err);
     else
-        buf_printf(call->answer->body, "{\"%s\":%" PRIu64 "}", name, count_in(body));
+        buf_printf(call->answer->body, "{%s\"%s\":%" PRIu64 "}",
+                   call->dialect == DIALECT_RESPONSES ? "\"object\":\"response.input_tokens\","
+                                                      : "",
+                   name, count_in(body));
 }
 
 /* The contents alone, or a whole request around them. */
