@@ -35,7 +35,10 @@
 #define QUIRK_NO_STREAM_OPTIONS                                                                    \
     (1u << 15) /* refuses stream_options and tells no usage in streams */
 #define QUIRK_NO_SERVICE_TIER (1u << 16)
-#define QUIRK_VERTEX (1u << 18) /* Anthropic: anthropic_version in the body, model in the URL */
+#define QUIRK_NO_STOP (1u << 17) /* refuses stop sequences */
+#define QUIRK_VERTEX (1u << 18)  /* Anthropic: anthropic_version in the body, model in the URL */
+#define QUIRK_LOGPROBS_COUNT                                                                       \
+    (1u << 19) /* `logprobs` is how many; there is no top_logprobs (Together) */
 #define QUIRK_NO_PENALTY_THINKING                                                                  \
     (1u << 20) /* reasoning models: refuses temperature and its like */
 #define QUIRK_INVOKE                                                                               \

@@ -86,12 +86,17 @@ static void put_sampling(const struct openai_encode *e)
 static void put_logprobs(const struct openai_encode *e)
 {
     bool can = !is_sampling_fixed(e) && !openai_has(e, QUIRK_NO_LOGPROBS);
+    struct str top = e->chat->top_logprobs;
 
+    if (e->chat->logprobs == YES && can && openai_has(e, QUIRK_LOGPROBS_COUNT)) {
+        write_member_raw(e->out, "logprobs", top.len > 0 ? top : STR("1"));
+        return;
+    }
     if (e->chat->logprobs == YES && can)
         write_member_bool(e->out, "logprobs", true);
     else if (e->chat->logprobs == YES)
         loss_drop(e->loss, STR("logprobs"));
-    put_number(e, "top_logprobs", e->chat->top_logprobs, can);
+    put_number(e, "top_logprobs", top, can);
 }
 
 static void put_stops(const struct openai_encode *e)
@@ -100,6 +105,10 @@ static void put_stops(const struct openai_encode *e)
 
     if (s == NULL)
         return;
+    if (openai_has(e, QUIRK_NO_STOP)) {
+        loss_drop(e->loss, STR("stop"));
+        return;
+    }
     write_key(e->out, "stop");
     write_open(e->out, '[');
     for (; s != NULL; s = s->next)

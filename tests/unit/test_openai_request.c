@@ -169,6 +169,12 @@ static void quirks_of_vendors(void **state)
     body = encoded_for(chat, (struct chat_target){.quirks = QUIRK_TOOL_ANY | QUIRK_NO_SEED},
                        "partial; dropped=seed");
     assert_has(body, "\"tool_choice\":\"any\"");
+    body = encoded_for(chat, (struct chat_target){.quirks = QUIRK_NO_STOP | QUIRK_LOGPROBS_COUNT},
+                       "partial; dropped=stop");
+    assert_has_not(body, "\"stop\":");
+    assert_has_not(body, "top_logprobs");
+    assert_has_not(body, "\"logprobs\":true");
+    assert_has(body, "\"logprobs\":3,");
     body = encoded_for(chat,
                        (struct chat_target){.quirks = QUIRK_NO_PENALTY_THINKING,
                                             .model_flags = MODEL_KNOWN | MODEL_REASONING},
