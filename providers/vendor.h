@@ -34,6 +34,13 @@ enum vendor_auth {
 /* What a vendor's accounts show beside a plain key: decides what may stand in `keys[]`. */
 enum vendor_cloud { CLOUD_NONE, CLOUD_AWS, CLOUD_GCP, CLOUD_AZURE };
 
+/* What of a row was read in its `reference`, on the day that conf/README.md names. */
+enum vendor_checked {
+    CHECKED_NO,      /* written from what others say of the vendor */
+    CHECKED_ADDRESS, /* root, faces, credential, variables; not the quirks */
+    CHECKED_ALL
+};
+
 #define FACES_MAX 6 /* the mock speaks all dialects */
 
 /* One dialect of a vendor, and where. */
@@ -70,7 +77,8 @@ struct vendor {
     const char *default_models; /* comma-separated names and globs that bare names resolve through;
                                    NULL: none */
     const char *reference;      /* where it was taken from, in words */
-    uint32_t quirks;            /* QUIRK_* of target.h */
+    enum vendor_checked checked;
+    uint32_t quirks; /* QUIRK_* of target.h */
     bool needs_key;
     bool is_mock; /* the master starts the mock process and fills in the root */
 };

@@ -21,8 +21,10 @@ const struct vendor vendor_table_makers[] = {
      .auth = AUTH_BEARER,
      .key_env = "OPENAI_API_KEY",
      .default_models = OPENAI_MODELS,
-     .reference = "OpenAI API reference",
-     .quirks = QUIRK_MAX_COMPLETION,
+     .reference = "openai-python (address, key, max_completion_tokens); Azure OpenAI reasoning "
+                  "models (sampling)",
+     .checked = CHECKED_ALL,
+     .quirks = QUIRK_MAX_COMPLETION | QUIRK_NO_PENALTY_THINKING,
      .needs_key = true},
     {.name = "anthropic",
      .root = "https://api.anthropic.com",
@@ -30,23 +32,28 @@ const struct vendor vendor_table_makers[] = {
      .auth = AUTH_X_API_KEY,
      .key_env = "ANTHROPIC_API_KEY",
      .default_models = "claude-*",
-     .reference = "Claude API reference, API overview",
+     .reference = "anthropic-sdk-python",
+     .checked = CHECKED_ALL,
      .needs_key = true},
     {.name = "gemini",
      .root = "https://generativelanguage.googleapis.com",
      .faces = {{.dialect = DIALECT_GEMINI, .path = "/v1beta"}},
      .auth = AUTH_X_GOOG_API_KEY,
-     .key_env = "GEMINI_API_KEY,GOOGLE_API_KEY",
+     .key_env = "GOOGLE_API_KEY,GEMINI_API_KEY",
      .default_models = "gemini-*,gemma-*,imagen-*,veo-*",
-     .reference = "Gemini API reference; API keys, set as environment variable",
+     .reference = "python-genai",
+     .checked = CHECKED_ALL,
      .needs_key = true},
     {.name = "cohere",
      .root = "https://api.cohere.com",
      .faces = {{.dialect = DIALECT_COHERE, .path = ""}},
      .auth = AUTH_BEARER,
-     .key_env = "COHERE_API_KEY,CO_API_KEY",
-     .default_models = "command-*,c4ai-*,embed-english-*,embed-multilingual-*,embed-v*,rerank-*",
-     .reference = "Cohere API v2 reference",
+     .key_env = "CO_API_KEY,COHERE_API_KEY",
+     /* other makers name their models rerank-2 and the like */
+     .default_models = "command-*,c4ai-*,embed-english-*,embed-multilingual-*,embed-v*,"
+                       "rerank-v*,rerank-english-*,rerank-multilingual-*",
+     .reference = "cohere-python",
+     .checked = CHECKED_ALL,
      .needs_key = true},
     /* Its API answers 422 to any field that it does not know. */
     {.name = "mistral",
@@ -56,7 +63,8 @@ const struct vendor vendor_table_makers[] = {
      .key_env = "MISTRAL_API_KEY",
      .default_models =
          "mistral-*,ministral-*,magistral-*,codestral-*,devstral-*,pixtral-*,voxtral-*",
-     .reference = "Mistral API reference, chat completion endpoints",
+     .reference = "mistralai client-python 2.5, ChatCompletionRequest and messages",
+     .checked = CHECKED_ALL,
      .quirks = QUIRK_TELLS_USAGE | QUIRK_NO_DEVELOPER | QUIRK_TOOL_ANY | QUIRK_NO_NAME |
                QUIRK_NO_USER | QUIRK_RANDOM_SEED | QUIRK_NO_LOGPROBS | QUIRK_NO_SERVICE_TIER |
                QUIRK_NO_STORAGE | QUIRK_SHORT_IDS,
@@ -69,21 +77,23 @@ const struct vendor vendor_table_makers[] = {
      .key_env = "DEEPSEEK_API_KEY",
      .default_models = "deepseek-chat,deepseek-reasoner,deepseek-*",
      .reference = "DeepSeek API docs, first API call; Anthropic API guide",
+     .checked = CHECKED_ADDRESS,
      .quirks = QUIRK_NO_DEVELOPER | QUIRK_NO_SCHEMA | QUIRK_NO_SEED | QUIRK_NO_N | QUIRK_NO_USER |
                QUIRK_NO_PARALLEL | QUIRK_NO_SERVICE_TIER | QUIRK_NO_STORAGE |
                QUIRK_REASONING_CONTENT | QUIRK_THINKING_OBJECT,
      .needs_key = true},
     {.name = "perplexity",
      .root = "https://api.perplexity.ai",
-     .faces = {{.dialect = DIALECT_OPENAI, .path = ""},
-               {.dialect = DIALECT_RESPONSES, .path = "/v1"}},
+     .faces = {{.dialect = DIALECT_RESPONSES, .path = "/v1", .models = "*/*"},
+               {.dialect = DIALECT_OPENAI, .path = ""}},
      .auth = AUTH_BEARER,
-     .key_env = "PERPLEXITY_API_KEY,PPLX_API_KEY",
+     .key_env = "PERPLEXITY_API_KEY",
      .default_models = "sonar,sonar-pro,sonar-reasoning-pro,sonar-deep-research,sonar-*",
-     .reference = "Perplexity API reference, OpenAI compatibility guide",
-     .quirks = QUIRK_NO_DEVELOPER | QUIRK_NO_STRICT | QUIRK_NO_PARALLEL | QUIRK_NO_SEED |
-               QUIRK_NO_N | QUIRK_NO_LOGPROBS | QUIRK_NO_STORAGE | QUIRK_NO_SERVICE_TIER |
-               QUIRK_NO_COMPLETIONS,
+     .reference = "Perplexity docs, OpenAI compatibility, migrating from Sonar; perplexity-py, "
+                  "chat and responses",
+     .checked = CHECKED_ALL,
+     .quirks = QUIRK_TELLS_USAGE | QUIRK_NO_DEVELOPER | QUIRK_NO_NAME | QUIRK_NO_USER |
+               QUIRK_NO_SEED | QUIRK_NO_STORAGE | QUIRK_NO_SERVICE_TIER | QUIRK_NO_COMPLETIONS,
      .needs_key = true},
     {.name = "xai",
      .root = "https://api.x.ai",
@@ -92,8 +102,9 @@ const struct vendor vendor_table_makers[] = {
      .auth = AUTH_BEARER,
      .key_env = "XAI_API_KEY",
      .default_models = "grok-*",
-     .reference = "xAI API reference",
-     .quirks = QUIRK_REASONING_CONTENT,
+     .reference = "xAI docs, REST reference and best practices; xai-sdk-python",
+     .checked = CHECKED_ADDRESS,
+     .quirks = QUIRK_REASONING_CONTENT | QUIRK_NO_PENALTIES | QUIRK_NO_STOP,
      .needs_key = true},
     {.name = "moonshot",
      .root = "https://api.moonshot.ai",
@@ -103,6 +114,7 @@ const struct vendor vendor_table_makers[] = {
      .key_env = "MOONSHOT_API_KEY",
      .default_models = "kimi-*,moonshot-*",
      .reference = "Kimi API platform docs, chat; use in Claude Code",
+     .checked = CHECKED_ADDRESS,
      .quirks = QUIRK_NO_DEVELOPER | QUIRK_NO_SEED | QUIRK_NO_LOGPROBS | QUIRK_NO_USER |
                QUIRK_NO_SERVICE_TIER | QUIRK_NO_STORAGE | QUIRK_REASONING_CONTENT |
                QUIRK_THINKING_OBJECT | QUIRK_NO_COMPLETIONS,
@@ -116,6 +128,7 @@ const struct vendor vendor_table_makers[] = {
      .key_env = "ZAI_API_KEY,ZHIPUAI_API_KEY",
      .default_models = "glm-*",
      .reference = "Z.AI developer docs, HTTP API calls; Claude Code",
+     .checked = CHECKED_ADDRESS,
      .quirks = QUIRK_NO_DEVELOPER | QUIRK_NO_STRICT | QUIRK_NO_SCHEMA | QUIRK_NO_PARALLEL |
                QUIRK_NO_PENALTIES | QUIRK_NO_SEED | QUIRK_NO_N | QUIRK_NO_LOGPROBS |
                QUIRK_NO_SERVICE_TIER | QUIRK_NO_STORAGE | QUIRK_REASONING_CONTENT |
@@ -131,6 +144,7 @@ const struct vendor vendor_table_makers[] = {
      .key_env = "DASHSCOPE_API_KEY",
      .default_models = "qwen*,qwq-*,qvq-*",
      .reference = "Alibaba Cloud Model Studio, OpenAI and Anthropic compatibility",
+     .checked = CHECKED_ADDRESS,
      .quirks = QUIRK_NO_DEVELOPER | QUIRK_NO_SERVICE_TIER | QUIRK_NO_STORAGE | QUIRK_NO_USER |
                QUIRK_REASONING_CONTENT | QUIRK_ENABLE_THINKING,
      .needs_key = true},
@@ -142,6 +156,7 @@ const struct vendor vendor_table_makers[] = {
      .key_env = "MINIMAX_API_KEY",
      .default_models = "MiniMax-*",
      .reference = "MiniMax API reference, OpenAI- and Anthropic-compatible text APIs",
+     .checked = CHECKED_ADDRESS,
      .quirks = QUIRK_NO_DEVELOPER | QUIRK_NO_PENALTIES | QUIRK_NO_SEED | QUIRK_NO_N |
                QUIRK_NO_LOGPROBS | QUIRK_NO_SERVICE_TIER | QUIRK_NO_STORAGE | QUIRK_NO_COMPLETIONS,
      .needs_key = true},
@@ -151,7 +166,8 @@ const struct vendor vendor_table_makers[] = {
      .auth = AUTH_BEARER,
      .key_env = "AI21_API_KEY",
      .default_models = "jamba-*",
-     .reference = "AI21 Studio API reference, Jamba chat completions",
+     .reference = "ai21-python; AI21 docs, Jamba chat request",
+     .checked = CHECKED_ALL,
      .quirks = QUIRK_TELLS_USAGE | QUIRK_NO_DEVELOPER | QUIRK_NO_STRICT | QUIRK_NO_SCHEMA |
                QUIRK_NO_PARALLEL | QUIRK_NO_NAME | QUIRK_NO_USER | QUIRK_NO_PENALTIES |
                QUIRK_NO_SEED | QUIRK_NO_LOGPROBS | QUIRK_NO_SERVICE_TIER | QUIRK_NO_STORAGE |
@@ -162,8 +178,9 @@ const struct vendor vendor_table_makers[] = {
      .faces = {{.dialect = DIALECT_OPENAI, .path = "/v1"}},
      .auth = AUTH_BEARER,
      .key_env = "VOYAGE_API_KEY",
-     .default_models = "voyage-*",
-     .reference = "Voyage AI API reference, text embeddings and rerankers",
+     .default_models = "voyage-*,rerank-1*,rerank-2*,rerank-lite-*",
+     .reference = "voyageai-python; Voyage AI docs, reranker",
+     .checked = CHECKED_ALL,
      .quirks = QUIRK_NO_COMPLETIONS,
      .needs_key = true},
     {.name = "jina",
@@ -172,7 +189,8 @@ const struct vendor vendor_table_makers[] = {
      .auth = AUTH_BEARER,
      .key_env = "JINA_API_KEY",
      .default_models = "jina-*",
-     .reference = "Jina AI API, embeddings and reranker",
+     .reference = "what clients of Jina AI use (litellm, Haystack)",
+     .checked = CHECKED_NO,
      .quirks = QUIRK_NO_COMPLETIONS,
      .needs_key = true},
     {.name = "elevenlabs",
@@ -180,7 +198,8 @@ const struct vendor vendor_table_makers[] = {
      .faces = {{.dialect = DIALECT_OPENAI, .path = "/v1"}},
      .auth = AUTH_XI_API_KEY,
      .key_env = "ELEVENLABS_API_KEY",
-     .reference = "ElevenLabs API reference, authentication",
+     .reference = "elevenlabs-python",
+     .checked = CHECKED_ALL,
      .quirks = QUIRK_NO_COMPLETIONS,
      .needs_key = true},
     {.name = "deepgram",
@@ -188,7 +207,8 @@ const struct vendor vendor_table_makers[] = {
      .faces = {{.dialect = DIALECT_OPENAI, .path = "/v1"}},
      .auth = AUTH_TOKEN,
      .key_env = "DEEPGRAM_API_KEY",
-     .reference = "Deepgram API reference, authenticating",
+     .reference = "deepgram-python-sdk",
+     .checked = CHECKED_ALL,
      .quirks = QUIRK_NO_COMPLETIONS,
      .needs_key = true},
 };

@@ -245,6 +245,8 @@ static void add_variables(struct buf *out, const struct vendor *v)
 /* A row of conf/README.md. */
 static void readme_row(const struct vendor *v, struct buf *out)
 {
+    static const char *const checked[] = {
+        [CHECKED_NO] = "no", [CHECKED_ADDRESS] = "address", [CHECKED_ALL] = "yes"};
     const struct vendor_face *first = vendor_face(v, DIALECT_NONE);
 
     buf_printf(out, "| `%s` | ", v->name);
@@ -257,7 +259,8 @@ static void readme_row(const struct vendor *v, struct buf *out)
         buf_printf(out, "%s%s", i > 0 ? ", " : "", dialect_names[v->faces[i].dialect]);
     buf_printf(out, " | %s | ", credential(v->auth));
     add_variables(out, v);
-    buf_printf(out, " | %s |\n", v->reference != NULL ? v->reference : "this project");
+    buf_printf(out, " | %s | %s |\n", v->reference != NULL ? v->reference : "this project",
+               v->root != NULL ? checked[v->checked] : "");
 }
 
 /* Which lines to put there is in the message. */
@@ -270,7 +273,7 @@ static void test_the_readme_lists_them(void **state)
     (void)state;
     if (fd_read_file("conf/README.md", 1 << 20, &text, &err) != 0)
         fail_msg("%s", err.text);
-    buf_cstr(&rows, "| --- | --- | --- | --- | --- | --- |\n");
+    buf_cstr(&rows, "| --- | --- | --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < vendor_count(); i++)
         readme_row(vendor_get(i), &rows);
     buf_cstr(&rows, "\n");
@@ -354,6 +357,52 @@ static void test_the_clients_dialect_comes_first(void **state)
     assert_null(vendor_choose(&v, DIALECT_COHERE, DIALECT_OPENAI, gpt));
 }
 
+/* Perplexity's sonar models are its chat API's, all others ("maker/model") its Responses API's. */
+static void test_faces_of_some_models(void **state)
+{
+    const struct vendor *v = vendor_find(STR("perplexity"));
+
+    (void)state;
+    assert_int_equal(vendor_choose(v, DIALECT_NONE, DIALECT_ANTHROPIC, STR("sonar-pro"))->dialect,
+                     DIALECT_OPENAI);
+    assert_int_equal(vendor_choose(v, DIALECT_NONE, DIALECT_RESPONSES, STR("sonar"))->dialect,
+                     DIALECT_OPENAI);
+    assert_int_equal(
+        vendor_choose(v, DIALECT_NONE, DIALECT_GEMINI, STR("perplexity/sonar"))->dialect,
+        DIALECT_RESPONSES);
+    check_base(v, DIALECT_NONE, DIALECT_OPENAI, "https://api.perplexity.ai/v1",
+               "https://api.perplexity.ai");
+    v = vendor_find(STR("sambanova"));
+    assert_int_equal(vendor_choose(v, DIALECT_NONE, DIALECT_ANTHROPIC, STR("m"))->dialect,
+                     DIALECT_ANTHROPIC);
+    assert_int_equal(vendor_choose(v, DIALECT_NONE, DIALECT_COHERE, STR("m"))->dialect,
+                     DIALECT_OPENAI);
+}
+
+/* Whose a bare name is, must not hang on which of two keys is set first. */
+static void test_rerankers_are_of_one_vendor(void **state)
+{
+    static const char *const names[][2] = {{"rerank-v3.5", "cohere"},
+                                           {"rerank-multilingual-v3.0", "cohere"},
+                                           {"rerank-2.5-lite", "voyage"},
+                                           {"rerank-lite-1", "voyage"},
+                                           {"jina-reranker-v2-base-multilingual", "jina"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        for (size_t j = 0; j < vendor_count(); j++) {
+            const struct vendor *v = vendor_get(j);
+            struct str rest = str_of(v->default_models);
+            struct str glob;
+            bool is_its = false;
+
+            while (str_next(&rest, ',', &glob))
+                is_its = is_its || glob_match(glob, str_of(names[i][0]));
+            assert_int_equal(is_its, str_eq(str_of(v->name), str_of(names[i][1])));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +413,8 @@ int main(void)
         cmocka_unit_test(test_known_names),
         cmocka_unit_test(test_faces_stand_below_one_root),
         cmocka_unit_test(test_the_clients_dialect_comes_first),
+        cmocka_unit_test(test_faces_of_some_models),
+        cmocka_unit_test(test_rerankers_are_of_one_vendor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
