@@ -72,11 +72,13 @@ const struct vendor vendor_table_makers[] = {
     {.name = "deepseek",
      .root = "https://api.deepseek.com",
      .faces = {{.dialect = DIALECT_OPENAI, .path = ""},
+               {.dialect = DIALECT_RESPONSES, .path = ""},
                {.dialect = DIALECT_ANTHROPIC, .path = "/anthropic/v1", .auth = AUTH_X_API_KEY}},
      .auth = AUTH_BEARER,
      .key_env = "DEEPSEEK_API_KEY",
      .default_models = "deepseek-chat,deepseek-reasoner,deepseek-*",
-     .reference = "DeepSeek API docs, first API call; Anthropic API guide",
+     .reference =
+         "DeepSeek API docs, chat completion, thinking mode, Responses API, Anthropic API guide",
      .checked = CHECKED_ADDRESS,
      .quirks = QUIRK_NO_DEVELOPER | QUIRK_NO_SCHEMA | QUIRK_NO_SEED | QUIRK_NO_N | QUIRK_NO_USER |
                QUIRK_NO_PARALLEL | QUIRK_NO_SERVICE_TIER | QUIRK_NO_STORAGE |
@@ -150,8 +152,9 @@ const struct vendor vendor_table_makers[] = {
      .needs_key = true},
     {.name = "minimax",
      .root = "https://api.minimax.io",
-     .faces = {{.dialect = DIALECT_OPENAI, .path = "/v1"},
-               {.dialect = DIALECT_ANTHROPIC, .path = "/anthropic/v1", .auth = AUTH_X_API_KEY}},
+     /* its chat completions have the thinking among the text, in <think> tags */
+     .faces = {{.dialect = DIALECT_ANTHROPIC, .path = "/anthropic/v1", .auth = AUTH_X_API_KEY},
+               {.dialect = DIALECT_OPENAI, .path = "/v1"}},
      .auth = AUTH_BEARER,
      .key_env = "MINIMAX_API_KEY",
      .default_models = "MiniMax-*",
