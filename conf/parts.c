@@ -227,14 +227,14 @@ void parts_complete(struct load *l, struct conf_provider *p, const struct conf_v
     }
     for (size_t i = 0; i < CONF_VENDOR_PARTS_MAX && vendor->parts[i].name != NULL; i++) {
         const struct conf_vendor_part *part = &vendor->parts[i];
+        const char *env = vendor->root_env != NULL ? vendor->root_env : part->env;
 
         if (value_of(l, p, part) == NULL) {
             findings_add(l->findings, p->origin.line,
                          "providers.%s needs %s%s%s (or base_url), because the address of vendor "
                          "%s has it",
-                         p->name, part->name,
-                         vendor->root_env != NULL ? ", or environment variable " : "",
-                         vendor->root_env != NULL ? vendor->root_env : "", vendor->name);
+                         p->name, part->name, env != NULL ? ", or environment variable " : "",
+                         env != NULL ? env : "", vendor->name);
             return;
         }
     }

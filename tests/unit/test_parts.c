@@ -92,6 +92,9 @@ static void what_is_missing_is_told(void **state)
     check_error("providers: { azure: { keys: [{ value: k }] } }", ENV("A", "b"),
                 "t.yaml:1: providers.azure needs resource, or environment variable AZURE_ENDPOINT "
                 "(or base_url)");
+    check_error(
+        "providers: { vertex: { keys: [{ value: k }] } }", ENV("A", "b"),
+        "t.yaml:1: providers.vertex needs project, or environment variable PROJECT (or base_url)");
     check_error("providers: { azure: { resource: a/b, keys: [{ value: k }] } }", ENV("A", "b"),
                 "providers.azure.resource must be a part of a URL");
     check_error("providers: { azure: { resource: a, region: b, keys: [{ value: k }] } }",
