@@ -3,18 +3,10 @@
  */
 #include "providers/event.h"
 
-#define GROW_MIN 256
-
-/* A text that grows in the arena: doubling wastes at most as much as it holds. */
-struct piece {
-    char *data;
-    size_t len, cap;
-};
-
 struct choice_fold {
-    struct piece text, signature;
+    struct arena_text text, signature;
     struct chat_citation *last; /* of the block's */
-    struct piece logprobs;      /* of the whole choice */
+    struct arena_text logprobs; /* of the whole choice */
 };
 
 struct chat_fold {
@@ -57,27 +49,11 @@ static struct str keep(struct chat_fold *f, struct str s)
     return s.len > 0 && spend(f, s.len) ? arena_str(f->codec.arena, s) : STR_NONE;
 }
 
-static void append(struct chat_fold *f, struct piece *p, struct str text)
+static void append(struct chat_fold *f, struct arena_text *p, struct str text)
 {
     if (!spend(f, text.len))
         return;
-    if (p->cap - p->len < text.len) {
-        size_t cap = max_u64(GROW_MIN, 2 * (p->len + text.len));
-        char *data = arena_alloc(f->codec.arena, cap);
-
-        if (p->len > 0)
-            memcpy(data, p->data, p->len);
-        p->data = data;
-        p->cap = cap;
-    }
-    if (text.len > 0)
-        memcpy(p->data + p->len, text.p, text.len);
-    p->len += text.len;
-}
-
-static struct str view(const struct piece *p)
-{
-    return (struct str){p->data, p->len};
+    arena_append(f->codec.arena, p, text);
 }
 
 /* Make room for this choice. */
@@ -123,10 +99,10 @@ static void end_block(struct chat_fold *f, struct chat_choice_answer *ch, uint32
     if (b == NULL)
         return;
     if (b->kind == BLOCK_TOOL_CALL)
-        b->arguments_text = view(&open->text);
+        b->arguments_text = arena_text_view(&open->text);
     else
-        b->text = view(&open->text);
-    b->signature = view(&open->signature);
+        b->text = arena_text_view(&open->text);
+    b->signature = arena_text_view(&open->signature);
 }
 
 static void add_citation(struct chat_fold *f, struct chat_block *b, struct choice_fold *open,
@@ -150,7 +126,7 @@ static void add_citation(struct chat_fold *f, struct chat_block *b, struct choic
     open->last = copy;
 }
 
-static void append_array(struct chat_fold *f, struct piece *all, struct str more)
+static void append_array(struct chat_fold *f, struct arena_text *all, struct str more)
 {
     if (more.len < 3 && all->len > 0) /* "[]" */
         return;
@@ -226,7 +202,7 @@ void fold_event(void *fold, const struct chat_event *e)
     case EVENT_LOGPROBS:
         ch = choice_at(f, e->choice);
         append_array(f, &f->open[e->choice].logprobs, e->raw);
-        ch->logprobs = view(&f->open[e->choice].logprobs);
+        ch->logprobs = arena_text_view(&f->open[e->choice].logprobs);
         break;
     case EVENT_STOP:
         ch = choice_at(f, e->choice);

@@ -8,17 +8,12 @@
 #include "providers/write.h"
 
 /* A text that grows in the arena. */
-struct piece {
-    char *data;
-    size_t len, cap;
-};
-
 struct choice {
     bool is_ascii;
     enum chat_stop stop;
-    struct str id, name;    /* of the call under way */
-    struct piece arguments; /* ... escaped; its fragments cannot be told one by one here */
-    struct piece signature;
+    struct str id, name;         /* of the call under way */
+    struct arena_text arguments; /* ... escaped; its fragments cannot be told one by one here */
+    struct arena_text signature;
     enum chat_signer signer;
     struct chat_citation *citations, *last;
     uint32_t n_citations;
@@ -62,26 +57,11 @@ static struct choice *choice_at(struct encoder *e, uint32_t n)
     return e->choices[n];
 }
 
-static void append(struct encoder *e, struct piece *p, struct str more)
+static void append(struct encoder *e, struct arena_text *p, struct str more)
 {
     if (more.len == 0 || p->len + more.len > GEMINI_ARGUMENTS_MAX)
         return; /* what is cut off is no JSON any more, and is then said as a text */
-    if (p->cap - p->len < more.len) {
-        size_t cap = 2 * (p->len + more.len) + 64;
-        char *data = arena_alloc(e->c.arena, cap);
-
-        if (p->len > 0)
-            memcpy(data, p->data, p->len);
-        p->data = data;
-        p->cap = cap;
-    }
-    memcpy(p->data + p->len, more.p, more.len);
-    p->len += more.len;
-}
-
-static struct str view(const struct piece *p)
-{
-    return (struct str){p->data, p->len};
+    arena_append(e->c.arena, p, more);
 }
 
 /* --- parts: alike in streams and whole answers --- */
@@ -247,8 +227,8 @@ static void on_stop(struct encoder *e, const struct chat_event *ev, struct buf *
         .kind = BLOCK_TOOL_CALL,
         .id = ch->id,
         .name = ch->name,
-        .arguments_text = view(&ch->arguments),
-        .signature = view(&ch->signature),
+        .arguments_text = arena_text_view(&ch->arguments),
+        .signature = arena_text_view(&ch->signature),
         .signer = ch->signer,
     };
     bool is_call = ev->block_kind == BLOCK_TOOL_CALL;
@@ -259,7 +239,7 @@ static void on_stop(struct encoder *e, const struct chat_event *ev, struct buf *
     if (is_call)
         put_call(&e->c, out, &call);
     else
-        put_signature(&e->c, out, view(&ch->signature), ch->signer,
+        put_signature(&e->c, out, arena_text_view(&ch->signature), ch->signer,
                       ev->block_kind == BLOCK_THINKING);
     end_parts(e, ev->choice, out);
 }

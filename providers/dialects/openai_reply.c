@@ -6,7 +6,6 @@
 #include "providers/chat_text.h"
 #include "providers/write.h"
 
-#define PIECE_MIN 256
 #define PIECE_MAX (8u << 20) /* of a signature or a free-form input; more is cut off */
 
 /* --- small parts that whole answers share --- */
@@ -160,27 +159,11 @@ static void put_delta(struct openai_encoder *x, uint32_t n, const char *key, str
     end(out);
 }
 
-static void keep(struct openai_encoder *x, struct buf_piece *p, struct str text)
+static void keep(struct openai_encoder *x, struct arena_text *p, struct str text)
 {
     if (text.len > PIECE_MAX || p->len + text.len > PIECE_MAX)
         return;
-    if (p->cap - p->len < text.len) {
-        size_t cap = max_u64(PIECE_MIN, 2 * (p->len + text.len));
-        char *data = arena_alloc(x->c.arena, cap);
-
-        if (p->len > 0)
-            memcpy(data, p->data, p->len);
-        p->data = data;
-        p->cap = cap;
-    }
-    if (text.len > 0)
-        memcpy(p->data + p->len, text.p, text.len);
-    p->len += text.len;
-}
-
-static struct str kept(const struct buf_piece *p)
-{
-    return (struct str){p->data, p->len};
+    arena_append(x->c.arena, p, text);
 }
 
 /* --- tool calls --- */
@@ -248,7 +231,7 @@ static void put_call_text(struct openai_encoder *x, uint32_t n, struct str text,
     begin_call(x, n, out);
     if (ch->signature.len > 0)
         write_member_text(out, "bf_signature",
-                          text_wrap(x->c.scratch, kept(&ch->signature), ch->signer));
+                          text_wrap(x->c.scratch, arena_text_view(&ch->signature), ch->signer));
     ch->signature.len = 0;
     buf_cstr(out,
              ch->is_freeform ? ",\"custom\":{\"input\":\"" : ",\"function\":{\"arguments\":\"");
@@ -270,7 +253,7 @@ static void put_signature(struct openai_encoder *x, const struct chat_event *e, 
     write_key(out, "bf_thinking");
     openai_put_thought(out, ch->thoughts++, e->block_kind,
                        (struct openai_span){ch->thought_start, ch->thought_end},
-                       text_wrap(x->c.scratch, kept(&ch->signature), ch->signer));
+                       text_wrap(x->c.scratch, arena_text_view(&ch->signature), ch->signer));
     end(out);
 }
 
@@ -346,7 +329,7 @@ static void on_block_stop(struct openai_encoder *x, const struct chat_event *e, 
     if (e->block_kind != BLOCK_TOOL_CALL)
         put_signature(x, e, out);
     else if (ch->is_freeform)
-        put_call_text(x, e->choice, openai_freeform_input(&x->c, kept(&ch->input)), out);
+        put_call_text(x, e->choice, openai_freeform_input(&x->c, arena_text_view(&ch->input)), out);
     else if (ch->signature.len > 0) /* a call without arguments */
         put_call_text(x, e->choice, STR_NONE, out);
 }

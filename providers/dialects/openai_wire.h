@@ -186,10 +186,7 @@ struct openai_encoder_choice {
     uint32_t thoughts;                   /* entries of bf_thinking written */
     uint32_t citations;                  /* annotations written */
     uint64_t thought_start, thought_end; /* of the block under way, in characters */
-    struct buf_piece {
-        char *data;
-        size_t len, cap;
-    } signature, input; /* what is told at a block's end */
+    struct arena_text signature, input;  /* what is told at a block's end */
     enum chat_signer signer;
 };
 struct openai_encoder {

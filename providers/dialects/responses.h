@@ -151,12 +151,6 @@ void responses_finish_item(struct responses_decoder *d, const struct chat_sink *
 
 enum responses_item { ITEM_NONE, ITEM_MESSAGE, ITEM_REASONING, ITEM_CALL, ITEM_FREEFORM };
 
-/* Bytes that grow in an arena. */
-struct responses_piece {
-    char *data;
-    size_t len, cap;
-};
-
 /*
  * The array of output items under way. An item's text is appended to it as it comes, so that what
  * an event repeats (text, part, item, all of the output) is a span of this one run.
@@ -164,10 +158,10 @@ struct responses_piece {
 struct responses_output {
     const struct chat_reply *reply;
     struct arena *arena;
-    struct responses_piece items; /* JSON, comma-separated */
-    struct responses_piece marks; /* of the text part under way: annotations, comma-separated */
-    struct responses_piece probs; /* logprobs, comma-separated */
-    struct responses_piece args;  /* escaped: of a free-form call, as long as it is not streamed */
+    struct arena_text items; /* JSON, comma-separated */
+    struct arena_text marks; /* of the text part under way: annotations, comma-separated */
+    struct arena_text probs; /* logprobs, comma-separated */
+    struct arena_text args;  /* escaped: of a free-form call, as long as it is not streamed */
     size_t item_start, part_start, text_start;
     struct str id, call_id, name; /* of the item under way; escaped */
     enum responses_item item;
@@ -176,7 +170,7 @@ struct responses_output {
     bool is_full; /* RESPONSES_OUTPUT_MAX was reached: nothing is taken any more */
 };
 
-void output_add(struct responses_output *o, struct responses_piece *p, struct str bytes);
+void output_add(struct responses_output *o, struct arena_text *p, struct str bytes);
 void output_begin_message(struct responses_output *o);
 void output_begin_reasoning(struct responses_output *o);
 void output_begin_call(struct responses_output *o, struct str call_id, struct str name,

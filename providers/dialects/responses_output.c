@@ -7,8 +7,6 @@
 
 #include "providers/chat_text.h"
 
-#define GROW_MIN 1024
-
 static const char *const prefixes[] = {
     [ITEM_MESSAGE] = "msg_",
     [ITEM_REASONING] = "rs_",
@@ -16,7 +14,7 @@ static const char *const prefixes[] = {
     [ITEM_FREEFORM] = "ctc_",
 };
 
-void output_add(struct responses_output *o, struct responses_piece *p, struct str bytes)
+void output_add(struct responses_output *o, struct arena_text *p, struct str bytes)
 {
     size_t held = o->items.len + o->marks.len + o->probs.len + o->args.len;
 
@@ -26,17 +24,7 @@ void output_add(struct responses_output *o, struct responses_piece *p, struct st
         o->is_full = true;
         return;
     }
-    if (p->cap - p->len < bytes.len) {
-        size_t cap = max_u64(GROW_MIN, 2 * (p->len + bytes.len));
-        char *data = arena_alloc(o->arena, cap);
-
-        if (p->len > 0)
-            memcpy(data, p->data, p->len);
-        p->data = data;
-        p->cap = cap;
-    }
-    memcpy(p->data + p->len, bytes.p, bytes.len);
-    p->len += bytes.len;
+    arena_append(o->arena, p, bytes);
 }
 
 static void add(struct responses_output *o, struct str bytes)

@@ -7,6 +7,7 @@
 #include "server/base/alloc.h"
 
 #define ARENA_ALIGN 16
+#define TEXT_MIN 256 /* the first room of a text that grows */
 
 struct chunk {
     struct chunk *next;
@@ -153,6 +154,23 @@ struct str arena_concat(struct arena *a, const struct str *parts, size_t n)
     }
     *end = '\0';
     return (struct str){p, len};
+}
+
+void arena_append(struct arena *a, struct arena_text *t, struct str more)
+{
+    if (more.len == 0)
+        return;
+    if (more.len > t->cap - t->len) {
+        size_t cap = max_u64(TEXT_MIN, 2 * (t->len + more.len));
+        char *data = arena_alloc(a, cap);
+
+        if (t->len > 0)
+            memcpy(data, t->data, t->len);
+        t->data = data;
+        t->cap = cap;
+    }
+    memcpy(t->data + t->len, more.p, more.len);
+    t->len += more.len;
 }
 
 size_t arena_bytes(const struct arena *a)

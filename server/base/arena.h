@@ -37,6 +37,19 @@ struct str arena_str(struct arena *a, struct str s);
 char *arena_cstr(struct arena *a, struct str s);
 struct str arena_printf(struct arena *a, const char *fmt, ...) BF_PRINTF(2, 3);
 struct str arena_concat(struct arena *a, const struct str *parts, size_t n);
+
+/* A text that grows in an arena: doubling wastes at most as much as it holds. Begins as zeros. */
+struct arena_text {
+    char *data;
+    size_t len, cap;
+};
+void arena_append(struct arena *a, struct arena_text *t,
+                  struct str more); /* the caller bounds it */
+static inline struct str arena_text_view(const struct arena_text *t)
+{
+    return (struct str){t->data, t->len};
+}
+
 size_t arena_bytes(const struct arena *a); /* taken from the heap now */
 
 #ifdef __cplusplus

@@ -61,6 +61,28 @@ static void copies_texts(void **state)
     arena_free(a);
 }
 
+static void texts_grow(void **state)
+{
+    struct arena *a = arena_create(64);
+    struct arena_text t = {.data = NULL};
+    char want[3000];
+
+    (void)state;
+    assert_int_equal(arena_text_view(&t).len, 0);
+    arena_append(a, &t, STR_NONE);
+    assert_null(t.data);
+    for (size_t i = 0; i < sizeof(want); i++) {
+        want[i] = (char)('a' + i % 26);
+        arena_append(a, &t, (struct str){&want[i], 1});
+        if (i % 100 == 0)
+            memset(arena_alloc(a, 16), 'X', 16); /* somebody else's, in between */
+    }
+    assert_int_equal(t.len, sizeof(want));
+    assert_memory_equal(t.data, want, sizeof(want));
+    assert_true(arena_bytes(a) < 8 * sizeof(want));
+    arena_free(a);
+}
+
 static void alloc_absurd(void *ctx)
 {
     (void)arena_alloc(ctx, SIZE_MAX - 8);
@@ -77,10 +99,10 @@ static void dies_of_absurd_sizes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(aligns_and_grows),
-                                       cmocka_unit_test(keeps_its_first_chunk),
-                                       cmocka_unit_test(zeroes), cmocka_unit_test(copies_texts),
-                                       cmocka_unit_test(dies_of_absurd_sizes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(aligns_and_grows), cmocka_unit_test(keeps_its_first_chunk),
+        cmocka_unit_test(zeroes),           cmocka_unit_test(copies_texts),
+        cmocka_unit_test(texts_grow),       cmocka_unit_test(dies_of_absurd_sizes)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
