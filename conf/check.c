@@ -10,6 +10,7 @@
 #include "server/base/buf.h"
 #include "server/base/crypto.h"
 #include "server/base/fd.h"
+#include "server/base/pace.h"
 
 #define PEM_MAX (1u << 20) /* a chain of certificates, or a bundle of CAs in ca_file */
 #define READ_AHEAD ((size_t)128 << 10)
@@ -240,6 +241,7 @@ static void check_virtual_keys(const struct config *c, struct findings *f)
         struct str hash = {(const char *)k->hash, sizeof(k->hash)};
         int first = set_add(&names, str_of(k->name), k->origin.line);
 
+        pace();
         check_key_size(k, f);
         if (first != 0)
             findings_add(f, k->origin.line, "duplicate virtual key name %s, first on line %d",

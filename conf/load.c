@@ -6,6 +6,7 @@
 
 #include "conf/values.h"
 #include "server/base/buf.h"
+#include "server/base/pace.h"
 
 #define KEYS_MAX_PER_TABLE 32 /* bits in a mask of what was seen; and a list in a message */
 #define TEXT_LINE 900
@@ -172,6 +173,7 @@ void load_object(struct load *l, const struct load_at *at, const struct load_tab
         const struct load_key *key = find_key(table, member->key);
         struct load_at down = load_down(at, member);
 
+        pace();
         if (key == NULL) {
             unknown_key(l, at, table, member);
             continue;

@@ -6,6 +6,7 @@
 
 #include "conf/set.h"
 #include "server/base/crypto.h"
+#include "server/base/pace.h"
 
 #define SMALL_MAPPING 8 /* members up to which comparing each with each is cheaper than a set */
 
@@ -62,6 +63,7 @@ static int next_event(struct reader *r, yaml_event_t *event)
     const yaml_parser_t *p = &r->parser;
     int line;
 
+    pace();
     if (yaml_parser_parse(&r->parser, event))
         return 0;
     line = p->error == YAML_READER_ERROR ? line_of_byte(r->text, p->problem_offset)

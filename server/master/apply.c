@@ -9,6 +9,7 @@
 #include "providers/dialect.h"
 #include "server/base/crypto.h"
 #include "server/base/log.h"
+#include "server/base/pace.h"
 #include "server/master/credentials.h"
 #include "server/master/dirs.h"
 #include "server/master/keyring.h"
@@ -17,6 +18,9 @@
 #include "server/master/state.h"
 #include "server/vendors.h"
 #include "shm/published.h"
+
+#define PIECE_US 100 /* what a request may wait for a reload */
+#define REST_US 200
 
 int apply_load(const char *path, const struct options *options, struct config **out,
                struct error *err)
@@ -105,6 +109,8 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
     int rc = -1;
 
     must_be_role(ROLE_MASTER);
+    if (how->when == APPLY_RELOAD)
+        pace_begin(PIECE_US, REST_US);
     how->wrong_file = false;
     (void)snprintf(mock_url, sizeof(mock_url), "http://127.0.0.1:%u", m->mock_port);
     if (read_settings(m, conf, &settings, err) != 0 || save_config(&save, &saved, err) != 0) {
@@ -129,6 +135,7 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
         m->mark = saved.mark;
     rc = 0;
 out:
+    pace_end();
     crypto_wipe(&settings, sizeof(settings));
     saved_fini(&saved);
     entities_free(entities);

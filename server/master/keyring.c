@@ -7,6 +7,7 @@
 #include "conf/store.h"
 #include "server/base/alloc.h"
 #include "server/base/clock.h"
+#include "server/base/pace.h"
 #include "server/inherit.h"
 #include "server/master/changes.h"
 
@@ -57,6 +58,7 @@ static void find_differing(const struct key_table *t, const struct config *conf,
     for (size_t i = 0; i < conf->n_keys; i++) {
         struct virtual_key want = wanted_key(&conf->keys[i], &models);
 
+        pace();
         if (key_table_has(t, &want, &at))
             kept[at / 8] |= (uint8_t)(1u << at % 8);
         else
@@ -76,6 +78,7 @@ static size_t find_gone(const struct region *published, const uint8_t *kept, str
     for (uint32_t at = 0; at < high; at++) {
         struct virtual_key k;
 
+        pace();
         arena_reset(a);
         if ((kept[at / 8] & 1u << at % 8) != 0 || !keys_at(published, at, a, &k))
             continue;

@@ -5,8 +5,12 @@
 #include <stdlib.h>
 
 #include "server/base/alloc.h"
+#include "server/base/pace.h"
 #include "server/master/apply.h"
 #include "server/master/priority.h"
+
+#define PIECE_US 100 /* what a request may wait for this thread */
+#define REST_US 400
 
 struct loading {
     pthread_t thread;
@@ -25,6 +29,7 @@ static void *load(void *arg)
     struct loading *l = arg;
 
     priority_lower();
+    pace_begin(PIECE_US, REST_US);
     l->rc = apply_load(l->path, l->options, &l->conf, &l->err);
     return NULL;
 }
