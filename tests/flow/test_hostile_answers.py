@@ -89,23 +89,21 @@ def test_a_pretty_printed_answer_breaks_no_event(start_gateway, upstream):
         conn.event("[DONE]")
         conn.end_stream()
 
-    vendor = one_provider(upstream(script).base_v1).replace("openai-compatible", "sglang")
-    gateway = start_gateway(vendor)  # of chat completions only
+    gateway = start_gateway(one_provider(upstream(script).base_v1, more="    dialect: openai\n"))
     stream = Stream(gateway.base, "/v1/responses",
                     {"model": "up/m", "input": "x", "stream": True, "top_logprobs": 1})
     types = [event["type"] for event in stream.json_events()]
     assert types[0] == "response.created" and types[-1] == "response.completed"
 
 
-@pytest.mark.parametrize("path, vendor", [("/v1/chat/completions", "openai-compatible"),
-                                          ("/anthropic/v1/messages", "sglang")])
-def test_a_key_in_an_error_is_covered(start_gateway, upstream, path, vendor):
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/anthropic/v1/messages"])
+def test_a_key_in_an_error_is_covered(start_gateway, upstream, path):
     def script(conn):
         while request := conn.read_request():
             key = request.headers["authorization"].split()[1]
             conn.answer(400, {"error": {"message": f"bad key {key}, I say {key}", "type": "x"}})
 
-    one = one_provider(upstream(script).base_v1, key="sk-quite-secret").replace("openai-compatible", vendor)
+    one = one_provider(upstream(script).base_v1, more="    dialect: openai\n", key="sk-quite-secret")
     got = start_gateway(one).call("POST", path, chat("up/m", max_tokens=9))
     assert got.status == 400 and b"sk-quite" not in got.body, got
     assert b"bad key ***************, I say ***************" in got.body, got
