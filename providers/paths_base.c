@@ -152,12 +152,13 @@ static const char *nearest(struct str word, const char *const *list)
 static bool near_behind_model(struct arena *a, const struct near *near, struct str path,
                               struct str *out)
 {
-    const char *mark = path.len > 0 ? memrchr(path.p, near->mark, path.len) : NULL;
-    const char *model =
-        path.len > 0 ? memmem(path.p, path.len, near->before.p, near->before.len) : NULL;
-    const char *last;
+    const char *mark, *model, *last;
 
-    if (near->last == NULL || model == NULL || mark == NULL || mark <= model + near->before.len)
+    if (near->last == NULL || path.len == 0)
+        return false;
+    mark = memrchr(path.p, near->mark, path.len);
+    model = memmem(path.p, path.len, near->before.p, near->before.len);
+    if (model == NULL || mark == NULL || mark <= model + near->before.len)
         return false;
     last = nearest(str_skip(path, (size_t)(mark + 1 - path.p)), near->last);
     if (last == NULL)
