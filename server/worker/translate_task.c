@@ -87,8 +87,7 @@ enum step_result task_estimate(struct request *r, const struct translation *t)
         {{"x-bf-estimated", 14}, {"true", 4}},
         {{"x-bf-fidelity", 13}, {"partial; changed=tokens", 23}},
     };
-    struct buf b = BUF_INIT;
-
+    struct buf b = BUF_IN(r->arena);
     struct str body;
 
     count_dialect_get(r->path.dialect)->write(count_estimate(&t->chat), &b);
