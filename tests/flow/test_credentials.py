@@ -18,7 +18,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from wire import DEADLINE, call, chat, chat_answer, wait_until
+from wire import DEADLINE, SLOW, call, chat, chat_answer, wait_until
 
 CLAUDE_ANSWER = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x",
                  "content": [{"type": "text", "text": "hello"}], "stop_reason": "end_turn", "stop_sequence": None,
@@ -382,6 +382,7 @@ def test_zero_config_finds_accounts_in_the_environment(start_gateway, rsa_key, t
     assert "PRIVATE KEY" not in text and '"k"' not in text
 
 
+@pytest.mark.skipif(SLOW > 1, reason="a sanitizer has memory of its own")
 def test_memory_with_the_process(start_gateway, upstream, rsa_key):
     provider = Provider(upstream)
     source = Source(upstream, lambda *_: (200, {"access_token": "t", "expires_in": 3600}))
