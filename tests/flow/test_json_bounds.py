@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from test_dialects import CLIENTS, ERRORS, TEXT, answering, openai_only, request_of, shape_of
-from wire import chat_answer, wait_until
+from wire import SLOW, chat_answer, wait_until
 
 DENSE = b'"x":[' + b"0," * (4 << 20) + b"0]"  # 8 MiB that would be 320 MiB of tree
 
@@ -18,6 +18,8 @@ def memory(gateway, field="VmRSS"):
 
 
 def assert_memory_is_given_back(gateway, before):
+    if SLOW > 1:
+        return  # a sanitizer keeps what was freed
     wait_until(lambda: memory(gateway) < before + 24, f"memory to come back from {memory(gateway)} to {before} MiB")
     assert memory(gateway, "VmHWM") < before + 2 * 160, (memory(gateway, "VmHWM"), before)  # two workers
 
