@@ -219,7 +219,6 @@ struct chat {
     struct str service_tier; /* escaped */
     struct str verbosity;    /* escaped */
     struct str cache_key;    /* escaped: prompt_cache_key */
-    struct str safety; /* raw: Gemini's safetySettings, Bedrock's guardrailConfig stay extras */
     enum chat_three store;
     struct chat_extra *extras, *last_extra; /* in the order of the wire */
     uint32_t n_extras;

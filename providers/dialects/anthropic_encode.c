@@ -328,7 +328,6 @@ static void drop_rest(struct anthropic_out *o)
         {c->metadata.len > 2, STR("metadata")},
         {c->verbosity.len > 0, STR("verbosity")},
         {c->cache_key.len > 0, STR("prompt_cache_key")},
-        {c->safety.len > 2, STR("safety_settings")},
         {c->store == YES, STR("store")},
     };
 

@@ -205,7 +205,6 @@ static void name_losses(struct bedrock_out *o)
         {chat->user.len > 0, STR("user")},
         {chat->verbosity.len > 0, STR("verbosity")},
         {chat->cache_key.len > 0, STR("prompt_cache_key")},
-        {chat->safety.len > 0, STR("safetySettings")},
         {chat->store == YES, STR("store")},
     };
 

@@ -246,7 +246,6 @@ static void name_losses(struct cohere_out *o)
         {chat->service_tier.len > 0 && !text_is(chat->service_tier, "auto"), STR("service_tier")},
         {chat->verbosity.len > 0, STR("verbosity")},
         {chat->cache_key.len > 0, STR("prompt_cache_key")},
-        {chat->safety.len > 0, STR("safetySettings")},
         {chat->store == YES, STR("store")},
     };
 

@@ -457,7 +457,6 @@ static void report_rest(const struct encoding *e)
         {chat->user, STR("user")},
         {chat->verbosity, STR("verbosity")},
         {chat->cache_key, STR("prompt_cache_key")},
-        {chat->safety, STR("safety")},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rest); i++) {

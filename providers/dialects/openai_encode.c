@@ -162,8 +162,6 @@ static void put_accounting(const struct openai_encode *e)
     put_text(e, "prompt_cache_key", c->cache_key, has_storage);
     put_three(e, "store", c->store, has_storage);
     put_number(e, "metadata", c->metadata, has_storage);
-    if (c->safety.len > 0)
-        loss_drop(e->loss, STR("safety"));
     for (const struct chat_extra *x = c->extras; x != NULL; x = x->next)
         loss_drop(e->loss, x->name);
 }

@@ -298,7 +298,6 @@ static void put_sampling(const struct responses_out *o)
     drop_if(o, chat->repetition_penalty, STR("repetition_penalty"));
     drop_if(o, chat->seed, STR("seed"));
     drop_if(o, chat->logit_bias, STR("logit_bias"));
-    drop_if(o, chat->safety, STR("safety_settings"));
     if (chat->stops != NULL)
         loss_drop(o->loss, STR("stop"));
     if (chat->n > 1)

@@ -134,7 +134,6 @@ static inline void dump_texts(const struct chat *c, struct buf *b)
         {"service_tier", c->service_tier},
         {"verbosity", c->verbosity},
         {"cache_key", c->cache_key},
-        {"safety", c->safety},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)

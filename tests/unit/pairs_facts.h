@@ -261,7 +261,6 @@ static inline void fact_settings(struct facts *f, const struct chat *c)
         {"service_tier", c->service_tier},
         {"verbosity", c->verbosity},
         {"prompt_cache_key", c->cache_key},
-        {"safety", fact_json(c->safety)},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
