@@ -182,6 +182,17 @@ int chat_invalid(const struct chat_codec *c, struct chat_error *err, const char 
     return -1;
 }
 
+const char *chat_must_be(enum json_type type)
+{
+    static const char *const texts[] = {
+        [JSON_NULL] = "must be null",       [JSON_BOOL] = "must be a boolean",
+        [JSON_NUMBER] = "must be a number", [JSON_STRING] = "must be a string",
+        [JSON_ARRAY] = "must be an array",  [JSON_OBJECT] = "must be an object",
+    };
+
+    return texts[type];
+}
+
 static const struct {
     int status;
     enum chat_error_kind kind;

@@ -303,6 +303,7 @@ BF_MUST_CHECK int chat_link_results(const struct chat_codec *c, struct chat *cha
 /* "messages[3].content", ... for errors: an ERROR_INVALID with status 400. Always returns -1. */
 int chat_invalid(const struct chat_codec *c, struct chat_error *err, const char *param,
                  const char *fmt, ...) BF_PRINTF(4, 5);
+const char *chat_must_be(enum json_type type); /* "must be a string" */
 enum chat_error_kind chat_error_kind_of(int status);
 int chat_error_status(enum chat_error_kind kind);
 

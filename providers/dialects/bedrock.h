@@ -178,4 +178,17 @@ void bedrock_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
                         struct chat_usage *usage);
 void bedrock_look_answer(struct str body, struct chat_usage *usage);
 
+/*
+ * What Converse and the InvokeModel wrappings have in common: the provider's side, errors and framing.
+ * A table gives its name, its requests and its answers to clients beside it.
+ */
+#define BEDROCK_SHARED                                                                             \
+    .stream_type = EVENTSTREAM_TYPE, .encode_request = bedrock_encode_request,                     \
+    .decoder = bedrock_decoder, .decode_frame = bedrock_decode_frame,                              \
+    .decode_end = bedrock_decode_end, .decode_answer = bedrock_decode_answer,                      \
+    .decode_error = bedrock_decode_error, .encode_error = bedrock_encode_error,                    \
+    .encode_error_event = bedrock_encode_error_event, .error_header = "x-amzn-errortype",          \
+    .error_type = bedrock_error_type, .look_frame = bedrock_look_frame,                            \
+    .look_answer = bedrock_look_answer
+
 #endif

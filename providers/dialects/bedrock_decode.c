@@ -18,15 +18,9 @@ int bedrock_wrong(const struct bedrock_in *in, const char *path, const char *wha
 int bedrock_want(const struct bedrock_in *in, const struct json *value, enum json_type type,
                  const char *path)
 {
-    static const char *const names[] = {
-        [JSON_NULL] = "must be null",       [JSON_BOOL] = "must be a boolean",
-        [JSON_NUMBER] = "must be a number", [JSON_STRING] = "must be a string",
-        [JSON_ARRAY] = "must be an array",  [JSON_OBJECT] = "must be an object",
-    };
-
     if (value != NULL && value->type == type)
         return 0;
-    return bedrock_wrong(in, path, names[type]);
+    return bedrock_wrong(in, path, chat_must_be(type));
 }
 
 const struct json *bedrock_union(const struct json *object)

@@ -15,15 +15,9 @@ int cohere_wrong(const struct cohere_in *in, const char *path, const char *what)
 int cohere_want(const struct cohere_in *in, const struct json *value, enum json_type type,
                 const char *path)
 {
-    static const char *const names[] = {
-        [JSON_NULL] = "must be null",       [JSON_BOOL] = "must be a boolean",
-        [JSON_NUMBER] = "must be a number", [JSON_STRING] = "must be a string",
-        [JSON_ARRAY] = "must be an array",  [JSON_OBJECT] = "must be an object",
-    };
-
     if (value != NULL && value->type == type)
         return 0;
-    return cohere_wrong(in, path, names[type]);
+    return cohere_wrong(in, path, chat_must_be(type));
 }
 
 void cohere_extra(const struct cohere_in *in, const char *path, struct str key)
