@@ -1,5 +1,6 @@
 #include "providers/loss.h"
 
+#include "providers/chat.h"
 #include "server/base/base.h"
 
 #define MORE STR("...")
@@ -24,6 +25,35 @@ void loss_drop(struct chat_loss *l, struct str name)
 void loss_change(struct chat_loss *l, struct str name)
 {
     add(l->changed, &l->n_changed, name);
+}
+
+void loss_unsaid(struct chat_loss *l, const struct chat *chat, uint32_t said)
+{
+    const struct {
+        bool is_set;
+        struct str name;
+        uint32_t said;
+    } rest[] = {
+        {chat->min_p.len > 0, STR("min_p"), 0},
+        {chat->presence_penalty.len > 0, STR("presence_penalty"), SAID_PENALTIES},
+        {chat->frequency_penalty.len > 0, STR("frequency_penalty"), SAID_PENALTIES},
+        {chat->repetition_penalty.len > 0, STR("repetition_penalty"), 0},
+        {chat->seed.len > 0, STR("seed"), SAID_SEED},
+        {chat->logprobs == YES, STR("logprobs"), SAID_LOGPROBS},
+        {chat->top_logprobs.len > 0, STR("top_logprobs"), 0},
+        {chat->n > 1, STR("n"), 0},
+        {chat->logit_bias.len > 0, STR("logit_bias"), 0},
+        {chat->user.len > 0, STR("user"), SAID_USER},
+        {chat->metadata.len > 2, STR("metadata"), SAID_METADATA},
+        {chat->verbosity.len > 0, STR("verbosity"), 0},
+        {chat->cache_key.len > 0, STR("prompt_cache_key"), 0},
+        {chat->store == YES, STR("store"), 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rest); i++) {
+        if (rest[i].is_set && (rest[i].said & said) == 0)
+            loss_drop(l, rest[i].name);
+    }
 }
 
 bool loss_is_full(const struct chat_loss *l)

@@ -307,36 +307,6 @@ static void write_tier(struct anthropic_out *o)
         loss_drop(o->loss, STR("service_tier"));
 }
 
-/* --- what Anthropic has no word for --- */
-
-static void drop_rest(struct anthropic_out *o)
-{
-    const struct chat *c = o->chat;
-    const struct {
-        bool is_set;
-        struct str name;
-    } rest[] = {
-        {c->n > 1, STR("n")},
-        {c->min_p.len > 0, STR("min_p")},
-        {c->presence_penalty.len > 0, STR("presence_penalty")},
-        {c->frequency_penalty.len > 0, STR("frequency_penalty")},
-        {c->repetition_penalty.len > 0, STR("repetition_penalty")},
-        {c->seed.len > 0, STR("seed")},
-        {c->logprobs == YES, STR("logprobs")},
-        {c->top_logprobs.len > 0, STR("top_logprobs")},
-        {c->logit_bias.len > 2, STR("logit_bias")},
-        {c->metadata.len > 2, STR("metadata")},
-        {c->verbosity.len > 0, STR("verbosity")},
-        {c->cache_key.len > 0, STR("prompt_cache_key")},
-        {c->store == YES, STR("store")},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rest); i++) {
-        if (rest[i].is_set)
-            loss_drop(o->loss, rest[i].name);
-    }
-}
-
 /* A field at the top, and its value, as a client of Anthropic's wrote them. */
 static bool is_own_extra(const struct anthropic_out *o, const struct chat_extra *x)
 {
@@ -411,7 +381,7 @@ int anthropic_encode_request(const struct chat_codec *c, const struct chat *chat
         write_member_text(out, "user_id", chat->user);
         write_close(out, '}');
     }
-    drop_rest(&o);
+    loss_unsaid(loss, chat, SAID_USER);
     write_extras(&o);
     anthropic_write_tool_choice(&o, p.thinking == THINK_BUDGET || p.thinking == THINK_ADAPTIVE);
     anthropic_write_tools(&o);

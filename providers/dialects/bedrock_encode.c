@@ -186,34 +186,6 @@ static void write_extras(struct bedrock_out *o)
     }
 }
 
-static void name_losses(struct bedrock_out *o)
-{
-    const struct chat *chat = o->chat;
-    const struct {
-        bool said;
-        struct str name;
-    } unsaid[] = {
-        {chat->min_p.len > 0, STR("min_p")},
-        {chat->presence_penalty.len > 0, STR("presence_penalty")},
-        {chat->frequency_penalty.len > 0, STR("frequency_penalty")},
-        {chat->repetition_penalty.len > 0, STR("repetition_penalty")},
-        {chat->seed.len > 0, STR("seed")},
-        {chat->logprobs == YES, STR("logprobs")},
-        {chat->top_logprobs.len > 0, STR("top_logprobs")},
-        {chat->n > 1, STR("n")},
-        {chat->logit_bias.len > 0, STR("logit_bias")},
-        {chat->user.len > 0, STR("user")},
-        {chat->verbosity.len > 0, STR("verbosity")},
-        {chat->cache_key.len > 0, STR("prompt_cache_key")},
-        {chat->store == YES, STR("store")},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(unsaid); i++) {
-        if (unsaid[i].said)
-            loss_drop(o->loss, unsaid[i].name);
-    }
-}
-
 int bedrock_encode_request(const struct chat_codec *c, const struct chat *chat,
                            const struct chat_target *target, struct chat_loss *loss,
                            struct buf *out, struct chat_error *err)
@@ -238,7 +210,7 @@ int bedrock_encode_request(const struct chat_codec *c, const struct chat *chat,
         return -1;
     write_rest(&o);
     write_extras(&o);
-    name_losses(&o);
+    loss_unsaid(loss, chat, SAID_METADATA);
     bedrock_write_system(&o);
     write_key(out, "messages");
     if (bedrock_write_messages(&o) != 0)

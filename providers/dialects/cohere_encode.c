@@ -229,32 +229,6 @@ static void write_extras(struct cohere_out *o)
     }
 }
 
-static void name_losses(struct cohere_out *o)
-{
-    const struct chat *chat = o->chat;
-    const struct {
-        bool said;
-        struct str name;
-    } unsaid[] = {
-        {chat->min_p.len > 0, STR("min_p")},
-        {chat->repetition_penalty.len > 0, STR("repetition_penalty")},
-        {chat->top_logprobs.len > 0, STR("top_logprobs")},
-        {chat->n > 1, STR("n")},
-        {chat->logit_bias.len > 0, STR("logit_bias")},
-        {chat->user.len > 0, STR("user")},
-        {chat->metadata.len > 2, STR("metadata")},
-        {chat->service_tier.len > 0 && !text_is(chat->service_tier, "auto"), STR("service_tier")},
-        {chat->verbosity.len > 0, STR("verbosity")},
-        {chat->cache_key.len > 0, STR("prompt_cache_key")},
-        {chat->store == YES, STR("store")},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(unsaid); i++) {
-        if (unsaid[i].said)
-            loss_drop(o->loss, unsaid[i].name);
-    }
-}
-
 int cohere_encode_request(const struct chat_codec *c, const struct chat *chat,
                           const struct chat_target *target, struct chat_loss *loss, struct buf *out,
                           struct chat_error *err)
@@ -270,7 +244,9 @@ int cohere_encode_request(const struct chat_codec *c, const struct chat *chat,
     write_thinking(&o);
     write_format(&o, write_tools(&o));
     write_extras(&o);
-    name_losses(&o);
+    if (chat->service_tier.len > 0 && !text_is(chat->service_tier, "auto"))
+        loss_drop(loss, STR("service_tier"));
+    loss_unsaid(loss, chat, SAID_PENALTIES | SAID_SEED | SAID_LOGPROBS);
     cohere_write_documents(&o);
     write_key(out, "messages");
     if (cohere_write_messages(&o) != 0)

@@ -92,8 +92,8 @@ static void sampling(void **state)
     chat_add_extra(&fx.codec, chat, STR("prediction"), STR("{}"));
     assert_string_equal(
         settings_for(chat, (struct chat_target){.max_output = 500},
-                     "partial; dropped=response_format,service_tier,n,presence_penalty,"
-                     "frequency_penalty,seed,logprobs,logit_bias,prediction; "
+                     "partial; dropped=response_format,service_tier,presence_penalty,"
+                     "frequency_penalty,seed,logprobs,n,logit_bias,prediction; "
                      "changed=max_tokens,stop"),
         "{\"model\":\"m\",\"max_tokens\":500,\"stop_sequences\":[\"\\nX\"],\"metadata\":{"
         "\"user_id\":\"u\"}");
