@@ -1,7 +1,7 @@
 /* Messages of other dialects, written for Anthropic: what changes, what is lost, what stays put. */
 #include <stdio.h>
 
-#include "tests/unit/dialect_fixture.h"
+#include "tests/unit/fixture_turns.h"
 
 #include "providers/dialects/anthropic.h"
 
@@ -14,45 +14,6 @@ static const char *messages_of(const struct chat *chat, const char *lost)
 
     assert_non_null(at);
     return at;
-}
-
-static struct chat *asked(void)
-{
-    struct chat *chat = fx_chat();
-
-    fx_add(chat, ROLE_USER, BLOCK_TEXT, "Hi");
-    return chat;
-}
-
-static struct chat_block *call(struct chat *chat, const char *id, const char *name)
-{
-    struct chat_block *b = fx_add(chat, ROLE_ASSISTANT, BLOCK_TOOL_CALL, "");
-
-    b->id = str_of(id);
-    b->name = str_of(name);
-    b->arguments_text = STR("{\\\"a\\\":1}");
-    return b;
-}
-
-static struct chat_block *result(struct chat *chat, const char *id, const char *name)
-{
-    struct chat_block *b = fx_add(chat, ROLE_TOOL, BLOCK_TOOL_RESULT, "");
-    struct chat_message list = {.role = ROLE_TOOL};
-
-    b->id = str_of(id);
-    b->name = str_of(name);
-    chat_add_block(&fx.codec, &list, BLOCK_TEXT)->text = STR("r");
-    b->content = list.blocks;
-    return b;
-}
-
-static struct chat_tool *tool(struct chat *chat, const char *name, const char *schema)
-{
-    struct chat_tool *t = chat_add_tool(&fx.codec, chat);
-
-    t->name = str_of(name);
-    t->schema = str_of(schema);
-    return t;
 }
 
 static void neighbours_are_one_turn_and_results_come_first(void **state)

@@ -1,39 +1,5 @@
 /* Errors of the Gemini dialect: Google's into neutral words, ours into Google's. */
-#include "tests/unit/unit.h"
-
-#include "providers/dialects/gemini.h"
-
-static struct chat_codec codec;
-static struct buf wire;
-
-static int set_up(void **state)
-{
-    (void)state;
-    codec = (struct chat_codec){arena_create(65536), arena_create(65536), json_parser_create()};
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_free(codec.arena);
-    arena_free(codec.scratch);
-    json_parser_free(codec.json);
-    buf_fini(&wire);
-    return 0;
-}
-
-/* Single quotes stand for double ones. */
-static struct str quoted(const char *text)
-{
-    char *copy = arena_cstr(codec.arena, str_of(text));
-
-    for (char *c = copy; *c != '\0'; c++) {
-        if (*c == '\'')
-            *c = '"';
-    }
-    return str_of(copy);
-}
+#include "tests/unit/gemini_fixture.h"
 
 static void errors(void **state)
 {
@@ -65,9 +31,9 @@ static void errors(void **state)
     }
     e = (struct chat_error){
         .kind = ERROR_INVALID, .status = 400, .message = STR("no"), .param = STR("contents[0]")};
-    buf_clear(&wire);
-    dialect_gemini.encode_error_event(&e, STR_NONE, &wire);
-    assert_str(buf_view(&wire),
+    buf_clear(&out);
+    dialect_gemini.encode_error_event(&e, STR_NONE, &out);
+    assert_str(buf_view(&out),
                quoted("data: {'error':{'code':400,'message':'no','status':'INVALID_ARGUMENT',"
                       "'details':[{'@type':'type.googleapis.com/google.rpc.BadRequest',"
                       "'fieldViolations':[{'field':'contents[0]','description':'no'}]}]}}\r\n\r\n")
@@ -82,9 +48,9 @@ static void error_names(void **state)
         struct chat_error e = {.kind = (enum chat_error_kind)kind, .message = STR("m")};
         struct chat_error back;
 
-        buf_clear(&wire);
-        dialect_gemini.encode_error(&e, STR("req"), &wire);
-        dialect_gemini.decode_error(&codec, chat_error_status(e.kind), buf_view(&wire), &back);
+        buf_clear(&out);
+        dialect_gemini.encode_error(&e, STR("req"), &out);
+        dialect_gemini.decode_error(&codec, chat_error_status(e.kind), buf_view(&out), &back);
         assert_int_equal(back.kind, kind);
         assert_str(back.message, "m");
     }

@@ -1,43 +1,11 @@
 /* generateContent requests: into the neutral form, and from it. */
 #include "tests/unit/chat_dump.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/gemini_fixture.h"
 
 #include "providers/chat_text.h"
-#include "providers/dialects/gemini.h"
 
-static struct chat_codec codec;
 static struct chat_error error;
 static struct chat_loss loss;
-static struct buf out;
-
-static int set_up(void **state)
-{
-    (void)state;
-    codec = (struct chat_codec){arena_create(65536), arena_create(65536), json_parser_create()};
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    arena_free(codec.arena);
-    arena_free(codec.scratch);
-    json_parser_free(codec.json);
-    buf_fini(&out);
-    return 0;
-}
-
-/* Single quotes stand for double ones. */
-static struct str quoted(const char *text)
-{
-    char *copy = arena_cstr(codec.arena, str_of(text));
-
-    for (char *c = copy; *c != '\0'; c++) {
-        if (*c == '\'')
-            *c = '"';
-    }
-    return str_of(copy);
-}
 
 static int decode(struct str body, struct chat *chat)
 {
