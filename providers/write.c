@@ -28,14 +28,12 @@ void write_close(struct buf *b, char bracket)
     buf_char(b, bracket);
 }
 
-void write_key(struct buf *b, const char *key)
+void write_name(struct buf *b, struct str key)
 {
-    size_t len = strlen(key);
-
-    buf_reserve(b, len + 4);
+    buf_reserve(b, key.len + 4);
     comma(b);
     buf_char(b, '"');
-    buf_add(b, key, len);
+    buf_add(b, key.p, key.len);
     buf_add(b, "\":", 2);
 }
 
@@ -58,11 +56,6 @@ void write_plain(struct buf *b, struct str plain)
 {
     comma(b);
     buf_json(b, plain);
-}
-
-void write_cstr(struct buf *b, const char *plain)
-{
-    write_text(b, str_of(plain));
 }
 
 void write_u64(struct buf *b, uint64_t n)

@@ -18,11 +18,18 @@
 
 void write_open(struct buf *b, char bracket);   /* '{' or '[' */
 void write_close(struct buf *b, char bracket);  /* '}' or ']' */
-void write_key(struct buf *b, const char *key); /* static: nothing in it needs escaping */
-void write_raw(struct buf *b, struct str raw);  /* a JSON value */
+void write_name(struct buf *b, struct str key); /* static: nothing in it needs escaping */
+static inline void write_key(struct buf *b, const char *key)
+{
+    write_name(b, str_of(key)); /* a literal's length is known when it is compiled */
+}
+void write_raw(struct buf *b, struct str raw); /* a JSON value */
 void write_text(struct buf *b, struct str escaped);
+static inline void write_cstr(struct buf *b, const char *plain) /* nothing in it needs escaping */
+{
+    write_text(b, str_of(plain));
+}
 void write_plain(struct buf *b, struct str plain); /* escapes it */
-void write_cstr(struct buf *b, const char *plain); /* nothing in it needs escaping */
 void write_u64(struct buf *b, uint64_t n);
 void write_null(struct buf *b);
 

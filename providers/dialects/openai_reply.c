@@ -101,18 +101,22 @@ struct openai_encoder *openai_encoder_create(const struct chat_codec *c,
                                              const struct chat_reply *reply, bool is_completion)
 {
     struct openai_encoder *x = arena_zalloc(c->arena, sizeof(*x));
-    struct str model = text_escape(c->arena, reply->model);
+    struct buf head = BUF_IN(c->arena); /* printf would cost as much as the rest of an answer */
 
     x->c = *c;
     x->reply = reply;
-    x->head = arena_printf(c->arena,
-                           "{\"id\":\"%s-%.*s\",\"object\":\"%s\",\"created\":%llu,\"model\":\"",
-                           is_completion ? "cmpl" : "chatcmpl", STR_ARGS(reply->id),
-                           is_completion   ? "text_completion"
-                           : reply->stream ? "chat.completion.chunk"
-                                           : "chat.completion",
-                           (unsigned long long)reply->created_s);
-    x->head = arena_concat(c->arena, (struct str[]){x->head, model, STR("\",\"choices\":[")}, 3);
+    buf_cstr(&head, is_completion ? "{\"id\":\"cmpl-" : "{\"id\":\"chatcmpl-");
+    buf_str(&head, reply->id);
+    buf_char(&head, '"');
+    write_member_cstr(&head, "object",
+                      is_completion   ? "text_completion"
+                      : reply->stream ? "chat.completion.chunk"
+                                      : "chat.completion");
+    write_member_u64(&head, "created", reply->created_s);
+    write_member_text(&head, "model", text_escape(c->arena, reply->model));
+    write_key(&head, "choices");
+    write_open(&head, '[');
+    x->head = buf_view(&head);
     return x;
 }
 

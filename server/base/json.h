@@ -90,7 +90,11 @@ struct json *json_parse_raw(struct json_parser *p, struct arena *a, struct str t
                             struct json_error *err);
 
 /* Readers that take NULL nodes, so that they can be chained. The last of duplicate keys wins. */
-struct json *json_get(const struct json *object, const char *key);
+struct json *json_find(const struct json *object, struct str key);
+static inline struct json *json_get(const struct json *object, const char *key)
+{
+    return json_find(object, str_of(key)); /* a literal's length is known when it is compiled */
+}
 struct str json_str(const struct json *node);          /* STR_NONE unless a string */
 bool json_u64(const struct json *node, uint64_t *out); /* a whole number >= 0, also 1.0 and 1e3 */
 bool json_double(const struct json *node, double *out);

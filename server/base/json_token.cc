@@ -191,9 +191,8 @@ bool json_scalar_type(struct str raw, enum json_type *type, const char **fault)
 
 /* --- readers --- */
 
-extern "C" struct json *json_get(const struct json *object, const char *key)
+extern "C" struct json *json_find(const struct json *object, struct str want)
 {
-    struct str want = str_of(key);
     struct json *found = nullptr;
 
     if (object == nullptr || object->type != JSON_OBJECT)
