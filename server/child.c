@@ -127,6 +127,7 @@ void child_begin(const struct inherit *in, enum role role, const char *proc)
     protect(&in->regions.weights, role == ROLE_AGGREGATOR);
     protect(&in->regions.live, role == ROLE_WORKER);
     protect(&in->regions.tokens, role == ROLE_CREDENTIAL);
+    protect(&in->regions.counters, role == ROLE_WORKER);
     if (role == ROLE_WORKER)
         crash_slot = live_slot(&in->regions.live, in->slot);
     must_set_hook(on_must);

@@ -38,6 +38,8 @@ struct virtual_key {
     struct str name;     /* unique */
     struct str models;   /* NUL-separated globs on provider/model or a model name; empty: all */
     struct str hint;     /* "sk-bf-...x7Qa": enough to recognise it */
+    struct str scope;    /* what else it may and may not (scope.h); empty: nothing is said */
+    uint32_t owner;      /* row of its budgets, limits and parents (owners.h); 0: none */
 };
 #define KEY_ACTIVE 1u
 #define KEY_ORIGIN_API 2u /* else: the file's */

@@ -2,7 +2,8 @@
  * layout - the numbers, the header and the region table that every process agrees on.
  *
  * Runs in:  every process.   Reads, writes: nothing itself.
- * Regions are memfds by writer (published, secrets: master; weights: aggregator; live: workers), so
+ * Regions are memfds by writer (published, secrets: master; weights: aggregator; live: workers;
+ * counters: all workers, by compare-and-swap), so
  * that the MMU enforces "one writer". No pointers in them: indexes, and offsets from the region's
  * start. Fixed-width types; no bool, no enum, no long, no mutex. Does not: map anything (region.h).
  *
@@ -17,7 +18,7 @@
 #include "server/base/base.h"
 
 /* Bumped by hand whenever a struct in a region changes; the list of changes ends this file. */
-#define SHM_LAYOUT 1
+#define SHM_LAYOUT 2
 #define SHM_MAGIC 0x6e69666f77424621ull /* "!FBowfin" */
 
 /* Regions are sparse: what is not used costs address space only, so the limits are generous. */
@@ -36,6 +37,7 @@ enum region_kind {
     REGION_WEIGHTS,
     REGION_LIVE,
     REGION_TOKENS,
+    REGION_COUNTERS,
     REGION_KINDS
 };
 
@@ -54,7 +56,7 @@ static_assert(sizeof(struct region_header) == CACHE_LINE, "one line");
 static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2, "needed across processes");
 
 /*
- * History. 1: first.
+ * History. 1: first. 2: region counters, owners and accounts, holds in the slots, prices.
  */
 
 #endif

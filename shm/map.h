@@ -16,6 +16,7 @@
 #include "shm/keys.h"
 #include "shm/layout.h"
 #include "shm/live.h"
+#include "shm/owners.h"
 #include "shm/published.h"
 #include "shm/region.h"
 #include "shm/seqlock.h"
@@ -90,6 +91,27 @@ struct weights_shared {
 struct live_shared {
     struct region_header header;
     _Alignas(PAGE_BYTES) struct slot slots[SLOTS_MAX];
+};
+
+/* --- region counters --- */
+
+/* Changed by one 16-byte compare-and-swap: ledger.c; rates.c lays them out otherwise. */
+struct counter {
+    _Alignas(16) uint64_t amount;
+    uint64_t tag; /* slot, operation, window */
+};
+
+struct counter_row {                             /* of the account with the same index */
+    _Alignas(CACHE_LINE) struct counter used[2]; /* the two latest windows */
+    struct counter worst[2];                     /* budgets with a stated overshoot */
+};
+static_assert(sizeof(struct counter_row) == CACHE_LINE, "one row, one line");
+
+struct counters_shared {
+    struct region_header header;
+    /* [by][of]: the last operation of slot `of` that slot `by` saw in a counter and replaced */
+    _Alignas(PAGE_BYTES) _Atomic uint64_t seen[SLOTS_MAX][SLOTS_MAX];
+    _Alignas(PAGE_BYTES) struct counter_row rows[ACCOUNTS_MAX];
 };
 
 /* --- region tokens --- */

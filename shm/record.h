@@ -19,6 +19,7 @@
 
 #define RECORD_VERSION 1
 #define RECORD_TEXT_MAX 256 /* a longer name or model is cut when it is encoded */
+#define RECORD_BOOKINGS_MAX 24
 
 struct usage_tokens {
     uint64_t input;     /* all prompt tokens, cached ones included */
@@ -35,10 +36,17 @@ struct usage_details {
     uint64_t searches;               /* uses of a provider's tools that are billed by number */
 };
 
+/* An account's window that the cost was booked to. */
+struct booking {
+    uint64_t account; /* struct account.id */
+    uint32_t window;  /* its number */
+};
+
 struct record {
-    uint8_t id[16];    /* UUIDv7, as in x-bf-request-id */
-    uint64_t begun_ms; /* real time */
-    uint64_t key_id;   /* virtual key; 0: none was used */
+    uint8_t id[16];                /* UUIDv7, as in x-bf-request-id */
+    uint64_t begun_ms;             /* real time */
+    uint64_t key_id;               /* virtual key; 0: none was used */
+    uint64_t team_id, customer_id; /* whom it belonged to; 0: nobody */
     struct str key_name;
     struct str provider; /* of the last attempt; empty: none was made */
     struct str provider_key;
@@ -57,11 +65,17 @@ struct record {
     uint64_t first_byte_us; /* request begun .. first byte handed to the client */
     uint64_t total_us;
     uint64_t bytes_in, bytes_out;
+    uint64_t cost_nanousd; /* what is booked; 0 with RECORD_UNPRICED: not known */
+    uint32_t service;      /* enum price_service */
+    uint32_t n_bookings;
+    struct booking bookings[RECORD_BOOKINGS_MAX]; /* budgets only */
 };
 #define RECORD_STREAM 1u    /* answered as a stream */
 #define RECORD_ESTIMATED 2u /* tokens were counted or estimated, not told */
 #define RECORD_CLIENT_GONE 4u
-#define RECORD_NO_USAGE 8u /* nothing is known of the tokens */
+#define RECORD_NO_USAGE 8u  /* nothing is known of the tokens */
+#define RECORD_UNPRICED 16u /* the price book does not know the model */
+#define RECORD_CRASHED 32u  /* written for a worker that died: what had been streamed */
 
 /* Bytes written, or 0 when `room` is too small (OUTBOX_RECORD_MAX always is enough). */
 size_t record_encode(const struct record *r, void *out, size_t room);

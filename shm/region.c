@@ -20,20 +20,25 @@
 #define SUM_2(sum, a, b) SUM_ADD(SUM_ADD(sum, sizeof(a)), sizeof(b))
 #define SUM_4(sum, a, b, c, d) SUM_2(SUM_2(sum, a, b), c, d)
 
-static const uint64_t layout_sum = SUM_4(
-    SUM_2(
-        SUM_4(
-            SUM_4(SUM_4(SUM_4(SUM_4(SUM_BASIS, struct region_header, struct published_shared,
-                                    struct secrets_shared, struct weights_shared),
-                              struct live_shared, struct key_entry, struct weight_row, struct slot),
-                        struct pub_image, struct pub_provider, struct pub_key, struct pub_route),
-                  struct pub_target, struct pub_model, struct outbox, struct outbox_chunk),
-            struct outbox_head, struct route_live, struct histogram, struct sample),
-        struct tokens_shared, struct token_row),
-    struct cat_head, struct cat_model, struct cat_id, struct cat_text);
+/* One line a region or family of structs. */
+#define SUM_PUBLISHED                                                                              \
+    SUM_4(SUM_4(SUM_2(SUM_BASIS, struct region_header, struct published_shared), struct key_entry, \
+                struct pub_image, struct pub_provider, struct pub_key),                            \
+          struct pub_route, struct pub_target, struct pub_model, struct secrets_shared)
+#define SUM_CATALOGUE                                                                              \
+    SUM_4(SUM_PUBLISHED, struct cat_head, struct cat_model, struct cat_id, struct cat_text)
+#define SUM_WEIGHTS                                                                                \
+    SUM_4(SUM_CATALOGUE, struct weights_shared, struct weight_row, struct tokens_shared,           \
+          struct token_row)
+#define SUM_LIVE                                                                                   \
+    SUM_4(SUM_4(SUM_WEIGHTS, struct live_shared, struct slot, struct outbox, struct outbox_chunk), \
+          struct outbox_head, struct route_live, struct histogram, struct sample)
+#define SUM_COUNTERS SUM_2(SUM_LIVE, struct counters_shared, struct counter_row)
 
-static const char *const kind_names[REGION_KINDS] = {"published", "secrets", "weights", "live",
-                                                     "tokens"};
+static const uint64_t layout_sum = SUM_COUNTERS;
+
+static const char *const kind_names[REGION_KINDS] = {"published", "secrets", "weights",
+                                                     "live",      "tokens",  "counters"};
 
 size_t region_bytes(enum region_kind kind)
 {
@@ -43,6 +48,7 @@ size_t region_bytes(enum region_kind kind)
         [REGION_WEIGHTS] = sizeof(struct weights_shared),
         [REGION_LIVE] = sizeof(struct live_shared),
         [REGION_TOKENS] = sizeof(struct tokens_shared),
+        [REGION_COUNTERS] = sizeof(struct counters_shared),
     };
 
     must(kind < REGION_KINDS);

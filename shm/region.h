@@ -47,7 +47,7 @@ void region_close(struct region *r);
 
 /* What a process holds: the regions, mapped as its role may. */
 struct regions {
-    struct region published, secrets, weights, live, tokens;
+    struct region published, secrets, weights, live, tokens, counters;
 };
 
 #endif

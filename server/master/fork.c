@@ -47,6 +47,7 @@ static void fill(struct inherit *in, const struct master *m, int control)
     /* Mappings stay; a descriptor could be mapped writable again. */
     in->regions.published.fd = in->regions.secrets.fd = -1;
     in->regions.weights.fd = in->regions.live.fd = in->regions.tokens.fd = -1;
+    in->regions.counters.fd = -1;
     in->control = control;
     in->master = m->pid;
     in->log_level = m->settings.log_level;

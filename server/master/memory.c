@@ -8,11 +8,12 @@
 #include "shm/live.h"
 
 /* Secrets and tokens are not kept: nobody but us is to have them, and they come again soon. */
-#define STORED_KINDS 3
+#define STORED_KINDS 4
 static const char *const stored_names[REGION_KINDS] = {
     [REGION_PUBLISHED] = "bowfin-published",
     [REGION_WEIGHTS] = "bowfin-weights",
     [REGION_LIVE] = "bowfin-live",
+    [REGION_COUNTERS] = "bowfin-counters",
 };
 
 static struct region *region_of(struct regions *r, enum region_kind kind)
@@ -26,6 +27,8 @@ static struct region *region_of(struct regions *r, enum region_kind kind)
         return &r->weights;
     case REGION_TOKENS:
         return &r->tokens;
+    case REGION_COUNTERS:
+        return &r->counters;
     default:
         return &r->live;
     }
@@ -76,16 +79,17 @@ static int take_over(struct passed *passed, struct regions *out, struct error *e
     if (n != STORED_KINDS)
         return error_set(err, "only %d of %d regions were kept", n, STORED_KINDS);
     if (boot_id(&out->published) != boot_id(&out->weights) ||
-        boot_id(&out->published) != boot_id(&out->live))
+        boot_id(&out->published) != boot_id(&out->live) ||
+        boot_id(&out->published) != boot_id(&out->counters))
         return error_set(err, "the kept regions are not of one daemon");
     return n;
 }
 
 int memory_open(struct passed *passed, struct regions *out, bool *out_fresh, struct error *err)
 {
-    static const struct regions none = {REGION_NONE(REGION_PUBLISHED), REGION_NONE(REGION_SECRETS),
-                                        REGION_NONE(REGION_WEIGHTS), REGION_NONE(REGION_LIVE),
-                                        REGION_NONE(REGION_TOKENS)};
+    static const struct regions none = {
+        REGION_NONE(REGION_PUBLISHED), REGION_NONE(REGION_SECRETS), REGION_NONE(REGION_WEIGHTS),
+        REGION_NONE(REGION_LIVE),      REGION_NONE(REGION_TOKENS),  REGION_NONE(REGION_COUNTERS)};
     uint64_t id;
     int kept;
 

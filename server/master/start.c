@@ -78,9 +78,9 @@ static int start_children(struct master *m, struct error *err)
 
 static void init(struct master *m)
 {
-    static const struct regions none = {REGION_NONE(REGION_PUBLISHED), REGION_NONE(REGION_SECRETS),
-                                        REGION_NONE(REGION_WEIGHTS), REGION_NONE(REGION_LIVE),
-                                        REGION_NONE(REGION_TOKENS)};
+    static const struct regions none = {
+        REGION_NONE(REGION_PUBLISHED), REGION_NONE(REGION_SECRETS), REGION_NONE(REGION_WEIGHTS),
+        REGION_NONE(REGION_LIVE),      REGION_NONE(REGION_TOKENS),  REGION_NONE(REGION_COUNTERS)};
 
     m->regions = none;
     m->pid = getpid();

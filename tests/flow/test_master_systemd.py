@@ -154,7 +154,7 @@ def region_fds(systemd):
 def test_regions_outlive_the_daemon(systemd, tmp_path):
     with Started(tmp_path, {}, systemd.path):
         wait_until(lambda: len(region_fds(systemd)) == 3, "three regions in the store")
-        assert set(systemd.store) == {"bowfin-published", "bowfin-weights", "bowfin-live"}
+        assert set(systemd.store) == {"bowfin-published", "bowfin-weights", "bowfin-live", "bowfin-counters"}
         assert generation(tmp_path) == 1
     kept = {name: os.dup(fd) for name, fd in region_fds(systemd).items()}
     for fd in kept.values():
@@ -168,7 +168,7 @@ def test_regions_outlive_the_daemon(systemd, tmp_path):
 
 def test_regions_of_another_layout_are_not_taken(systemd, tmp_path):
     wrong = {}
-    for name in ("bowfin-published", "bowfin-weights", "bowfin-live"):
+    for name in ("bowfin-published", "bowfin-weights", "bowfin-live", "bowfin-counters"):
         wrong[name] = os.memfd_create(name, os.MFD_ALLOW_SEALING)
         os.ftruncate(wrong[name], 8192)
         os.set_inheritable(wrong[name], True)

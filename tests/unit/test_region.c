@@ -77,7 +77,7 @@ static void refuses_other_layouts(void **state)
     expect_refused(&r, REGION_SECRETS, "no region of bowfin");
     *header = sound;
     header->layout++;
-    expect_refused(&r, REGION_SECRETS, "layout 2, this build has 1");
+    expect_refused(&r, REGION_SECRETS, "layout 3, this build has 2");
     *header = sound;
     header->layout_sum++;
     expect_refused(&r, REGION_SECRETS, "layout sum");
