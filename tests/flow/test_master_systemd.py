@@ -153,7 +153,7 @@ def region_fds(systemd):
 
 def test_regions_outlive_the_daemon(systemd, tmp_path):
     with Started(tmp_path, {}, systemd.path):
-        wait_until(lambda: len(region_fds(systemd)) == 3, "three regions in the store")
+        wait_until(lambda: len(region_fds(systemd)) == 4, "four regions in the store")
         assert set(systemd.store) == {"bowfin-published", "bowfin-weights", "bowfin-live", "bowfin-counters"}
         assert generation(tmp_path) == 1
     kept = {name: os.dup(fd) for name, fd in region_fds(systemd).items()}
