@@ -42,6 +42,8 @@ struct answer {
     uint32_t cut_after; /* events sent whole before the connection breaks; 0: within a whole body */
     bool cut_inside;    /* ... and half of the next one: for wires with frames */
     bool hang;          /* never answer */
+    uint32_t total;     /* of a chat: its row of the totals; 0: none */
+    struct chat_usage usage;
 };
 
 /* A request that was understood: what every endpoint begins with. */

@@ -10,6 +10,7 @@
 #include "server/base/reason.h"
 #include "tools/mock/journal.h"
 #include "tools/mock/routes.h"
+#include "tools/mock/totals.h"
 
 #define ARENA_BYTES 16384 /* a chat of ordinary size fits: no further allocation */
 
@@ -35,6 +36,13 @@ static void arena_give(struct conn_shared *s, struct arena **a)
     *a = NULL;
 }
 
+static void note_end(const struct conn *c, enum journal_outcome outcome)
+{
+    journal_end(c->journal, outcome);
+    if (c->answer.total != 0)
+        totals_end(c->answer.total, outcome, &c->answer.usage);
+}
+
 void conn_open(struct conn *c, int fd, uint64_t number)
 {
     *c = (struct conn){.fd = fd, .number = number, .state = CONN_READING};
@@ -43,7 +51,7 @@ void conn_open(struct conn *c, int fd, uint64_t number)
 void conn_close(struct conn_shared *s, struct conn *c)
 {
     if (c->arena != NULL && c->journal != 0)
-        journal_end(c->journal, JOURNAL_GONE);
+        note_end(c, JOURNAL_GONE);
     mock_timer_stop(&s->timers, &c->timer);
     arena_give(s, &c->arena);
     buf_fini(&c->in);
@@ -108,7 +116,7 @@ static void add_head(struct conn *c)
 static void end_answer(struct conn_shared *s, struct conn *c, enum journal_outcome outcome)
 {
     if (c->journal != 0)
-        journal_end(c->journal, outcome);
+        note_end(c, outcome);
     arena_give(s, &c->arena);
     buf_drop(&c->in, c->in_taken);
     c->in_taken = 0;

@@ -10,6 +10,7 @@
 #include "tools/mock/media.h"
 #include "tools/mock/multipart.h"
 #include "tools/mock/talk.h"
+#include "tools/mock/totals.h"
 
 /* OpenAI's, beside the chats: by the path behind the version segment. */
 static const struct endpoint {
@@ -154,12 +155,13 @@ static void run_json(struct mock_call *call, void (*answer)(struct mock_call *ca
         answer(call);
 }
 
-static void journal_answer(struct mock_call *call)
+/* What the mock says of itself: the requests it got, or the sums over its answers. */
+static void tell(struct mock_call *call, void (*format)(struct buf *out), void (*clear)(void))
 {
     if (str_eq(call->req->method, STR("GET"))) {
-        journal_format(call->answer->body);
+        format(call->answer->body);
     } else if (str_eq(call->req->method, STR("DELETE"))) {
-        journal_clear();
+        clear();
         buf_cstr(call->answer->body, "{\"cleared\":true}\n");
     } else {
         answer_status(call->answer, 405);
@@ -277,7 +279,11 @@ void routes_answer(const struct http1_request *req, const struct chat_codec *cod
     out->cut_after = ANSWER_NEVER_CUT;
     *journal = 0;
     if (str_eq(req->path, STR("/requests"))) {
-        journal_answer(&call);
+        tell(&call, journal_format, journal_clear);
+        return;
+    }
+    if (str_eq(req->path, STR("/totals"))) {
+        tell(&call, totals_format, totals_clear);
         return;
     }
     call.number = *journal = journal_add(req, connection);

@@ -5,6 +5,7 @@
 #include "tools/mock/check.h"
 #include "tools/mock/play.h"
 #include "tools/mock/speech.h"
+#include "tools/mock/totals.h"
 
 /* One answer under way; in its arena. */
 struct talk {
@@ -136,7 +137,9 @@ void talk_answer(struct mock_call *call)
                                    .stream = t->chat.stream,
                                    .sse = call->path.sse};
     t->encoder = t->dialect->encoder(&t->codec, &t->reply);
+    call->answer->total = totals_begin(call->model_name);
     play_begin(&t->play, &t->speech, t->chat.n > 0 ? t->chat.n : 1);
+    call->answer->usage = t->play.usage;
     t->play.id = t->reply.id;
     t->play.model = text_escape(call->arena, call->model_name);
     if (t->chat.stream)
