@@ -21,6 +21,9 @@
 /* Of a management request: refused by the worker, so that the admin process never has to break off
  * an upload. A key with the longest list of models fits. */
 #define ADMIN_BODY_MAX (1u << 20)
+/* Of POST ADMIN_IMPORT_PATH alone: 100,000 keys with all that they may have. */
+#define ADMIN_IMPORT_MAX (64u << 20)
+#define ADMIN_IMPORT_PATH "/api/keys/import"
 
 struct inherit_listener {
     int fd;                                /* bound and listening, non-blocking */

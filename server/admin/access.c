@@ -106,13 +106,21 @@ static bool bearer_of(struct str authorization, struct str *out)
     return true;
 }
 
+/* Types that no form of a web page can send. */
 static bool is_json(struct str content_type)
 {
+    static const char *const types[] = {"application/json", "application/merge-patch+json",
+                                        "application/x-ndjson", "application/ndjson"};
     ptrdiff_t end = str_index(content_type, ';');
 
     if (end >= 0)
         content_type.len = (size_t)end;
-    return str_eq_nocase(str_trim(content_type), STR("application/json"));
+    content_type = str_trim(content_type);
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (str_eq_nocase(content_type, str_of(types[i])))
+            return true;
+    }
+    return false;
 }
 
 enum access_result access_check(const struct exchange *ex, const struct access_rule *rule)

@@ -14,6 +14,7 @@
 
 #include "server/admin/ask.h"
 #include "server/admin/http.h"
+#include "server/admin/idempotency.h"
 #include "server/aggregator/query.h"
 #include "server/base/clock.h"
 #include "server/base/fd.h"
@@ -92,6 +93,7 @@ int admin_main(const struct inherit *in)
     a->json = json_parser_create();
     a->ask = ask_create(in->control, a->json);
     a->query = query_open(in->state_dir);
+    a->idempotency = idempotency_create();
     a->token = (struct str){in->admin_token, strnlen(in->admin_token, sizeof(in->admin_token))};
     a->started_ms = clock_real_ms();
     struct admin_http *http = admin_http_create(in->admin_fd, a);
@@ -104,6 +106,7 @@ int admin_main(const struct inherit *in)
     /* The exchanges under way are the exiting process's; what is on disk is another's. */
     ask_free(a->ask);
     query_close(a->query);
+    idempotency_free(a->idempotency);
     admin_view_fini(a);
     json_parser_free(a->json);
     return 0;

@@ -18,12 +18,16 @@
 #include "shm/region.h"
 
 struct ask;
+struct exchange;
+struct idempotency;
 struct query;
 
 struct admin {
     const struct regions *regions;
     struct ask *ask;
     struct query *query;
+    struct idempotency *idempotency;
+    struct exchange *importing; /* the import under way; NULL: none */
     struct json_parser *json;
     struct str token;    /* empty: none */
     uint64_t started_ms; /* real time */

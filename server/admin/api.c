@@ -3,13 +3,17 @@
  */
 #include "server/admin/api.h"
 
+#include <string.h>
+
 #include "server/admin/access.h"
 #include "server/admin/admin.h"
+#include "server/admin/idempotency.h"
 #include "server/admin/params.h"
+#include "server/inherit.h"
 
 struct api_route {
     const char *method;
-    const char *path; /* a "*" at the end stands for one segment that is not empty */
+    const char *path; /* one "*" may stand for a segment, or "**" for the rest; never for nothing */
     api_fn *fn;
     const char *const *params; /* NULL: the query is not looked at */
     bool is_open;              /* no token: says nothing that a client may not know */
@@ -42,17 +46,26 @@ static const struct api_route routes[] = {
      false},
 };
 
+/* A "*" takes what stands up to the next '/', "**" at the end takes all that is left. */
 static bool path_matches(const char *pattern, struct str path, struct str *out_tail)
 {
     struct str p = str_of(pattern);
+    ptrdiff_t star = str_index(p, '*');
 
     *out_tail = STR_NONE;
-    if (p.p[p.len - 1] != '*')
+    if (star < 0)
         return str_eq(p, path);
-    p.len--;
-    if (!str_starts(path, p) || path.len == p.len)
+    if (!str_starts(path, (struct str){p.p, (size_t)star}))
         return false;
-    *out_tail = str_skip(path, p.len);
+    struct str rest = str_skip(path, (size_t)star);
+    struct str end = str_skip(p, (size_t)star + 1);
+    if (str_eq(end, STR("*"))) {
+        *out_tail = rest;
+        return rest.len > 0;
+    }
+    if (rest.len <= end.len || !str_ends(rest, end))
+        return false;
+    *out_tail = (struct str){rest.p, rest.len - end.len};
     return str_index(*out_tail, '/') < 0;
 }
 
@@ -132,6 +145,11 @@ static bool may_go_on(struct exchange *ex)
     return false;
 }
 
+static size_t body_max(const struct api_route *route)
+{
+    return strcmp(route->path, ADMIN_IMPORT_PATH) == 0 ? ADMIN_IMPORT_MAX : ADMIN_BODY_MAX;
+}
+
 void api_handle(struct exchange *ex)
 {
     const struct api_route *other;
@@ -146,6 +164,9 @@ void api_handle(struct exchange *ex)
         refuse_method(ex, other);
     else if (route == NULL)
         refuse_path(ex);
-    else if (route->params == NULL || params_check(ex, route->params))
+    else if (ex->body.len > body_max(route))
+        exchange_error(ex, 413, "body_too_large", NULL,
+                       "the request body is larger than the 1 MiB that this path takes");
+    else if ((route->params == NULL || params_check(ex, route->params)) && idempotency_begin(ex))
         route->fn(ex, tail);
 }

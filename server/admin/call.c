@@ -3,8 +3,13 @@
  */
 #include "server/admin/call.h"
 
+#include <string.h>
+
 #include "server/admin/admin.h"
 #include "server/admin/ask.h"
+#include "shm/control.h"
+
+#define FIELD_MAX 128 /* bytes of a field's name with its parents */
 
 struct call_state {
     struct exchange *ex;
@@ -20,16 +25,31 @@ static const struct {
     {"read_only", 409, "read_only"}, {"full", 503, "full"},
 };
 
+/* The master's texts begin with where the fault is: "budgets[0].limit: must be ...". */
+static const char *field_of(struct exchange *ex, struct str error)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_[].";
+    size_t n = 0;
+
+    while (n < error.len && n < FIELD_MAX && strchr(plain, error.p[n]) != NULL)
+        n++;
+    if (n == 0 || n >= error.len || error.p[n] != ':')
+        return NULL;
+    return arena_cstr(ex->arena, (struct str){error.p, n});
+}
+
 static void refuse(struct exchange *ex, const struct json *reply)
 {
     struct str kind = json_str(json_get(reply, "kind"));
     struct str error = json_str(json_get(reply, "error"));
+    const char *field = field_of(ex, error);
 
     if (error.len == 0)
         error = STR("the master refused without a reason");
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
         if (str_eq(kind, str_of(refusals[i].kind))) {
-            exchange_error(ex, refusals[i].status, refusals[i].code, NULL, "%.*s", STR_ARGS(error));
+            exchange_error(ex, refusals[i].status, refusals[i].code, field, "%.*s",
+                           STR_ARGS(error));
             return;
         }
     }
@@ -54,6 +74,12 @@ void call_master(struct exchange *ex, struct buf *text, uint64_t timeout_ms, cal
 {
     struct call_state *state = arena_alloc(ex->arena, sizeof(*state));
 
+    if (text->len > CONTROL_TEXT_MAX) {
+        buf_fini(text);
+        exchange_error(ex, 413, "body_too_large", NULL,
+                       "this is more than one call may have: %u bytes", CALL_BYTES_MAX);
+        return;
+    }
     *state = (struct call_state){ex, fn};
     int rc = ask_start(ex->admin->ask, buf_view(text), timeout_ms, on_reply, state);
     buf_fini(text);

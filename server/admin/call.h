@@ -18,6 +18,8 @@
 #define CALL_TIMEOUT_MS 10000   /* a change of one key is some milliseconds; the disk may be slow */
 #define RELOAD_TIMEOUT_MS 55000 /* a large file; a little less than the workers wait for us */
 
+#define CALL_BYTES_MAX 130000 /* of a call's text: CONTROL_TEXT_MAX and what is put around it */
+
 /* The master said "ok". `reply` is valid during the call. */
 typedef void call_fn(struct exchange *ex, const struct json *reply);
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "server/admin/idempotency.h"
 #include "server/admin/writer.h"
 
 #define MESSAGE_MAX 6144 /* a configuration's findings (ERROR_TEXT_MAX) and words around them */
@@ -14,6 +15,7 @@ void exchange_finish(struct exchange *ex)
 {
     must(!ex->finished);
     ex->finished = true;
+    idempotency_end(ex);
     if (ex->on_finished != NULL)
         ex->on_finished(ex);
 }

@@ -27,9 +27,12 @@ struct exchange {
 
     struct str method, path, query, body;
     struct str host, origin, authorization, content_type, fetch_site;
-    bool has_peer;         /* came from a client through a worker; else from the socket itself */
-    bool peer_is_loopback; /* as the worker says */
-    bool is_proxied;       /* a proxy left its mark: the peer is not who asks */
+    struct str virtual_key; /* x-bf-vk, x-api-key: for the few routes that a key itself opens */
+    struct str idempotency; /* Idempotency-Key */
+    bool is_gone;           /* the client has gone; a body past ADMIN_BODY_MAX went with it */
+    bool has_peer;          /* came from a client through a worker; else from the socket itself */
+    bool peer_is_loopback;  /* as the worker says */
+    bool is_proxied;        /* a proxy left its mark: the peer is not who asks */
 
     int status;
     const char *content_type_out; /* static */
@@ -37,11 +40,13 @@ struct exchange {
     const char *challenge;        /* static: WWW-Authenticate of a 401 */
     const char *policy;           /* Content-Security-Policy; NULL: nothing may be loaded */
     bool cacheable;               /* else "no-store" */
+    bool is_replayed;             /* the answer to an earlier call with this Idempotency-Key */
     struct buf out;
 
     bool finished;                            /* the answer is complete */
     void (*on_finished)(struct exchange *ex); /* http.c: send it */
     void *impl;                               /* http.c's own */
+    void *remembered;                         /* idempotency.c's own: where the answer goes */
     void *state;                              /* the handler's own, while it waits */
 };
 

@@ -55,6 +55,9 @@ static void on_request_gone(void *holder)
 
     r->http->n_open--;
     r->req = NULL;
+    r->ex.is_gone = true;
+    if (r->ex.body.len > ADMIN_BODY_MAX)
+        r->ex.body = STR_NONE; /* it was h2o's */
     if (r->ex.finished)
         request_free(r);
 }
@@ -92,6 +95,8 @@ static void send_answer(struct admin_request *r)
         add_header(req, "allow", ex->allow);
     if (ex->challenge != NULL)
         add_header(req, "www-authenticate", ex->challenge);
+    if (ex->is_replayed)
+        add_header(req, "idempotent-replayed", "true");
     add_security_headers(req, ex->policy, ex->cacheable);
     if (r->http->draining)
         req->http1_is_persistent = 0;
@@ -133,7 +138,10 @@ static void take_headers(struct exchange *ex, const h2o_req_t *req)
     } wanted[] = {{"origin", &ex->origin},
                   {"authorization", &ex->authorization},
                   {"content-type", &ex->content_type},
-                  {"sec-fetch-site", &ex->fetch_site}};
+                  {"sec-fetch-site", &ex->fetch_site},
+                  {"x-bf-vk", &ex->virtual_key},
+                  {"x-api-key", &ex->virtual_key},
+                  {"idempotency-key", &ex->idempotency}};
     static const char *const proxy_marks[] = {"forwarded", "x-forwarded-for", "x-forwarded-host",
                                               "x-real-ip", "via"};
     bool refused = false, said = false;
@@ -178,7 +186,9 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
     ex->path = keep(ex, (struct str){req->input.path.base, path_len});
     ex->query = keep(ex, str_skip(str_of_iovec(req->input.path), path_len + 1));
     ex->host = keep(ex, str_of_iovec(req->input.authority));
-    ex->body = keep(ex, str_of_iovec(req->entity));
+    ex->body = str_of_iovec(req->entity);
+    if (ex->body.len <= ADMIN_BODY_MAX)
+        ex->body = keep(ex, ex->body);
     take_headers(ex, req);
     api_handle(ex);
     return 0;
@@ -193,7 +203,7 @@ struct error_stream {
 
 static const char *error_body(int status)
 {
-    return status == 413 ? "{\"error\":{\"message\":\"the request body is larger than the 1 MiB "
+    return status == 413 ? "{\"error\":{\"message\":\"the request body is larger than the 64 MiB "
                            "that the management API takes\",\"type\":\"invalid_request_error\","
                            "\"param\":null,\"code\":\"body_too_large\"}}\n"
                          : "{\"error\":{\"message\":\"this is not a request that can be read\","
@@ -280,7 +290,7 @@ struct admin_http *admin_http_create(int listen_fd, struct admin *admin)
     h->admin = admin;
     h2o_config_init(&h->conf);
     h->conf.server_name = h2o_iovec_init(H2O_STRLIT("bowfin"));
-    h->conf.max_request_entity_size = ADMIN_BODY_MAX;
+    h->conf.max_request_entity_size = ADMIN_IMPORT_MAX;
     h->conf.http1.req_timeout = ADMIN_IDLE_MS;
     h->conf.http1.upgrade_to_http2 = 0;
     h2o_hostconf_t *host =

@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 
+#define NANO_PER_DOLLAR 1000000000u
+
 static void begin(struct writer *w, const char *key)
 {
     if (w->comma)
@@ -74,6 +76,13 @@ void writer_milli(struct writer *w, const char *key, uint64_t value)
     for (; rest % 10 == 0; rest /= 10)
         digits--;
     buf_printf(w->out, ".%0*" PRIu64, digits, rest);
+}
+
+void writer_usd(struct writer *w, const char *key, uint64_t nanousd)
+{
+    begin(w, key);
+    buf_printf(w->out, "\"%" PRIu64 ".%09" PRIu64 "\",\"%s_nanousd\":%" PRIu64,
+               nanousd / NANO_PER_DOLLAR, nanousd % NANO_PER_DOLLAR, key, nanousd);
 }
 
 void writer_bool(struct writer *w, const char *key, bool value)

@@ -35,6 +35,8 @@ void writer_cstr(struct writer *w, const char *key, const char *value); /* NULL:
 void writer_u64(struct writer *w, const char *key, uint64_t value);
 /* value / 1000 with three digits, trailing zeros cut: 1500 is 1.5. */
 void writer_milli(struct writer *w, const char *key, uint64_t value);
+/* An amount of money: "key" as dollars with nine digits, "key_nanousd" as a whole number. */
+void writer_usd(struct writer *w, const char *key, uint64_t nanousd);
 void writer_bool(struct writer *w, const char *key, bool value);
 void writer_null(struct writer *w, const char *key);
 void writer_raw(struct writer *w, const char *key, struct str json); /* is JSON already */

@@ -46,6 +46,11 @@ static bool passes(struct str name)
            (str_starts(name, STR("x-bf-")) && !str_starts(name, STR("x-bf-peer")));
 }
 
+static size_t body_max(struct str path)
+{
+    return str_eq(path, STR(ADMIN_IMPORT_PATH)) ? ADMIN_IMPORT_MAX : ADMIN_BODY_MAX;
+}
+
 static struct str line_of(struct request *r, struct str name, struct str value)
 {
     return arena_concat(r->arena, (struct str[]){name, STR(": "), value}, 3);
@@ -59,7 +64,7 @@ enum step_result forward_step(struct request *r)
     struct http_header h;
     size_t n = 0;
 
-    if (ex->body.len > ADMIN_BODY_MAX)
+    if (ex->body.len > body_max(ex->path))
         return request_fail(r, &FAIL_BODY_TOO_LARGE, STR("the management API takes 1 MiB"),
                             STR_NONE);
     *a = (struct attempt){.row = UINT32_MAX};

@@ -24,6 +24,7 @@
 #include "server/admin/api.h"
 #include "server/admin/ask.h"
 #include "server/admin/exchange.h"
+#include "server/admin/idempotency.h"
 #include "server/aggregator/query.h"
 #include "server/base/clock.h"
 #include "server/base/fd.h"
@@ -123,6 +124,7 @@ static inline void fixture_open(struct fixture *f)
     f->admin.json = json_parser_create();
     f->admin.ask = ask_create(f->control[0], f->admin.json);
     f->admin.query = query_open(f->state_dir);
+    f->admin.idempotency = idempotency_create();
     f->admin.token = STR(FIXTURE_TOKEN);
 }
 
@@ -131,6 +133,7 @@ static inline void fixture_close(struct fixture *f)
     admin_view_fini(&f->admin);
     ask_free(f->admin.ask);
     query_close(f->admin.query);
+    idempotency_free(f->admin.idempotency);
     json_parser_free(f->admin.json);
     key_table_close(f->keys);
     region_close(&f->regions.published);
