@@ -42,7 +42,10 @@ enum window_period {
 extern const char *const window_period_names[PERIODS]; /* "1m", "5m", ..., "1M", "1Q", "1Y" */
 uint64_t window_period_ms(enum window_period p);       /* of rolling ones; 0: custom */
 
-/* Number of the window that `real_ms` is in. Before the anchor: 0. */
+/*
+ * Number of the window that `real_ms` is in. Before the anchor, or before what the calendar tells: 0;
+ * beyond what it tells: its last window; never above WINDOW_NUMBER_MAX.
+ */
 uint32_t window_number(const struct region *published, const struct window *w, uint64_t real_ms);
 /* Real time at which a window begins and ends (excluded); both 0 when the calendar does not know. */
 void window_bounds(const struct region *published, const struct window *w, uint32_t number,
@@ -50,16 +53,21 @@ void window_bounds(const struct region *published, const struct window *w, uint3
 
 /* --- writing (master) --- */
 
-/* What a calendar is: bounds[i] begins window first + i; the last bound only ends the one before. */
+/*
+ * What a calendar is: bounds[i] begins window first + i; the last bound only ends the one before. Those of
+ * an hour and less would be too many: they have one bound, at which window 0 begins, and are all alike.
+ */
 struct calendar {
     uint32_t period; /* enum window_period */
     char zone[64];   /* "Europe/Berlin", "UTC" */
     uint32_t first, n;
     uint64_t bounds[CALENDAR_BOUNDS];
 };
-/* The row of this period and zone, added or brought up to date. -1: full. */
+bool calendar_is_even(enum window_period p); /* one bound is enough: 1m, 5m, 1h */
+/* The row of this period and zone, added or brought up to date. -1: full, or not sound. */
 BF_MUST_CHECK int calendar_put(struct region *published, const struct calendar *c, uint32_t *out,
                                struct error *err);
+uint32_t calendars_high(const struct region *published); /* rows ever used, row 0 included */
 /* The row's period and zone, for renewing it; false: there is none. */
 BF_MUST_CHECK bool calendar_at(const struct region *published, uint32_t index,
                                enum window_period *out_period, char out_zone[64]);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "server/base/base.h"
+#include "shm/calendar.h"
 #include "shm/keys.h"
 #include "shm/layout.h"
 #include "shm/live.h"
@@ -55,18 +56,33 @@ struct key_entry { /* writer: master.  readers: workers, admin. */
 };
 static_assert(sizeof(struct key_entry) == 128, "two lines");
 
+struct calendar_copy {
+    _Atomic uint32_t first, n;
+    _Atomic uint64_t even_ms; /* all windows are this long; 0: they are as their bounds say */
+    _Atomic uint64_t bounds[CALENDAR_BOUNDS];
+};
+
+struct calendar_row {                           /* writer: master.  readers: workers, admin. */
+    _Alignas(CACHE_LINE) _Atomic uint32_t turn; /* copy turn & 1 is current */
+    _Atomic uint32_t period;
+    _Atomic uint64_t zone[8];
+    struct calendar_copy copies[2];
+};
+
 struct published_shared {
     struct region_header header;
     _Alignas(CACHE_LINE) _Atomic uint64_t generation; /* half is generation & 1; 0: none */
     /* Which of the two index areas is in use and how large it is: key_index.h. 0: none yet. */
     _Alignas(CACHE_LINE) _Atomic uint64_t key_index;
-    _Atomic uint32_t keys_high;  /* entries ever used */
-    _Atomic uint32_t keys_count; /* entries in use */
-    _Atomic uint32_t blobs_high; /* units ever used */
+    _Atomic uint32_t keys_high;      /* entries ever used */
+    _Atomic uint32_t keys_count;     /* entries in use */
+    _Atomic uint32_t blobs_high;     /* units ever used */
+    _Atomic uint32_t calendars_high; /* rows ever used */
     _Alignas(PAGE_BYTES) uint8_t halves[2][PUBLISHED_HALF_BYTES];
     _Alignas(PAGE_BYTES) _Atomic uint64_t index[2][KEY_INDEX_SLOTS];
     _Alignas(PAGE_BYTES) struct key_entry entries[KEYS_MAX];
     _Alignas(PAGE_BYTES) _Atomic uint64_t blobs[KEY_BLOBS][KEY_BLOB_UNIT / 8];
+    _Alignas(PAGE_BYTES) struct calendar_row calendars[CALENDARS_MAX];
 };
 
 /* --- region secrets --- */

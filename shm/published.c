@@ -152,6 +152,15 @@ static bool catalogue_fits(const struct pub_image *i)
            catalogue_is_sound(at(i, i->catalogue), i->bytes - i->catalogue);
 }
 
+static bool prices_fit(const struct pub_image *i)
+{
+    if (i->prices == 0)
+        return true;
+    return i->prices % alignof(struct price) == 0 &&
+           array_fits(i, i->prices, 1, sizeof(struct price_head)) &&
+           prices_is_sound(at(i, i->prices), i->bytes - i->prices);
+}
+
 /* Texts are inside before anything compares them: routes and models first, then the orders. */
 static bool image_is_sound(const struct pub_image *i, size_t secret_len)
 {
@@ -165,7 +174,7 @@ static bool image_is_sound(const struct pub_image *i, size_t secret_len)
             return false;
     }
     return providers_are_sound(i) && keys_are_sound(i, secret_len) && models_are_sound(i) &&
-           catalogue_fits(i);
+           catalogue_fits(i) && prices_fit(i);
 }
 
 /* --- reading --- */
@@ -236,6 +245,11 @@ const struct pub_target *pub_target(const struct pub_view *v, uint32_t index)
 const struct cat_head *pub_catalogue(const struct pub_view *v)
 {
     return v->image->catalogue != 0 ? at(v->image, v->image->catalogue) : NULL;
+}
+
+const struct price_head *pub_prices(const struct pub_view *v)
+{
+    return v->image->prices != 0 ? at(v->image, v->image->prices) : NULL;
 }
 
 struct str pub_served(const struct pub_view *v, const struct pub_provider *p, struct str vendor,

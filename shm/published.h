@@ -23,6 +23,7 @@
 #include "server/base/str.h"
 #include "shm/catalogue.h"
 #include "shm/layout.h"
+#include "shm/prices.h"
 #include "shm/region.h"
 
 #define PUBLISHED_HALF_BYTES                                                                       \
@@ -111,6 +112,7 @@ struct pub_image {
     uint32_t by_name; /* uint32_t[n_providers]: indexes sorted by name */
     uint32_t text, text_bytes;
     uint32_t catalogue; /* struct cat_head; 0: none */
+    uint32_t prices;    /* struct price_head, on 8 bytes; 0: none */
     uint32_t flags;     /* PUB_* */
     uint32_t drain_ms;
     uint64_t body_max_bytes;     /* of a client's request */
@@ -125,7 +127,8 @@ struct pub_image {
 };
 #define PUB_REQUIRE_KEY 1u
 #define PUB_HTTP2_OFF 2u
-#define PUB_API_OPEN_LOOPBACK 4u /* management API without a token for loopback peers */
+#define PUB_API_OPEN_LOOPBACK 4u     /* management API without a token for loopback peers */
+#define PUB_UNKNOWN_PRICE_REFUSED 8u /* a model that nobody has told the price of is refused */
 
 /* --- reading (any process) --- */
 
@@ -153,6 +156,7 @@ const struct pub_route *pub_route(const struct pub_view *v, uint32_t index);
 const struct pub_model *pub_model(const struct pub_view *v, uint32_t index);
 const struct pub_target *pub_target(const struct pub_view *v, uint32_t index);
 const struct cat_head *pub_catalogue(const struct pub_view *v); /* NULL: there is none */
+const struct price_head *pub_prices(const struct pub_view *v);  /* NULL: there is none */
 /*
  * The id by which a provider of this vendor serves a model of the catalogue, for who asked for
  * `asked`; empty: it does not, or declares names and this is none of them.

@@ -11,6 +11,7 @@
 #include "server/base/clock.h"
 #include "server/base/fd.h"
 #include "shm/map.h"
+#include "shm/prices.h"
 #include "shm/record.h"
 #include "shm/sample.h"
 
@@ -27,8 +28,10 @@
           struct pub_route, struct pub_target, struct pub_model, struct secrets_shared)
 #define SUM_CATALOGUE                                                                              \
     SUM_4(SUM_PUBLISHED, struct cat_head, struct cat_model, struct cat_id, struct cat_text)
+#define SUM_PRICES                                                                                 \
+    SUM_4(SUM_CATALOGUE, struct price_head, struct price_entry, struct price, struct calendar_row)
 #define SUM_WEIGHTS                                                                                \
-    SUM_4(SUM_CATALOGUE, struct weights_shared, struct weight_row, struct tokens_shared,           \
+    SUM_4(SUM_PRICES, struct weights_shared, struct weight_row, struct tokens_shared,              \
           struct token_row)
 #define SUM_LIVE                                                                                   \
     SUM_4(SUM_4(SUM_WEIGHTS, struct live_shared, struct slot, struct outbox, struct outbox_chunk), \
