@@ -28,6 +28,7 @@
 #define CONF_PROVIDER_KEYS_MAX 1024 /* of one provider */
 #define CONF_HEADERS_MAX 32         /* of one provider */
 #define CONF_MODELS_MAX 8192
+#define CONF_MODEL_LIMITS_MAX 256
 #define CONF_CATALOGUE_MAX 2048 /* models that a configuration adds or changes */
 #define CONF_STREAMS_MAX 100    /* what h2o announces and enforces by itself */
 #define CONF_ATTEMPTS_MAX 8     /* retries never amplify an outage */
@@ -139,6 +140,13 @@ struct conf_header {
     const char *source; /* "env.TEAM_HEADER" when the value came from there; else NULL */
 };
 
+/* Budgets, limits and who has them: money.h. */
+struct conf_rules;
+struct conf_key_scope;
+struct conf_customer;
+struct conf_team;
+struct conf_model_limit;
+
 struct conf_provider {
     const char *name; /* unique; no '/' in it */
     uint32_t vendor;  /* index into conf_vendors */
@@ -163,6 +171,7 @@ struct conf_provider {
     size_t n_models;
     struct conf_header *headers; /* added to each call */
     size_t n_headers;
+    struct conf_rules *rules; /* for everybody who uses it; NULL: none */
     struct conf_origin origin;
 };
 
@@ -187,7 +196,8 @@ struct conf_virtual_key {
     size_t n_models;
     uint64_t expires_ms; /* real time; 0: never */
     bool active;
-    bool strict; /* what can be translated in part only is refused */
+    bool strict;                  /* what can be translated in part only is refused */
+    struct conf_key_scope *scope; /* NULL: nothing beside this is said */
     struct conf_origin origin;
 };
 
@@ -251,6 +261,15 @@ struct config {
     size_t n_models;
     struct conf_virtual_key *keys;
     size_t n_keys;
+    struct conf_customer *customers;
+    size_t n_customers;
+    struct conf_team *teams;
+    size_t n_teams;
+    struct conf_model_limit *model_limits;
+    size_t n_model_limits;
+    uint64_t durability_ms;       /* what a power failure may cost; default 1 s */
+    bool durability_strict;       /* on disk before an answer ends */
+    bool finish_on_disconnect;    /* an upstream call goes on without its client */
     struct conf_known *catalogue; /* beside what is built in */
     size_t n_catalogue;
     const char *catalogue_file; /* where it was read from; NULL: the configuration itself */

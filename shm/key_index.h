@@ -78,7 +78,7 @@ struct published_shared *key_region(const struct region *published);
 /* An entry's numbers, and its texts as offset and lengths: read, not yet believed. */
 struct key_texts {
     uint32_t blob, blob_class;
-    uint32_t name_len, models_len, hint_len;
+    uint32_t name_len, models_len, hint_len, scope_len;
 };
 
 /* Do the texts lie where an entry's texts may lie? */

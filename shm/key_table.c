@@ -24,8 +24,9 @@ struct key_table {
 
 static struct key_texts texts_of(const struct key_entry *e)
 {
-    return (struct key_texts){KEY_LOAD(e->blob), KEY_LOAD(e->blob_class), KEY_LOAD(e->name_len),
-                              KEY_LOAD(e->models_len), KEY_LOAD(e->hint_len)};
+    return (struct key_texts){KEY_LOAD(e->blob),     KEY_LOAD(e->blob_class),
+                              KEY_LOAD(e->name_len), KEY_LOAD(e->models_len),
+                              KEY_LOAD(e->hint_len), KEY_LOAD(e->scope_len)};
 }
 
 static struct key_hash hash_of(const struct key_entry *e)
@@ -121,7 +122,7 @@ static bool has_name(const struct key_table *t, uint32_t entry, struct str name)
 
 static bool has_texts(const _Atomic uint64_t *from, const struct virtual_key *key)
 {
-    const struct str parts[] = {key->name, key->models, key->hint};
+    const struct str parts[] = {key->name, key->models, key->hint, key->scope};
     uint64_t word = 0;
     uint32_t n = 0;
 
@@ -143,13 +144,14 @@ static bool is_same(const struct key_table *t, uint32_t entry, const struct virt
 
     return KEY_LOAD(e->flags) == key->flags && KEY_LOAD(e->expires_ms) == key->expires_ms &&
            texts.name_len == key->name.len && texts.models_len == key->models.len &&
-           texts.hint_len == key->hint.len && hash_equal(hash_of(e), key_hash_of(key->hash)) &&
+           texts.hint_len == key->hint.len && texts.scope_len == key->scope.len &&
+           hash_equal(hash_of(e), key_hash_of(key->hash)) &&
            has_texts(key_words(t->p, e, &texts), key);
 }
 
 static void write_texts(_Atomic uint64_t *to, const struct virtual_key *key)
 {
-    const struct str parts[] = {key->name, key->models, key->hint};
+    const struct str parts[] = {key->name, key->models, key->hint, key->scope};
     uint64_t word = 0;
     uint32_t n = 0;
 
@@ -179,10 +181,12 @@ static void write_entry(struct key_table *t, uint32_t entry, const struct virtua
     KEY_STORE(e->created_ms, key->created_ms);
     KEY_STORE(e->expires_ms, key->expires_ms);
     KEY_STORE(e->blob, place.blob);
-    KEY_STORE(e->blob_class, place.blob_class);
-    KEY_STORE(e->name_len, (uint32_t)key->name.len);
-    KEY_STORE(e->models_len, (uint32_t)key->models.len);
-    KEY_STORE(e->hint_len, (uint32_t)key->hint.len);
+    KEY_STORE(e->blob_class, (uint16_t)place.blob_class);
+    KEY_STORE(e->owner, key->owner);
+    KEY_STORE(e->name_len, (uint16_t)key->name.len); /* check_key has bounded them */
+    KEY_STORE(e->models_len, (uint16_t)key->models.len);
+    KEY_STORE(e->hint_len, (uint16_t)key->hint.len);
+    KEY_STORE(e->scope_len, (uint16_t)key->scope.len);
     write_texts(place.blob == KEY_BLOB_INLINE ? e->words : t->p->blobs[place.blob], key);
     seqlock_write_end(&e->lock);
 }
@@ -310,10 +314,15 @@ static void remove_slot(struct key_table *t, uint32_t entry)
 
 /* --- what keys.h offers --- */
 
+static size_t total_len(const struct virtual_key *key)
+{
+    return key->name.len + key->models.len + key->hint.len + key->scope.len;
+}
+
 static int check_key(const struct key_table *t, const struct virtual_key *key, uint32_t old,
                      struct error *err)
 {
-    size_t total = key->name.len + key->models.len + key->hint.len;
+    size_t total = total_len(key);
     uint32_t other;
 
     if (key->id == 0 || key->name.len == 0)
@@ -321,8 +330,11 @@ static int check_key(const struct key_table *t, const struct virtual_key *key, u
     if (key->name.len > KEY_NAME_MAX)
         return error_set(err, "the name of a virtual key may have %d bytes, this has %zu",
                          KEY_NAME_MAX, key->name.len);
-    if (key->models.len > KEY_BLOB_MAX || key->hint.len > KEY_BLOB_MAX || total > KEY_BLOB_MAX)
-        return error_set(err, "virtual key %.*s: name and models may have %d bytes, these have %zu",
+    if (key->models.len > KEY_BLOB_MAX || key->hint.len > KEY_BLOB_MAX ||
+        key->scope.len > KEY_BLOB_MAX || total > KEY_BLOB_MAX)
+        return error_set(err,
+                         "virtual key %.*s: its name, models, providers and other lists may have "
+                         "%d bytes together, these have %zu",
                          STR_ARGS(key->name), KEY_BLOB_MAX, total);
     other = find_name(t, key->name);
     if (other != KEY_ENTRY_NONE && other != old)
@@ -343,7 +355,7 @@ int key_table_put(struct key_table *t, const struct virtual_key *key, struct err
 
     if (check_key(t, key, old, err) != 0)
         return -1;
-    if (!key_space_take(&t->space, key->name.len + key->models.len + key->hint.len, &place))
+    if (!key_space_take(&t->space, total_len(key), &place))
         return error_set(err, "virtual key %.*s: the table is full (%u keys)", STR_ARGS(key->name),
                          KEY_LOAD(t->p->keys_count));
     if (index_is_full(t))
@@ -394,6 +406,11 @@ bool key_table_has(const struct key_table *t, const struct virtual_key *key, uin
         return false;
     *at = entry;
     return true;
+}
+
+uint32_t key_table_owner(const struct key_table *t, uint32_t at)
+{
+    return at < KEY_LOAD(t->p->keys_high) ? KEY_LOAD(t->p->entries[at].owner) : 0;
 }
 
 bool key_table_id_of_name(const struct key_table *t, struct str name, uint64_t *out_id)

@@ -12,14 +12,14 @@ struct published_shared *key_region(const struct region *published)
 
 static uint32_t total_len(const struct key_texts *t)
 {
-    return t->name_len + t->models_len + t->hint_len;
+    return t->name_len + t->models_len + t->hint_len + t->scope_len;
 }
 
 bool key_texts_are_sound(const struct key_texts *t)
 {
     uint32_t units;
 
-    if (t->name_len > KEY_NAME_MAX || t->models_len > KEY_BLOB_MAX || t->hint_len > KEY_BLOB_MAX)
+    if (t->name_len > KEY_NAME_MAX || total_len(t) > KEY_BLOB_MAX)
         return false;
     if (t->blob == KEY_BLOB_INLINE)
         return total_len(t) <= KEY_INLINE_WORDS * 8;
@@ -43,7 +43,8 @@ static bool copy_entry(const struct published_shared *p, const struct key_entry 
                           .blob_class = KEY_LOAD(e->blob_class),
                           .name_len = KEY_LOAD(e->name_len),
                           .models_len = KEY_LOAD(e->models_len),
-                          .hint_len = KEY_LOAD(e->hint_len)};
+                          .hint_len = KEY_LOAD(e->hint_len),
+                          .scope_len = KEY_LOAD(e->scope_len)};
     const _Atomic uint64_t *from;
     uint64_t *words;
     uint32_t n;
@@ -61,6 +62,8 @@ static bool copy_entry(const struct published_shared *p, const struct key_entry 
     out->name = (struct str){(const char *)words, t.name_len};
     out->models = (struct str){out->name.p + t.name_len, t.models_len};
     out->hint = (struct str){out->models.p + t.models_len, t.hint_len};
+    out->scope = (struct str){out->hint.p + t.hint_len, t.scope_len};
+    out->owner = KEY_LOAD(e->owner);
     return true;
 }
 

@@ -44,6 +44,7 @@ struct virtual_key {
 #define KEY_ACTIVE 1u
 #define KEY_ORIGIN_API 2u /* else: the file's */
 #define KEY_STRICT 4u     /* refuse what can be translated in part only */
+#define KEY_ALIAS 8u      /* an old text of a rotated key: scope.h says of which (books_as) */
 
 /* --- reading --- */
 
@@ -79,12 +80,13 @@ bool key_table_remove(struct key_table *t, uint64_t id); /* false: there was non
 BF_MUST_CHECK bool key_table_get(const struct key_table *t, uint64_t id, struct arena *a,
                                  struct virtual_key *out);
 /*
- * Is there exactly this key, but for its id and creation? *at is the entry where it was found; when
+ * Is there exactly this key, but for its id, creation and owner? *at is the entry where it was found; when
  * it comes in as the one of the key before, a list in the table's order is compared without a
  * look-up.
  */
 BF_MUST_CHECK bool key_table_has(const struct key_table *t, const struct virtual_key *key,
                                  uint32_t *at);
+uint32_t key_table_owner(const struct key_table *t, uint32_t at); /* of the entry found there */
 bool key_table_id_of_name(const struct key_table *t, struct str name, uint64_t *out_id);
 /* Call with each id in the table; the callback must not change the table. */
 void key_table_each(const struct key_table *t, void (*fn)(void *ctx, uint64_t id), void *ctx);

@@ -16,6 +16,7 @@
 #include "shm/calendar.h"
 #include "shm/keys.h"
 #include "shm/layout.h"
+#include "shm/limits.h"
 #include "shm/live.h"
 #include "shm/owners.h"
 #include "shm/published.h"
@@ -39,6 +40,8 @@ static_assert(KEYS_MAX <= KEY_INDEX_SLOTS / 2, "an index is at most half full");
 #define KEY_BLOBS (1u << 25) /* units: 2 GiB of address space */
 static_assert(KEY_BLOB_UNIT << (KEY_BLOB_CLASSES - 1) == KEY_BLOB_MAX, "the largest class");
 
+static_assert(KEY_BLOB_MAX <= UINT16_MAX, "lengths have 16 bits");
+
 #define KEY_BLOB_INLINE UINT32_MAX
 
 struct key_entry { /* writer: master.  readers: workers, admin. */
@@ -48,10 +51,11 @@ struct key_entry { /* writer: master.  readers: workers, admin. */
     _Atomic uint64_t hash[4]; /* SHA-256, eight bytes a word */
     _Atomic uint64_t expires_ms;
     _Atomic uint64_t created_ms;
-    _Atomic uint32_t blob; /* KEY_BLOB_INLINE, or units from the blob area's start */
-    _Atomic uint32_t blob_class;
-    _Atomic uint32_t name_len, models_len, hint_len; /* one behind the other in the blob */
-    _Atomic uint32_t reserved;
+    _Atomic uint32_t blob;  /* KEY_BLOB_INLINE, or units from the blob area's start */
+    _Atomic uint32_t owner; /* row (owners.h); ROW_NONE */
+    _Atomic uint16_t blob_class;
+    _Atomic uint16_t name_len, models_len, hint_len, scope_len; /* one behind the other */
+    _Atomic uint16_t reserved[3];
     _Atomic uint64_t words[KEY_INLINE_WORDS]; /* the texts when they fit */
 };
 static_assert(sizeof(struct key_entry) == 128, "two lines");
@@ -69,6 +73,12 @@ struct calendar_row {                           /* writer: master.  readers: wor
     struct calendar_copy copies[2];
 };
 
+struct limits_shared { /* limits.h; one lock: it is small and seldom written */
+    struct seqlock lock;
+    _Atomic uint32_t n;
+    _Atomic uint64_t words[MODEL_LIMITS_MAX][sizeof(struct model_limit) / 8];
+};
+
 struct published_shared {
     struct region_header header;
     _Alignas(CACHE_LINE) _Atomic uint64_t generation; /* half is generation & 1; 0: none */
@@ -78,6 +88,7 @@ struct published_shared {
     _Atomic uint32_t keys_count;     /* entries in use */
     _Atomic uint32_t blobs_high;     /* units ever used */
     _Atomic uint32_t calendars_high; /* rows ever used */
+    _Alignas(CACHE_LINE) struct limits_shared limits;
     _Alignas(PAGE_BYTES) uint8_t halves[2][PUBLISHED_HALF_BYTES];
     _Alignas(PAGE_BYTES) _Atomic uint64_t index[2][KEY_INDEX_SLOTS];
     _Alignas(PAGE_BYTES) struct key_entry entries[KEYS_MAX];

@@ -53,6 +53,7 @@ struct pub_provider {
     uint32_t flags;                                                 /* PUB_PROVIDER_* */
     uint32_t id;      /* stable over reloads: counters and metrics */
     uint32_t dialect; /* enum dialect_id of chat.h: the only one to use; 0: any of its vendor's */
+    uint32_t owner;   /* row of its budgets and limits, for everybody (owners.h); 0: none */
 };
 #define PUB_PROVIDER_INSECURE 1u /* do not verify TLS */
 #define PUB_PROVIDER_HTTP1 2u    /* never HTTP/2 */
@@ -124,11 +125,14 @@ struct pub_image {
     uint32_t resets_max;         /* aborted streams per connection and second before it is cut */
     uint32_t header_ms, body_ms, idle_ms; /* slow headers, slow bodies, idle keep-alive */
     uint32_t attempts_max;                /* upstream calls for one request */
+    uint32_t durability_ms;               /* usage is on disk by then */
 };
 #define PUB_REQUIRE_KEY 1u
 #define PUB_HTTP2_OFF 2u
 #define PUB_API_OPEN_LOOPBACK 4u     /* management API without a token for loopback peers */
 #define PUB_UNKNOWN_PRICE_REFUSED 8u /* a model that nobody has told the price of is refused */
+#define PUB_DURABILITY_STRICT 16u    /* usage is on disk before an answer ends */
+#define PUB_FINISH 32u /* a call goes on when its client has gone; else it is cancelled */
 
 /* --- reading (any process) --- */
 

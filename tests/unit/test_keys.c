@@ -74,6 +74,29 @@ static void puts_and_finds(void **state)
     assert_int_equal(keys_count(&region), 1);
 }
 
+static void scope_and_owner_come_back(void **state)
+{
+    struct virtual_key k = key(8, "sk-bf-scoped", "scoped");
+    struct virtual_key out;
+    uint32_t at = UINT32_MAX;
+
+    (void)state;
+    k.scope = STR("\1\0\3any");
+    k.owner = 4711;
+    assert_int_equal(key_table_put(table, &k, &err), 0);
+    assert_true(find("sk-bf-scoped", &out));
+    assert_str(out.hint, "sk-bf-...x7Qa");
+    assert_int_equal(out.scope.len, 6);
+    assert_memory_equal(out.scope.p, "\1\0\3any", 6);
+    assert_int_equal(out.owner, 4711);
+    assert_true(key_table_has(table, &k, &at));
+    assert_int_equal(key_table_owner(table, at), 4711);
+    k.scope = STR("\1\0\3anz");
+    assert_false(key_table_has(table, &k, &at));
+    k.scope = STR_NONE;
+    assert_false(key_table_has(table, &k, &at));
+}
+
 static void texts_of_every_size_come_back(void **state)
 {
     static char models[KEY_BLOB_MAX];
@@ -288,7 +311,7 @@ static void heals(void **state)
     p->entries[5].id = 6;
     p->keys_high = 6;
     /* and one that cannot be */
-    p->entries[1].name_len = UINT32_MAX;
+    p->entries[1].name_len = UINT16_MAX;
     p->entries[2].blob = KEY_BLOBS;
     table = key_table_open(&region);
     assert_int_equal(keys_count(&region), 2);
@@ -327,6 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(puts_and_finds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(scope_and_owner_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(texts_of_every_size_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(replaces_in_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_conflicts, set_up, tear_down),
