@@ -32,6 +32,10 @@ api_fn api_providers, api_routes;                         /* routes.c */
 api_fn api_models;                                        /* models.c */
 api_fn api_keys_list, api_keys_get;                       /* keys.c */
 api_fn api_keys_create, api_keys_update, api_keys_delete; /* key_changes.c */
-api_fn api_usage, api_logs;                               /* journal.c */
+api_fn api_entity_create, api_entity_get, api_entity_update, api_entity_delete; /* entity.c */
+api_fn api_entity_block, api_entity_unblock, api_entity_reset, api_keys_rotate;
+api_fn api_entity_list, api_budgets; /* entity_list.c */
+api_fn api_keys_import;              /* key_import.c */
+api_fn api_usage, api_logs;          /* journal.c */
 
 #endif

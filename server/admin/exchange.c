@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "server/admin/admin.h"
 #include "server/admin/idempotency.h"
 #include "server/admin/writer.h"
 
@@ -16,6 +17,8 @@ void exchange_finish(struct exchange *ex)
     must(!ex->finished);
     ex->finished = true;
     idempotency_end(ex);
+    if (ex->admin->importing == ex)
+        ex->admin->importing = NULL;
     if (ex->on_finished != NULL)
         ex->on_finished(ex);
 }

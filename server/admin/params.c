@@ -7,13 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/values.h"
 #include "server/admin/admin.h"
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/base/when.h"
 
 /* '+' stays itself: who writes filters by hand does not think of forms. False: a bad escape. */
-static bool percent_decode(struct arena *a, struct str raw, struct str *out)
+bool params_unescape(struct arena *a, struct str raw, struct str *out)
 {
     char *to = arena_alloc(a, raw.len + 1);
     size_t n;
@@ -101,7 +102,7 @@ bool params_check(struct exchange *ex, const char *const *known)
             return false;
         }
         if (seen[i] || value.len > PARAM_VALUE_MAX * (size_t)3 ||
-            !percent_decode(ex->arena, value, &decoded) || decoded.len > PARAM_VALUE_MAX) {
+            !params_unescape(ex->arena, value, &decoded) || decoded.len > PARAM_VALUE_MAX) {
             exchange_error(ex, 400, "bad_parameter", known[i],
                            seen[i] ? "parameter \"%s\" stands twice"
                                    : "parameter \"%s\" is too long or has a bad %%-escape",
@@ -119,7 +120,7 @@ struct str params_get(const struct exchange *ex, const char *name)
 
     while (next_pair(&rest, &this_name, &value)) {
         if (str_eq(this_name, str_of(name)))
-            return percent_decode(ex->arena, value, &decoded) ? decoded : STR_NONE;
+            return params_unescape(ex->arena, value, &decoded) ? decoded : STR_NONE;
     }
     return STR_NONE;
 }
@@ -192,6 +193,17 @@ bool params_id_parse(struct str text, uint64_t *out)
 
 /* --- the body --- */
 
+bool params_expiry(struct str text, uint64_t *out_ms)
+{
+    uint64_t ms;
+
+    if (value_duration(text, &ms) && ms > 0) {
+        *out_ms = clock_real_ms() + ms;
+        return true;
+    }
+    return when_parse(text, out_ms);
+}
+
 static bool is_kind(const struct json *value, enum body_kind kind)
 {
     uint64_t n;
@@ -203,6 +215,12 @@ static bool is_kind(const struct json *value, enum body_kind kind)
         return value->type == JSON_NUMBER && json_u64(value, &n);
     case BODY_BOOL:
         return value->type == JSON_BOOL;
+    case BODY_OBJECT:
+        return value->type == JSON_OBJECT;
+    case BODY_LIST:
+        return value->type == JSON_ARRAY;
+    case BODY_ANY:
+        return true;
     case BODY_STRINGS:
         break;
     }
@@ -220,57 +238,102 @@ static const char *kind_text(enum body_kind kind)
     static const char *const texts[] = {[BODY_STRING] = "a string",
                                         [BODY_STRINGS] = "a list of strings",
                                         [BODY_U64] = "a whole number, 0 or more",
-                                        [BODY_BOOL] = "true or false"};
+                                        [BODY_BOOL] = "true or false",
+                                        [BODY_OBJECT] = "an object",
+                                        [BODY_LIST] = "a list",
+                                        [BODY_ANY] = "a value"};
 
     return texts[kind];
 }
 
-static bool member_is_good(struct exchange *ex, const struct json *member,
-                           const struct body_field *fields, const char *const *names)
-{
-    size_t i = list_find(names, member->key);
+struct body_rules {
+    const struct body_field *fields;
+    const char *names[PARAMS_MAX + 1];
+    const char *where;
+    bool is_patch;
+};
 
-    if (names[i] == NULL) {
-        refuse_unknown(ex, "field", member->key, names);
+static bool member_is_good(struct exchange *ex, const struct json *member,
+                           const struct body_rules *rules)
+{
+    size_t i = list_find(rules->names, member->key);
+
+    if (rules->names[i] == NULL) {
+        refuse_unknown(ex, "field", member->key, rules->names);
         return false;
     }
-    if (json_get((&(struct json){.type = JSON_OBJECT, .child = member->next}), names[i]) != NULL) {
-        exchange_error(ex, 400, "bad_field", names[i], "field \"%s\" stands twice", names[i]);
+    const char *name =
+        arena_printf(ex->arena, "%s%s", rules->where, rules->names[i]).p; /* NUL-terminated */
+    if (json_get((&(struct json){.type = JSON_OBJECT, .child = member->next}), rules->names[i]) !=
+        NULL) {
+        exchange_error(ex, 400, "bad_field", name, "field \"%s\" stands twice", name);
         return false;
     }
-    if (!is_kind(member, fields[i].kind)) {
-        exchange_error(ex, 400, "bad_field", names[i], "%s must be %s", names[i],
-                       kind_text(fields[i].kind));
+    /* Many clients send null for what is not set. */
+    if (member->type == JSON_NULL && (rules->is_patch || !rules->fields[i].required))
+        return true;
+    if (!is_kind(member, rules->fields[i].kind)) {
+        exchange_error(ex, 400, "bad_field", name, "%s must be %s", name,
+                       kind_text(rules->fields[i].kind));
         return false;
     }
     return true;
 }
 
-const struct json *params_body(struct exchange *ex, const struct body_field *fields, size_t n)
+static bool members_are_good(struct exchange *ex, const struct json *object,
+                             struct body_rules *rules, size_t n)
 {
-    const char *names[PARAMS_MAX + 1] = {NULL};
-    struct json_error err;
-    struct json *body;
-
     must(n <= PARAMS_MAX);
     for (size_t i = 0; i < n; i++)
-        names[i] = fields[i].name;
-    body = json_parse(ex->admin->json, ex->arena, ex->body, &err);
+        rules->names[i] = rules->fields[i].name;
+    for (const struct json *member = object->child; member != NULL; member = member->next) {
+        if (!member_is_good(ex, member, rules))
+            return false;
+    }
+    for (size_t i = 0; i < n && !rules->is_patch; i++) {
+        if (rules->fields[i].required && json_get(object, rules->names[i]) == NULL) {
+            const char *name = arena_printf(ex->arena, "%s%s", rules->where, rules->names[i]).p;
+
+            exchange_error(ex, 400, "missing_field", name, "%s is missing: %s", name,
+                           kind_text(rules->fields[i].kind));
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct json *read_body(struct exchange *ex, struct str text, struct body_rules *rules,
+                                    size_t n)
+{
+    struct json_error err;
+    struct json *body = json_parse(ex->admin->json, ex->arena, text, &err);
+
     if (body == NULL || body->type != JSON_OBJECT) {
         exchange_error(ex, 400, "bad_json", NULL, "the body must be a JSON object: %s",
                        body == NULL ? err.text : "it is something else");
         return NULL;
     }
-    for (const struct json *member = body->child; member != NULL; member = member->next) {
-        if (!member_is_good(ex, member, fields, names))
-            return NULL;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (fields[i].required && json_get(body, names[i]) == NULL) {
-            exchange_error(ex, 400, "missing_field", names[i], "%s is missing: %s", names[i],
-                           kind_text(fields[i].kind));
-            return NULL;
-        }
-    }
-    return body;
+    return members_are_good(ex, body, rules, n) ? body : NULL;
+}
+
+const struct json *params_body(struct exchange *ex, const struct body_field *fields, size_t n)
+{
+    struct body_rules rules = {.fields = fields, .where = ""};
+
+    return read_body(ex, ex->body, &rules, n);
+}
+
+const struct json *params_patch(struct exchange *ex, const struct body_field *fields, size_t n)
+{
+    struct body_rules rules = {.fields = fields, .where = "", .is_patch = true};
+
+    return read_body(ex, ex->body.len > 0 ? ex->body : STR("{}"), &rules, n);
+}
+
+bool params_members(struct exchange *ex, const struct json *object, const char *where,
+                    const struct body_field *fields, size_t n)
+{
+    struct body_rules rules = {.fields = fields, .where = where};
+
+    return members_are_good(ex, object, &rules, n);
 }

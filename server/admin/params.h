@@ -19,7 +19,7 @@
 #include "server/base/base.h"
 #include "server/base/json.h"
 
-#define PARAMS_MAX 12       /* names that one route knows */
+#define PARAMS_MAX 40       /* names that one route or body knows */
 #define PARAM_VALUE_MAX 512 /* decoded bytes of one value */
 
 /* Every name in the query is in the NULL-terminated list, once, and can be decoded. */
@@ -37,7 +37,8 @@ BF_MUST_CHECK bool params_time(struct exchange *ex, const char *name, uint64_t f
 /* 16 hex digits, not 0. */
 BF_MUST_CHECK bool params_id_parse(struct str text, uint64_t *out);
 
-enum body_kind { BODY_STRING, BODY_STRINGS, BODY_U64, BODY_BOOL };
+/* BODY_ANY: whoever gets it checks it (the master, with the loader of the configuration). */
+enum body_kind { BODY_STRING, BODY_STRINGS, BODY_U64, BODY_BOOL, BODY_OBJECT, BODY_LIST, BODY_ANY };
 
 struct body_field {
     const char *name;
@@ -48,5 +49,15 @@ struct body_field {
 /* The body as an object with these fields and no others, of these kinds; NULL: answered. */
 BF_MUST_CHECK const struct json *params_body(struct exchange *ex, const struct body_field *fields,
                                              size_t n);
+/* The same for a merge patch: null is good for every field, none is required. No body: as {}. */
+BF_MUST_CHECK const struct json *params_patch(struct exchange *ex, const struct body_field *fields,
+                                              size_t n);
+/* Is every member of `object` one of these, once, of its kind? `where`: "" or "budgets[0]." */
+BF_MUST_CHECK bool params_members(struct exchange *ex, const struct json *object, const char *where,
+                                  const struct body_field *fields, size_t n);
+/* "%41" in a part of the path or a query value. False: a bad escape. */
+BF_MUST_CHECK bool params_unescape(struct arena *a, struct str raw, struct str *out);
+/* A duration like 30d from now, a date or a time (RFC 3339), as milliseconds since 1970. */
+BF_MUST_CHECK bool params_expiry(struct str text, uint64_t *out_ms);
 
 #endif

@@ -1,0 +1,37 @@
+/*
+ * entity_text - an entity as JSON: what the master stores, and what has been used of it.
+ *
+ * Runs in:  admin.   Reads: published (owners, accounts, calendars), counters, live (holds).
+ * Writes: nothing shared.
+ * The master's JSON names the account of each budget and limit; from the counters come used, held,
+ * remaining and when it begins anew. What a row cannot tell (it has just been replaced) is left out.
+ * Does not: look anything up in the master.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef ADMIN_ENTITY_TEXT_H
+#define ADMIN_ENTITY_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/admin/exchange.h"
+#include "server/admin/writer.h"
+#include "server/base/json.h"
+
+/* Of an account, now. used + held + remaining is the limit, unless more than it was used. */
+struct account_state {
+    uint64_t limit, used, held, remaining;
+    uint64_t begins_ms; /* of the window; 0: it slides */
+    uint64_t resets_ms; /* 0: never, or not known */
+};
+/* `rule` is an element of "budgets" or "rate_limits". False: its account is not to be read. */
+BF_MUST_CHECK bool account_state_of(const struct exchange *ex, const struct json *rule,
+                                    struct account_state *out);
+
+/* Members of the open object. */
+void entity_text_write(struct exchange *ex, struct writer *w, const struct json *entity);
+/* The members of one budget. */
+void entity_text_budget(struct exchange *ex, struct writer *w, const struct json *budget);
+
+#endif
