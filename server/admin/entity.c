@@ -8,7 +8,6 @@
  */
 #include "server/admin/entity.h"
 
-#include "conf/values.h"
 #include "server/admin/admin.h"
 #include "server/admin/api.h"
 #include "server/admin/entity_text.h"
@@ -264,9 +263,10 @@ static bool read_rotate(struct exchange *ex, uint64_t *out_grace_ms, struct str 
     *out_grace_ms = 0;
     (void)json_u64(json_get(body, "grace_ms"),
                    out_grace_ms); /* absent: the old text ends at once */
-    if ((grace.len > 0 && !value_duration(grace, out_grace_ms)) || *out_grace_ms > GRACE_MS_MAX) {
-        exchange_error(ex, 400, "bad_field", grace.len > 0 ? "grace" : "grace_ms",
-                       "the grace must be " VALUE_DURATION_HELP " and at most a year");
+    if ((grace.len > 0 && !params_duration(grace, out_grace_ms)) || *out_grace_ms > GRACE_MS_MAX) {
+        exchange_error(
+            ex, 400, "bad_field", grace.len > 0 ? "grace" : "grace_ms",
+            "the grace must be a duration with its unit (90s, 15m, 24h, 7d) of at most a year");
         return false;
     }
     *out_value = json_str(json_get(body, "value"));

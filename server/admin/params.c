@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/values.h"
 #include "server/admin/admin.h"
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/base/when.h"
+
+#define DURATION_MAX_MS (1ull << 56) /* more than anybody means; sums of two still fit */
 
 /* '+' stays itself: who writes filters by hand does not think of forms. False: a bad escape. */
 bool params_unescape(struct arena *a, struct str raw, struct str *out)
@@ -141,8 +142,7 @@ bool params_u64(struct exchange *ex, const char *name, uint64_t fallback, uint64
     return true;
 }
 
-/* "15m": that long before now. */
-static bool parse_ago(struct str text, uint64_t now, uint64_t *out)
+bool params_duration(struct str text, uint64_t *out_ms)
 {
     static const struct {
         char unit;
@@ -154,11 +154,22 @@ static bool parse_ago(struct str text, uint64_t now, uint64_t *out)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(units); i++) {
         if (units[i].unit == text.p[text.len - 1]) {
-            *out = n > now / units[i].ms ? 0 : now - n * units[i].ms;
+            *out_ms = n > DURATION_MAX_MS / units[i].ms ? DURATION_MAX_MS : n * units[i].ms;
             return true;
         }
     }
     return false;
+}
+
+/* "15m": that long before now. */
+static bool parse_ago(struct str text, uint64_t now, uint64_t *out)
+{
+    uint64_t ms;
+
+    if (!params_duration(text, &ms))
+        return false;
+    *out = ms > now ? 0 : now - ms;
+    return true;
 }
 
 bool params_time(struct exchange *ex, const char *name, uint64_t fallback, uint64_t *out)
@@ -197,7 +208,7 @@ bool params_expiry(struct str text, uint64_t *out_ms)
 {
     uint64_t ms;
 
-    if (value_duration(text, &ms) && ms > 0) {
+    if (params_duration(text, &ms) && ms > 0) {
         *out_ms = clock_real_ms() + ms;
         return true;
     }

@@ -57,6 +57,8 @@ BF_MUST_CHECK bool params_members(struct exchange *ex, const struct json *object
                                   const struct body_field *fields, size_t n);
 /* "%41" in a part of the path or a query value. False: a bad escape. */
 BF_MUST_CHECK bool params_unescape(struct arena *a, struct str raw, struct str *out);
+/* "90s", "15m", "24h", "30d", "2w". */
+BF_MUST_CHECK bool params_duration(struct str text, uint64_t *out_ms);
 /* A duration like 30d from now, a date or a time (RFC 3339), as milliseconds since 1970. */
 BF_MUST_CHECK bool params_expiry(struct str text, uint64_t *out_ms);
 
