@@ -61,7 +61,7 @@ FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(patsubst %.cc,$(BUILD)/%.o,$(1)))
 LIB_OBJ    := $(call obj,$(LIB_SRC) $(LIB_CXX))
 SERVER_OBJ := $(call obj,$(SERVER_SRC))
-ALL_OBJ    := $(LIB_OBJ) $(SERVER_OBJ) $(call obj,server/main.c tools/catalogue/main.c $(BFCTL_SRC) $(UNIT_SRC) \
+ALL_OBJ    := $(LIB_OBJ) $(SERVER_OBJ) $(call obj,server/main.c tools/catalogue/main.c tools/prices/main.c $(BFCTL_SRC) $(UNIT_SRC) \
               $(REPLAY_SRC) $(TORTURE_SRC) $(FUZZ_SRC))
 UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 TORTURE_BIN := $(TORTURE_SRC:tests/torture/%.c=$(BUILD)/tests/torture/%)
@@ -84,20 +84,21 @@ $(BUILD)/%.o: %.c
 	$(call say,CC)
 	$(Q)$(CC) -std=c17 $(DEFS) $(WARN) $(WARN_C) $(OPT) $(CFLAGS) -MMD -MP -c $< -o $@
 
-# conf/catalogue.yaml is parsed now rather than at every start.
-CATALOGUE := $(BUILD)/catalogue.bin
-$(BUILD)/tools/catalogue/pack: $(BUILD)/tools/catalogue/main.o $(BUILD)/libbowfin.a
+# conf/catalogue.yaml and conf/prices.yaml are parsed now rather than at every start.
+PACKED := $(BUILD)/catalogue.bin $(BUILD)/prices.bin
+$(BUILD)/tools/%/pack: $(BUILD)/tools/%/main.o $(BUILD)/libbowfin.a
 	$(call say,LD)
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
-$(CATALOGUE): conf/catalogue.yaml $(BUILD)/tools/catalogue/pack
+$(PACKED): $(BUILD)/%.bin: conf/%.yaml $(BUILD)/tools/%/pack
 	$(call say,PACK)
-	$(Q)$(BUILD)/tools/catalogue/pack $< $@
+	$(Q)$(BUILD)/tools/$*/pack $< $@
 
-$(BUILD)/server/master/catalogue.o: DEFS += -Wa,-I$(BUILD)
+$(BUILD)/server/master/catalogue.o $(BUILD)/server/master/prices.o: DEFS += -Wa,-I$(BUILD)
 
 # Files that are put into their objects as they are.
-$(BUILD)/server/master/catalogue.o: $(CATALOGUE)
+$(BUILD)/server/master/catalogue.o: $(BUILD)/catalogue.bin
+$(BUILD)/server/master/prices.o: $(BUILD)/prices.bin
 $(BUILD)/server/admin/page.o: server/admin/web/index.html
 $(BUILD)/tools/bfctl/help.o: $(wildcard tools/completions/*)
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/price.h"
 #include "conf/set.h"
 #include "server/base/buf.h"
 #include "server/base/crypto.h"
@@ -215,6 +216,70 @@ static void check_models(const struct config *c, struct findings *f)
                      TARGETS_ALL);
 }
 
+/* --- prices --- */
+
+/* A provider that is not there may come with another file; a word like none is a slip. */
+static void check_price(const struct config *c, const struct conf_vendors *vendors,
+                        const struct conf_price *p, struct findings *f)
+{
+    ptrdiff_t slash = str_index(str_of(p->name), '/');
+    struct str provider = {p->name, slash > 0 ? (size_t)slash : 0};
+    const char *names[NAMES_SHOWN];
+    const char *nearest;
+    size_t n = 0;
+
+    if (slash <= 0 || str_index(provider, '*') >= 0)
+        return;
+    for (size_t i = 0; i < c->n_providers; i++) {
+        if (str_eq(provider, str_of(c->providers[i].name)))
+            return;
+        if (n < NAMES_SHOWN)
+            names[n++] = c->providers[i].name;
+    }
+    for (size_t i = 0; i < vendors->n; i++) {
+        if (str_eq(provider, str_of(vendors->items[i].name)))
+            return;
+    }
+    nearest = str_nearest(provider, names, n);
+    findings_add(f, c->prices_file == NULL ? p->origin.line : 0,
+                 "prices: there is neither a provider nor a vendor %s (%s)%s%s%s",
+                 findings_quote(f, provider), p->name, nearest != NULL ? ", did you mean \"" : "",
+                 nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
+}
+
+/* One place of the book has one price. */
+static void check_price_row(const struct conf_price *p, const char *vendor, const char *id,
+                            struct set *seen, struct findings *f)
+{
+    struct buf key = BUF_INIT;
+    int first;
+
+    buf_printf(&key, "%s%s%s", vendor, vendor[0] != '\0' ? "/" : "", id);
+    first = set_add(seen, arena_str(f->arena, buf_view(&key)), p->origin.line);
+    if (first > 0)
+        findings_add(f, p->origin.line, "prices.%s: the price of %s is in line %d", p->name,
+                     findings_quote(f, buf_view(&key)), first);
+    buf_fini(&key);
+}
+
+static void check_prices(const struct config *c, const struct conf_vendors *vendors,
+                         struct findings *f)
+{
+    struct set seen;
+
+    set_init(&seen, c->n_prices);
+    for (size_t i = 0; i < c->n_prices; i++) {
+        const struct conf_price *p = &c->prices[i];
+
+        check_price(c, vendors, p, f);
+        for (size_t j = 0; j < p->n_vendors; j++)
+            check_price_row(p, p->vendors[j], p->name, &seen, f);
+        for (size_t j = 0; j < p->n_also; j++)
+            check_price_row(p, "", p->also[j], &seen, f);
+    }
+    set_fini(&seen);
+}
+
 /* --- virtual keys --- */
 
 static void check_key_size(const struct conf_virtual_key *k, struct findings *f)
@@ -265,6 +330,7 @@ void check_config(const struct config *c, const struct conf_vendors *vendors, st
     check_listeners(c, f);
     check_providers(c, vendors, f);
     check_models(c, f);
+    check_prices(c, vendors, f);
     check_virtual_keys(c, f);
     if (token > 0 && (token < TOKEN_MIN || token > TOKEN_MAX))
         findings_add(f, c->admin_origin.line,

@@ -242,6 +242,11 @@ struct conf_log {
     const char *level;    /* error, warn, info, debug; default info */
 };
 
+/* What happens to a request whose model nobody has told the price of. */
+enum conf_unknown_price { CONF_PRICE_ALLOW, CONF_PRICE_REFUSE };
+
+struct conf_price;
+
 struct config {
     struct arena *arena;
     struct conf_listener *listeners;
@@ -273,7 +278,12 @@ struct config {
     struct conf_known *catalogue; /* beside what is built in */
     size_t n_catalogue;
     const char *catalogue_file; /* where it was read from; NULL: the configuration itself */
-    bool is_zero_config;        /* no file was given or found */
+    struct conf_price *prices;  /* beside what is built in; conf/price.h */
+    size_t n_prices;
+    const char *prices_file; /* where they were read from; NULL: the configuration itself */
+    struct conf_price *price_default; /* of what nobody knows; NULL: none */
+    uint32_t unknown_price;           /* enum conf_unknown_price; default CONF_PRICE_ALLOW */
+    bool is_zero_config;              /* no file was given or found */
 };
 
 /* What the command line adds to a file. */

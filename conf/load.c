@@ -115,14 +115,6 @@ struct conf_origin load_origin(const struct load *l, const struct node *node)
     return (struct conf_origin){l->findings->file, node->line};
 }
 
-/* What later versions know already, so that a file written for them is told plainly. */
-static const char *reserved_text(const struct load_table *table, struct str name)
-{
-    if (table->path[0] == '\0' && str_eq(name, STR("prices")))
-        return "this version does not count money yet, remove it";
-    return NULL;
-}
-
 static void unknown_key(struct load *l, const struct load_at *at, const struct load_table *table,
                         const struct node *member)
 {
@@ -133,11 +125,6 @@ static void unknown_key(struct load *l, const struct load_at *at, const struct l
     const char *in = at->up == NULL ? "" : " in ";
     struct buf list = BUF_INIT;
 
-    if (reserved_text(table, member->key) != NULL) {
-        findings_add(l->findings, member->key_line, "unknown key %s: %s", quoted,
-                     reserved_text(table, member->key));
-        return;
-    }
     for (size_t i = 0; i < table->n; i++) {
         names[i] = table->keys[i].name;
         buf_printf(&list, "%s%s", i > 0 ? ", " : "", names[i]);

@@ -100,10 +100,15 @@ load_set_fn load_set_size;     /* uint64_t bytes */
 load_set_fn load_set_weight;   /* uint32_t thousandths */
 load_set_fn load_set_time;     /* uint64_t milliseconds since 1970 */
 load_set_fn load_set_secret;   /* struct secret_text */
+load_set_fn load_set_date;     /* uint32_t yyyymmdd, with 00 for what is not told */
 load_set_fn load_set_texts;    /* const char *const *models with size_t n_models right behind */
 
 /* 1..max bytes of A-Z a-z 0-9 . _ - ; a finding otherwise. */
 bool load_name_is_good(struct load *l, const struct load_at *at, struct str name, size_t max);
+
+/* A mapping in a file of its own, handed to `load`; findings in it have its name before them. */
+void load_other_file(struct load *l, const struct load_at *at, const char *path,
+                     void (*load)(struct load *l, const struct load_at *at), const char *what);
 
 /* What a provider is before anything is said of it. */
 void conf_provider_init(struct conf_provider *p);
@@ -113,6 +118,8 @@ void conf_provider_init(struct conf_provider *p);
 load_set_fn load_set_listen, load_set_admin, load_set_models, load_set_limits, load_set_log;
 load_set_fn load_set_catalogue, load_set_workers, load_set_require_key, load_set_providers,
     load_set_virtual_keys;
+load_set_fn load_set_prices, load_set_price_default, load_set_unknown_price;
+extern const struct load_table table_price, table_price_tier, table_price_service;
 extern const struct load_table table_listener, table_tls, table_admin, table_limits, table_log,
     table_model, table_target, table_provider, table_timeout, table_provider_key, table_virtual_key,
     table_aws, table_gcp, table_azure, table_known;

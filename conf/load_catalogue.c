@@ -2,15 +2,12 @@
 #include "conf/load.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "conf/set.h"
 #include "server/base/buf.h"
-#include "server/base/fd.h"
 
 #define TOKENS_MAX 1000000000
 #define ID_MAX_BYTES 256
-#define DATE_HELP "a date: 2025-09-29, 2025-09 or 2025"
 
 /* In the order of enum conf_can's bits. */
 const char *const conf_can_names[CONF_CANS] = {"chat",      "embed",     "rerank", "images",
@@ -43,40 +40,6 @@ static void set_can(struct load *l, const struct load_at *at, const struct load_
         else
             k->can |= 1u << bit;
     }
-}
-
-static bool digits(struct str text, size_t n, uint32_t max, uint32_t *out)
-{
-    uint64_t value;
-
-    if (text.len != n || !str_parse_u64(text, &value) || value == 0 || value > max)
-        return false;
-    *out = (uint32_t)value;
-    return true;
-}
-
-/* As yyyymmdd, with 00 for what is not told. */
-static void set_date(struct load *l, const struct load_at *at, const struct load_key *key,
-                     void *object)
-{
-    uint32_t year = 0;
-    uint32_t month = 0;
-    uint32_t day = 0;
-    struct str rest;
-    struct str part;
-    bool good;
-
-    if (!load_text(l, at, &rest, NULL))
-        return;
-    good = str_next(&rest, '-', &part) && digits(part, 4, 9999, &year);
-    if (good && str_next(&rest, '-', &part))
-        good = digits(part, 2, 12, &month);
-    if (good && month > 0 && str_next(&rest, '-', &part))
-        good = digits(part, 2, 31, &day);
-    if (!good || rest.len > 0)
-        load_must_be(l, at, DATE_HELP);
-    else
-        *(uint32_t *)(void *)((char *)object + key->offset) = year * 10000 + month * 100 + day;
 }
 
 /* --- ids --- */
@@ -150,8 +113,8 @@ static void set_ids(struct load *l, const struct load_at *at, const struct load_
 static const struct load_key known_keys[] = {
     {"title", "text", load_set_text, KNOWN(title), 0, 0, false},
     {"maker", "text", load_set_text, KNOWN(maker), 0, 0, false},
-    {"released", "date", set_date, KNOWN(released), 0, 0, false},
-    {"knowledge", "date", set_date, KNOWN(knowledge), 0, 0, false},
+    {"released", "date", load_set_date, KNOWN(released), 0, 0, false},
+    {"knowledge", "date", load_set_date, KNOWN(knowledge), 0, 0, false},
     {"context", "whole number", load_set_u32, KNOWN(context), 1, TOKENS_MAX, false},
     {"max_output", "whole number", load_set_u32, KNOWN(max_output), 1, TOKENS_MAX, false},
     {"can", "list of words", set_can, 0, 0, 0, false},
@@ -200,8 +163,10 @@ static void check_ids(struct load *l, const struct config *c)
     buf_fini(&key);
 }
 
-static void set_models(struct load *l, const struct load_at *at, struct config *c)
+static void set_models(struct load *l, const struct load_at *at)
 {
+    struct config *c = l->config;
+
     if (at->node->n > CONF_CATALOGUE_MAX) {
         findings_add(l->findings, at->node->line, "catalogue: at most %d models, there are %u",
                      CONF_CATALOGUE_MAX, at->node->n);
@@ -222,48 +187,6 @@ static void set_models(struct load *l, const struct load_at *at, struct config *
     check_ids(l, c);
 }
 
-/* Findings of the other file, with its name before them. */
-static void adopt_findings(struct load *l, int line, const struct findings *inner)
-{
-    for (size_t i = 0; i < inner->n; i++)
-        findings_add(l->findings, line, "%s:%d: %s", inner->file, inner->items[i].line,
-                     inner->items[i].text);
-}
-
-static void load_file(struct load *l, const struct load_at *at, const char *path)
-{
-    struct findings *outer = l->findings;
-    struct findings *inner = arena_zalloc(outer->arena, sizeof(*inner));
-    struct error err = ERROR_INIT;
-    struct buf text = BUF_INIT;
-    struct node *root = NULL;
-    struct stat st;
-
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* a pipe would keep us waiting */
-        load_fail(l, at, "must name a regular file, %s is none", path);
-        return;
-    }
-    if (fd_read_file(path, YAML_FILE_MAX, &text, &err) != 0) {
-        load_fail(l, at, "cannot be read: %s", err.text);
-        buf_fini(&text);
-        return;
-    }
-    findings_init(inner, path, outer->arena);
-    l->findings = inner;
-    if (yaml_tree(outer->arena, buf_view(&text), inner, &root) == 0 && root != NULL) {
-        struct load_at top = {NULL, root, STR_NONE, 0};
-
-        if (root->type == NODE_MAPPING)
-            set_models(l, &top, l->config);
-        else
-            findings_add(inner, root->line, "a catalogue is a mapping of models, this is %s",
-                         node_type_name(root));
-    }
-    l->findings = outer;
-    adopt_findings(l, at->node->line, inner);
-    buf_fini(&text);
-}
-
 void load_set_catalogue(struct load *l, const struct load_at *at, const struct load_key *key,
                         void *object)
 {
@@ -276,9 +199,9 @@ void load_set_catalogue(struct load *l, const struct load_at *at, const struct l
         if (!load_text(l, at, &path, NULL))
             return;
         c->catalogue_file = path.p;
-        load_file(l, at, path.p);
+        load_other_file(l, at, path.p, set_models, "a catalogue is a mapping of models");
         return;
     }
     if (load_is_type(l, at, NODE_MAPPING, "a mapping of models, or a file's name"))
-        set_models(l, at, c);
+        set_models(l, at);
 }

@@ -201,6 +201,9 @@ static const struct load_key root_keys[] = {
     {"providers", "mapping of providers", load_set_providers, 0, 0, 0, false},
     {"models", "mapping of models", load_set_models, 0, 0, 0, false},
     {"catalogue", "mapping of models, or path", load_set_catalogue, 0, 0, 0, false},
+    {"prices", "mapping of prices, or path", load_set_prices, 0, 0, 0, false},
+    {"price_default", "mapping", load_set_price_default, 0, 0, 0, false},
+    {"unknown_price", "allow or refuse", load_set_unknown_price, 0, 0, 0, false},
     {"virtual_keys", "list of mappings", load_set_virtual_keys, 0, 0, 0, false},
     {"limits", "mapping", load_set_limits, 0, 0, 0, false},
     {"log", "mapping", load_set_log, 0, 0, 0, false},
@@ -211,10 +214,11 @@ static const struct load_key root_keys[] = {
 static const struct load_table table_root = {"", root_keys, ARRAY_LEN(root_keys)};
 
 const struct load_table *const load_tables[] = {
-    &table_root,     &table_listener,     &table_tls,     &table_admin,
-    &table_provider, &table_provider_key, &table_timeout, &table_model,
-    &table_target,   &table_virtual_key,  &table_limits,  &table_log,
-    &table_aws,      &table_gcp,          &table_azure,   &table_known,
+    &table_root,     &table_listener,     &table_tls,           &table_admin,
+    &table_provider, &table_provider_key, &table_timeout,       &table_model,
+    &table_target,   &table_virtual_key,  &table_limits,        &table_log,
+    &table_aws,      &table_gcp,          &table_azure,         &table_known,
+    &table_price,    &table_price_tier,   &table_price_service,
 };
 const size_t load_tables_n = ARRAY_LEN(load_tables);
 

@@ -7,6 +7,8 @@
 #include "server/base/buf.h"
 #include "server/base/when.h"
 
+#define DATE_HELP "a date: 2025-09-29, 2025-09 or 2025"
+
 static void *place(void *object, const struct load_key *key)
 {
     return (char *)object + key->offset;
@@ -173,6 +175,39 @@ void load_set_time(struct load *l, const struct load_at *at, const struct load_k
 
     if (load_text(l, at, &text, NULL) && !when_parse(text, place(object, key)))
         load_must_be(l, at, VALUE_TIME_HELP);
+}
+
+static bool digits(struct str text, size_t n, uint32_t max, uint32_t *out)
+{
+    uint64_t value;
+
+    if (text.len != n || !str_parse_u64(text, &value) || value == 0 || value > max)
+        return false;
+    *out = (uint32_t)value;
+    return true;
+}
+
+void load_set_date(struct load *l, const struct load_at *at, const struct load_key *key,
+                   void *object)
+{
+    uint32_t year = 0;
+    uint32_t month = 0;
+    uint32_t day = 0;
+    struct str rest;
+    struct str part;
+    bool good;
+
+    if (!load_text(l, at, &rest, NULL))
+        return;
+    good = str_next(&rest, '-', &part) && digits(part, 4, 9999, &year);
+    if (good && str_next(&rest, '-', &part))
+        good = digits(part, 2, 12, &month);
+    if (good && month > 0 && str_next(&rest, '-', &part))
+        good = digits(part, 2, 31, &day);
+    if (!good || rest.len > 0)
+        load_must_be(l, at, DATE_HELP);
+    else
+        *(uint32_t *)(void *)((char *)object + key->offset) = year * 10000 + month * 100 + day;
 }
 
 void load_set_secret(struct load *l, const struct load_at *at, const struct load_key *key,

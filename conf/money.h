@@ -119,6 +119,4 @@ struct conf_model_limit { /* an entry of `model_limits:` */
     struct conf_origin origin;
 };
 
-enum conf_unknown_price { CONF_PRICE_ALLOW, CONF_PRICE_REFUSE };
-
 #endif

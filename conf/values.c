@@ -106,6 +106,37 @@ bool value_thousandths(struct str text, uint64_t *out)
     return true;
 }
 
+bool value_decimal(struct str text, unsigned digits, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+    unsigned behind = 0;
+    bool point = false;
+    bool any = false; /* a digit since the start or the point */
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.p[i] == '.' && !point && any) {
+            point = true;
+            any = false;
+            continue;
+        }
+        if (!str_is_digit(text.p[i]) || (point && behind == digits))
+            return false;
+        any = true;
+        behind += point;
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(text.p[i] - '0'), &value))
+            return false;
+    }
+    for (; behind < digits; behind++) {
+        if (__builtin_mul_overflow(value, 10, &value))
+            return false;
+    }
+    if (!any || value > max)
+        return false;
+    *out = value;
+    return true;
+}
+
 bool value_bool(struct str text, bool *out)
 {
     static const char *const words[2][3] = {{"false", "no", "off"}, {"true", "yes", "on"}};
@@ -143,6 +174,22 @@ void value_format_size(struct buf *b, uint64_t bytes)
         {"B", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}};
 
     format_unit(b, bytes, binary, ARRAY_LEN(binary));
+}
+
+void value_format_decimal(struct buf *b, uint64_t n, unsigned digits)
+{
+    uint64_t unit = 1;
+
+    for (unsigned i = 0; i < digits; i++)
+        unit *= 10;
+    buf_u64(b, n / unit);
+    n %= unit;
+    if (n > 0)
+        buf_char(b, '.');
+    for (unit /= 10; n > 0; unit /= 10) {
+        buf_char(b, (char)('0' + n / unit));
+        n %= unit;
+    }
 }
 
 void value_format_thousandths(struct buf *b, uint64_t n)

@@ -26,12 +26,15 @@ bool value_duration(struct str text, uint64_t *out_ms);
 bool value_size(struct str text, uint64_t *out_bytes);
 /* A decimal number to thousandths: "8", "0.2", "1.125"; at most three digits behind the point. */
 bool value_thousandths(struct str text, uint64_t *out);
+/* A decimal number times 10^digits, exactly: no sign, no exponent, at most `digits` behind the point. */
+bool value_decimal(struct str text, unsigned digits, uint64_t max, uint64_t *out);
 /* true, yes, on; false, no, off. */
 bool value_bool(struct str text, bool *out);
 
 void value_format_duration(struct buf *b, uint64_t ms);
 void value_format_size(struct buf *b, uint64_t bytes);
 void value_format_thousandths(struct buf *b, uint64_t n);
+void value_format_decimal(struct buf *b, uint64_t n, unsigned digits); /* no zeros at its end */
 
 /* "env.NAME": NAME, which is not empty; else false. */
 bool value_env_name(struct str text, struct str *out);

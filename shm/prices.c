@@ -201,6 +201,8 @@ static const struct price_entry *find(const struct price_head *b, const struct p
         e = find_row(b, PRICE_ROW, ask->vendor, ask->model);
     if (e == NULL)
         e = find_row(b, PRICE_ROW, ask->vendor, ask->known);
+    if (e == NULL)
+        e = find_row(b, PRICE_ROW, ask->vendor, STR("*"));
     return e;
 }
 

@@ -105,7 +105,7 @@ bool prices_is_sound(const struct price_head *b, size_t room);
  * What `provider` (the name in the configuration; of this vendor) charges for an upstream model.
  * In this order: an override "provider/model" by its exact name, one of its catalogue name (`known`,
  * empty: none), the longest glob, an override for all providers (model, then known); the vendor's row of
- * that id; its row of the known name; the default. A tuned model ("ft:...") costs what is said of it or of
+ * that id; its row of the known name; its row "*"; the default. A tuned model ("ft:...") costs what is said of it or of
  * "ft:" and its known name, never what its base costs.
  * False: not known (out->is_known is 0).
  */

@@ -39,7 +39,7 @@ struct build {
     struct pub_target *targets;
     uint32_t *by_name;
     uint32_t n_keys, n_routes, n_models, n_targets;
-    struct buf text, secrets, catalogue;
+    struct buf text, secrets, catalogue, prices;
     struct known *known; /* sorted by provider, then model; unique */
     size_t n_known;
 };
@@ -57,5 +57,7 @@ BF_MUST_CHECK int build_routes(struct build *b, struct error *err);
 BF_MUST_CHECK int build_models(struct build *b, struct error *err);
 /* What is known of models: as built in, with what the configuration says. catalogue.c */
 BF_MUST_CHECK int build_catalogue(struct build *b, struct error *err);
+/* What tokens cost, likewise. prices.c */
+BF_MUST_CHECK int build_prices(struct build *b, struct error *err);
 
 #endif

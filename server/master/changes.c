@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conf/config.h"
+#include "conf/price.h"
 #include "server/base/alloc.h"
 #include "server/master/credentials.h"
 
@@ -186,6 +187,32 @@ static void add_known(struct writer *w, const struct conf_known *k)
     add(w, "catalogue", k->name);
 }
 
+static void add_price(struct writer *w, const char *name, const struct conf_price *p)
+{
+    struct buf *j = &w->json;
+
+    buf_cstr(j, "{\"tiers\":[");
+    for (size_t i = 0; i < p->n_tiers; i++) {
+        const struct conf_price_tier *t = &p->tiers[i];
+
+        buf_printf(j, "%s[%u,%ju", i > 0 ? "," : "", t->service, (uintmax_t)t->above);
+        for (size_t k = 0; k < CONF_CLASSES; k++)
+            buf_printf(j, ",%ju", (uintmax_t)t->rates.rate[k]);
+        buf_char(j, ']');
+    }
+    buf_cstr(j, "],\"services\":[");
+    for (size_t i = 0; i < CONF_SERVICES; i++)
+        buf_printf(j, "%s%u", i > 0 ? "," : "", p->permille[i]);
+    buf_cstr(j, "],\"fees\":[");
+    for (size_t i = 0; i < CONF_FEES; i++)
+        buf_printf(j, "%s%ju", i > 0 ? "," : "", (uintmax_t)p->fees[i]);
+    buf_char(j, ']');
+    put_list(j, "vendors", p->vendors, p->n_vendors);
+    put_list(j, "also", p->also, p->n_also);
+    buf_char(j, '}');
+    add(w, "price", name);
+}
+
 static void add_listener(struct writer *w, const struct conf_listener *l)
 {
     buf_cstr(&w->json, "{\"address\":");
@@ -229,6 +256,8 @@ static void add_settings(struct writer *w, const struct config *c)
     add(w, "setting", "drain");
     buf_json(j, str_of(c->user));
     add(w, "setting", "user");
+    buf_printf(j, "%u", c->unknown_price);
+    add(w, "setting", "unknown_price");
     buf_printf(j, "%s", c->admin_token.bytes.len > 0 ? "\"set\"" : "\"generated\"");
     add_secret(w, c->admin_token.bytes);
     add(w, "setting", "admin");
@@ -250,7 +279,7 @@ struct entities *entities_create(const struct config *conf)
 
     e->arena = arena_create(16384);
     e->items = arena_alloc(e->arena, (conf->n_providers + conf->n_models + conf->n_catalogue +
-                                      conf->n_listeners + 16) *
+                                      conf->n_prices + conf->n_listeners + 16) *
                                          sizeof(*e->items));
     for (size_t i = 0; i < conf->n_providers; i++)
         add_provider(&w, &conf->providers[i]);
@@ -258,6 +287,10 @@ struct entities *entities_create(const struct config *conf)
         add_model(&w, &conf->models[i]);
     for (size_t i = 0; i < conf->n_catalogue; i++)
         add_known(&w, &conf->catalogue[i]);
+    for (size_t i = 0; i < conf->n_prices; i++)
+        add_price(&w, conf->prices[i].name, &conf->prices[i]);
+    if (conf->price_default != NULL)
+        add_price(&w, "default of all", conf->price_default);
     for (size_t i = 0; i < conf->n_listeners; i++)
         add_listener(&w, &conf->listeners[i]);
     add_settings(&w, conf);

@@ -253,7 +253,8 @@ static void set_limits(struct pub_image *image, const struct config *conf)
     const struct conf_limits *l = &conf->limits;
 
     image->flags = (conf->require_key ? PUB_REQUIRE_KEY : 0) | (conf->http2 ? 0 : PUB_HTTP2_OFF) |
-                   (is_open_loopback(conf) ? PUB_API_OPEN_LOOPBACK : 0);
+                   (is_open_loopback(conf) ? PUB_API_OPEN_LOOPBACK : 0) |
+                   (conf->unknown_price == CONF_PRICE_REFUSE ? PUB_UNKNOWN_PRICE_REFUSED : 0);
     image->drain_ms = narrow_ms(conf->drain_ms);
     image->body_max_bytes = l->body_max_bytes;
     image->relay_max_bytes = l->relay_max_bytes;
@@ -302,6 +303,7 @@ static int finish(struct build *b, struct image *out, struct error *err)
     head.by_name = place(&end, head.n_providers * sizeof(*b->by_name));
     head.text = place(&end, b->text.len);
     head.catalogue = place(&end, b->catalogue.len);
+    head.prices = place(&end, b->prices.len);
     if (end > PUBLISHED_HALF_BYTES)
         return error_set(err, "the configuration takes %zu bytes in shared memory, at most %u fit",
                          end, PUBLISHED_HALF_BYTES);
@@ -320,6 +322,7 @@ static int finish(struct build *b, struct image *out, struct error *err)
     copy_table(out->bytes, head.by_name, b->by_name, head.n_providers * sizeof(*b->by_name));
     copy_table(out->bytes, head.text, b->text.data, b->text.len);
     copy_table(out->bytes, head.catalogue, b->catalogue.data, b->catalogue.len);
+    copy_table(out->bytes, head.prices, b->prices.data, b->prices.len);
     out->secrets = (uint8_t *)b->secrets.data;
     out->secret_len = b->secrets.len;
     b->secrets = (struct buf)BUF_INIT;
@@ -366,6 +369,7 @@ static void build_fini(struct build *b)
     free(b->known);
     buf_fini(&b->text);
     buf_fini(&b->catalogue);
+    buf_fini(&b->prices);
     if (b->secrets.data != NULL)
         crypto_wipe(b->secrets.data, b->secrets.cap);
     buf_fini(&b->secrets);
@@ -377,7 +381,8 @@ int publish_build(const struct publish_request *req, struct image *out, struct e
                       .conf = req->conf,
                       .text = BUF_INIT,
                       .secrets = BUF_INIT,
-                      .catalogue = BUF_INIT};
+                      .catalogue = BUF_INIT,
+                      .prices = BUF_INIT};
     int rc = -1;
 
     *out = (struct image){0};
@@ -389,7 +394,7 @@ int publish_build(const struct publish_request *req, struct image *out, struct e
     }
     sort_providers(&b);
     if (build_routes(&b, err) != 0 || build_models(&b, err) != 0 || build_catalogue(&b, err) != 0 ||
-        finish(&b, out, err) != 0)
+        build_prices(&b, err) != 0 || finish(&b, out, err) != 0)
         goto out;
     rc = 0;
 out:

@@ -68,8 +68,9 @@ BAD = {
         "{file}:11: not valid YAML: found character that cannot start any token (tabs cannot "
         "indent; texts that start with one of @`%{{}}[]&*!|>'\" need quotes)"),
     "money": (
-        "prices: { up/echo: { input: 1 } }\n",
-        '{file}:10: unknown key "prices": this version does not count money yet, remove it'),
+        "prices: { up/echo: { input: -1, output: 1 } }\n",
+        '{file}:10: prices.up/echo.input must be dollars per million tokens such as 2.50 (0 to '
+        '1000000, at most six digits behind the point), is "-1"'),
     "no address": (
         "listen: nowhere\n" + good().split("\n", 1)[1],
         "{file}:1: listen must be an address such as 127.0.0.1:8080, [::]:8443, :8080 or "

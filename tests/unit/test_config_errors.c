@@ -58,8 +58,8 @@ static void unknown_keys(void **state)
          "t.yaml:3: unknown key \"idle\" in providers.mock.timeout; known here: connect, "
          "first_byte, "
          "between_bytes, total"},
-        {"prices: { a/b: { input: 1 } }\n",
-         "t.yaml:1: unknown key \"prices\": this version does not count money yet, remove it"},
+        {"prices: { mock/b: { input: 1, output: 2, cache: 1 } }\n",
+         "t.yaml:1: unknown key \"cache\" in prices.mock/b, did you mean \"cached\"?"},
     };
 
     (void)state;

@@ -1,0 +1,18 @@
+/*
+ * export_parts - the parts of an export that have files of their own.
+ *
+ * Runs in:  master, bfctl check.   Reads, writes: nothing shared.
+ * Only included by export.c and these files. Does not: begin or end the document.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef CONF_EXPORT_PARTS_H
+#define CONF_EXPORT_PARTS_H
+
+#include "conf/config.h"
+#include "conf/emit.h"
+
+void export_prices(struct emitter *w,
+                   const struct config *c); /* prices, their default and policy */
+
+#endif
