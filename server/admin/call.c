@@ -14,6 +14,7 @@
 struct call_state {
     struct exchange *ex;
     call_fn *fn;
+    bool takes_refusals;
 };
 
 static const struct {
@@ -38,7 +39,7 @@ static const char *field_of(struct exchange *ex, struct str error)
     return arena_cstr(ex->arena, (struct str){error.p, n});
 }
 
-static void refuse(struct exchange *ex, const struct json *reply)
+void call_refuse(struct exchange *ex, const struct json *reply)
 {
     struct str kind = json_str(json_get(reply, "kind"));
     struct str error = json_str(json_get(reply, "error"));
@@ -56,22 +57,29 @@ static void refuse(struct exchange *ex, const struct json *reply)
     exchange_error(ex, 500, "internal", NULL, "%.*s", STR_ARGS(error));
 }
 
+bool call_is_ok(const struct json *reply)
+{
+    bool ok = false;
+
+    return json_bool(json_get(reply, "ok"), &ok) && ok;
+}
+
 static void on_reply(void *ctx, const struct json *reply)
 {
     struct call_state *state = ctx; /* in the exchange's arena */
-    bool ok = false;
 
     if (reply == NULL)
         exchange_error(state->ex, 504, "master_silent", NULL,
                        "the master did not answer in time; the change may still happen");
-    else if (json_bool(json_get(reply, "ok"), &ok) && ok)
+    else if (state->takes_refusals || call_is_ok(reply))
         state->fn(state->ex, reply);
     else
-        refuse(state->ex, reply);
+        call_refuse(state->ex, reply);
 }
 
-void call_master(struct exchange *ex, struct buf *text, uint64_t timeout_ms, call_fn *fn)
+static void start(const struct call_state *wanted, struct buf *text, uint64_t timeout_ms)
 {
+    struct exchange *ex = wanted->ex;
     struct call_state *state = arena_alloc(ex->arena, sizeof(*state));
 
     if (text->len > CONTROL_TEXT_MAX) {
@@ -80,10 +88,20 @@ void call_master(struct exchange *ex, struct buf *text, uint64_t timeout_ms, cal
                        "this is more than one call may have: %u bytes", CALL_BYTES_MAX);
         return;
     }
-    *state = (struct call_state){ex, fn};
+    *state = *wanted;
     int rc = ask_start(ex->admin->ask, buf_view(text), timeout_ms, on_reply, state);
     buf_fini(text);
     if (rc != 0)
         exchange_error(ex, 503, "master_busy", NULL,
                        "too many changes are under way; try again in a moment");
+}
+
+void call_master(struct exchange *ex, struct buf *text, uint64_t timeout_ms, call_fn *fn)
+{
+    start(&(struct call_state){ex, fn, false}, text, timeout_ms);
+}
+
+void call_master_try(struct exchange *ex, struct buf *text, uint64_t timeout_ms, call_fn *fn)
+{
+    start(&(struct call_state){ex, fn, true}, text, timeout_ms);
 }

@@ -9,6 +9,7 @@
 #ifndef ADMIN_CALL_H
 #define ADMIN_CALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "server/admin/exchange.h"
@@ -28,5 +29,10 @@ typedef void call_fn(struct exchange *ex, const struct json *reply);
  * master's own words (or 503, 504 when it cannot be asked or does not answer).
  */
 void call_master(struct exchange *ex, struct buf *text, uint64_t timeout_ms, call_fn *fn);
+/* The same, but `fn` gets the master's refusal as well: call_is_ok tells. */
+void call_master_try(struct exchange *ex, struct buf *text, uint64_t timeout_ms, call_fn *fn);
+bool call_is_ok(const struct json *reply);
+/* End the exchange with the master's refusal. */
+void call_refuse(struct exchange *ex, const struct json *reply);
 
 #endif

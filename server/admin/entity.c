@@ -68,18 +68,33 @@ bool entity_id_is_good(struct exchange *ex, enum entity_kind kind, struct str id
     return false;
 }
 
+static void write_get(struct writer *w, enum entity_kind kind, struct str id_or_name)
+{
+    uint64_t number;
+
+    writer_object(w, NULL);
+    writer_cstr(w, "op", "entity_get");
+    writer_cstr(w, "kind", entity_infos[kind].name);
+    writer_str(w, params_id_parse(id_or_name, &number) ? "id" : "name", id_or_name);
+    writer_object_end(w);
+}
+
 void entity_ask(struct exchange *ex, enum entity_kind kind, struct str id_or_name, call_fn *fn)
 {
     struct buf text = BUF_INIT;
     struct writer w = WRITER_INIT(&text);
-    uint64_t number;
 
-    writer_object(&w, NULL);
-    writer_cstr(&w, "op", "entity_get");
-    writer_cstr(&w, "kind", entity_infos[kind].name);
-    writer_str(&w, params_id_parse(id_or_name, &number) ? "id" : "name", id_or_name);
-    writer_object_end(&w);
+    write_get(&w, kind, id_or_name);
     call_master(ex, &text, CALL_TIMEOUT_MS, fn);
+}
+
+void entity_try(struct exchange *ex, enum entity_kind kind, struct str id_or_name, call_fn *fn)
+{
+    struct buf text = BUF_INIT;
+    struct writer w = WRITER_INIT(&text);
+
+    write_get(&w, kind, id_or_name);
+    call_master_try(ex, &text, CALL_TIMEOUT_MS, fn);
 }
 
 /* The answer: the entity, behind the key's text when there is a new one. */
@@ -109,20 +124,49 @@ static void on_answer(struct exchange *ex, const struct json *reply)
     answer_entity(ex, reply, 200);
 }
 
-void api_entity_create(struct exchange *ex, struct str tail)
+/* A body on its way to the master; its parents' names may have to be found first. */
+struct change {
+    enum entity_kind kind;
+    struct str id; /* empty: a new one */
+    const struct json *body;
+};
+
+static void send_change(struct exchange *ex, const struct entity_parents *parents)
 {
-    enum entity_kind kind = entity_kind_of(ex->path);
+    struct change *c = ex->state;
+    bool is_new = c->id.len == 0;
     struct buf text = BUF_INIT;
     struct writer w = WRITER_INIT(&text);
 
-    (void)tail;
-    entity_call_begin(ex, &w, "entity_create", kind, STR_NONE);
-    if (!entity_body_write(ex, &w, kind, false)) {
+    entity_call_begin(ex, &w, is_new ? "entity_create" : "entity_update", c->kind, c->id);
+    if (!entity_body_write(ex, &w, c->body, parents, !is_new)) {
         buf_fini(&text);
         return;
     }
     writer_object_end(&w);
-    call_master(ex, &text, CALL_TIMEOUT_MS, on_created);
+    call_master(ex, &text, CALL_TIMEOUT_MS, is_new ? on_created : on_answer);
+}
+
+static void begin_change(struct exchange *ex, struct str id)
+{
+    struct change *c = arena_alloc(ex->arena, sizeof(*c));
+
+    c->kind = entity_kind_of(ex->path);
+    c->id = id;
+    c->body = entity_body_read(ex, c->kind, id.len > 0);
+    if (c->body == NULL)
+        return;
+    ex->state = c;
+    entity_find_parents(
+        ex, &(struct entity_parents){.team = json_str(json_get(c->body, "team_id")),
+                                     .customer = json_str(json_get(c->body, "customer_id")),
+                                     .fn = send_change});
+}
+
+void api_entity_create(struct exchange *ex, struct str tail)
+{
+    (void)tail;
+    begin_change(ex, STR_NONE);
 }
 
 void api_entity_get(struct exchange *ex, struct str tail)
@@ -135,19 +179,8 @@ void api_entity_get(struct exchange *ex, struct str tail)
 
 void api_entity_update(struct exchange *ex, struct str tail)
 {
-    enum entity_kind kind = entity_kind_of(ex->path);
-    struct buf text = BUF_INIT;
-    struct writer w = WRITER_INIT(&text);
-
-    if (!entity_id_is_good(ex, kind, tail))
-        return;
-    entity_call_begin(ex, &w, "entity_update", kind, tail);
-    if (!entity_body_write(ex, &w, kind, true)) {
-        buf_fini(&text);
-        return;
-    }
-    writer_object_end(&w);
-    call_master(ex, &text, CALL_TIMEOUT_MS, on_answer);
+    if (entity_id_is_good(ex, entity_kind_of(ex->path), tail))
+        begin_change(ex, tail);
 }
 
 static void on_deleted(struct exchange *ex, const struct json *reply)

@@ -33,12 +33,13 @@ extern const struct entity_info entity_infos[ENTITY_KINDS];
 enum entity_kind entity_kind_of(struct str path);
 bool entity_kind_parse(struct str name, enum entity_kind *out);
 
-/*
- * The client's body, checked by its field names, as the master takes it: one object under "body".
- * Of a new entity (is_patch false) or a merge patch. False: answered.
- */
-BF_MUST_CHECK bool entity_body_write(struct exchange *ex, struct writer *w, enum entity_kind kind,
-                                     bool is_patch);
+/* The client's body, checked by its field names; of a new entity, or a merge patch. NULL: answered. */
+BF_MUST_CHECK const struct json *entity_body_read(struct exchange *ex, enum entity_kind kind,
+                                                  bool is_patch);
+/* As the master takes it, as "body" of a call: parents by their names. False: answered. */
+struct entity_parents;
+BF_MUST_CHECK bool entity_body_write(struct exchange *ex, struct writer *w, const struct json *body,
+                                     const struct entity_parents *parents, bool is_patch);
 
 /* A key of an import as an element of the master's array; NULL, or what is wrong with it, and then
  * nothing was written. Its other fields are the master's to check. */
@@ -58,6 +59,20 @@ BF_MUST_CHECK bool entity_id_is_good(struct exchange *ex, enum entity_kind kind,
  * with "entity" in it. Unknown: 404.
  */
 void entity_ask(struct exchange *ex, enum entity_kind kind, struct str id_or_name, call_fn *fn);
+
+/* The same; `fn` gets a refusal as well (call.h). */
+void entity_try(struct exchange *ex, enum entity_kind kind, struct str id_or_name, call_fn *fn);
+
+/*
+ * Find the names of a team and a customer that a body gives by their ids (empty: not asked for), then
+ * call `fn`, at once when there is nothing to find. Unknown: 400. ex->state is kept meanwhile.
+ */
+struct entity_parents {
+    struct str team, customer; /* ids before, names after */
+    void (*fn)(struct exchange *ex, const struct entity_parents *parents);
+    void *state;
+};
+void entity_find_parents(struct exchange *ex, const struct entity_parents *wanted);
 
 /* Changes that several dialects of the API make. `fn` gets the reply. */
 void entity_ask_delete(struct exchange *ex, enum entity_kind kind, struct str id, call_fn *fn);

@@ -8,6 +8,7 @@
 #include "server/admin/entity.h"
 #include "server/admin/params.h"
 #include "server/base/clock.h"
+#include "server/base/crypto.h"
 #include "server/base/when.h"
 #include "shm/keys.h"
 
@@ -130,9 +131,51 @@ static const char *write_expiry(struct writer *w, const struct json *body)
     return NULL;
 }
 
+/* A key that is known by its SHA-256 alone: in the file it is `value: "sha256:..."`. */
+static const char *write_hash(struct writer *w, struct arena *a, const struct json *body)
+{
+    struct str hash = json_str(json_get(body, "hash"));
+    uint8_t bytes[SHA256_BYTES];
+
+    if (json_get(body, "hash") == NULL)
+        return NULL;
+    if (json_get(body, "value") != NULL)
+        return "hash: give value or hash, not both";
+    if (crypto_unhex(hash, bytes, sizeof(bytes)) != 0)
+        return "hash: must be the key's SHA-256 as 64 hexadecimal digits";
+    writer_str(w, "value", arena_printf(a, "sha256:%.*s", STR_ARGS(hash)));
+    return NULL;
+}
+
+/* What the master's form has otherwise. NULL, or what is wrong, its field first. */
+static const char *write_special(struct writer *w, struct arena *a, const struct json *body)
+{
+    const char *wrong = write_expiry(w, body);
+
+    return wrong != NULL ? wrong : write_hash(w, a, body);
+}
+
 static bool is_written_apart(struct str key)
 {
-    return str_eq(key, STR("expires")) || str_eq(key, STR("expires_ms"));
+    static const char *const names[] = {"expires", "expires_ms", "hash", "team_id", "customer_id"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_eq(key, str_of(names[i])))
+            return true;
+    }
+    return false;
+}
+
+/* Of a text like "expires: must be ...". */
+static const char *field_of(const char *wrong)
+{
+    static const char *const names[] = {"expires", "expires_ms", "hash"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_starts(str_of(wrong), str_of(names[i])) && wrong[strlen(names[i])] == ':')
+            return names[i];
+    }
+    return NULL;
 }
 
 const char *entity_key_write(struct writer *w, struct arena *scratch, const struct json *key)
@@ -145,7 +188,7 @@ const char *entity_key_write(struct writer *w, struct arena *scratch, const stru
         if (m->type != JSON_NULL && !is_written_apart(m->key))
             writer_raw(w, arena_cstr(scratch, m->key), m->raw);
     }
-    const char *wrong = write_expiry(w, key);
+    const char *wrong = write_special(w, scratch, key);
     if (wrong != NULL) { /* as if it had not been begun */
         w->out->len = before;
         w->comma = comma;
@@ -155,37 +198,56 @@ const char *entity_key_write(struct writer *w, struct arena *scratch, const stru
     return NULL;
 }
 
-static bool put_expiry(struct exchange *ex, struct writer *w, const struct json *body)
-{
-    const char *wrong = write_expiry(w, body);
-
-    if (wrong == NULL)
-        return true;
-    exchange_error(ex, 400, "bad_field",
-                   json_get(body, "expires") != NULL ? "expires" : "expires_ms", "%s", wrong);
-    return false;
-}
-
-bool entity_body_write(struct exchange *ex, struct writer *w, enum entity_kind kind, bool is_patch)
+const struct json *entity_body_read(struct exchange *ex, enum entity_kind kind, bool is_patch)
 {
     const struct body_field *fields = bodies[kind].fields;
     const struct json *body = is_patch ? params_patch(ex, fields, bodies[kind].n)
                                        : params_body(ex, fields, bodies[kind].n);
 
     if (body == NULL || !name_is_good(ex, body))
-        return false;
+        return NULL;
     if (is_patch && body->n == 0) {
         exchange_error(ex, 400, "missing_field", NULL,
                        "nothing to change: the body must have at least one field");
-        return false;
+        return NULL;
     }
+    if ((json_get(body, "team") != NULL && json_get(body, "team_id") != NULL) ||
+        (json_get(body, "customer") != NULL && json_get(body, "customer_id") != NULL)) {
+        exchange_error(ex, 400, "bad_field",
+                       json_get(body, "team_id") != NULL ? "team_id" : "customer_id",
+                       "give a parent by its name or by its id, not both");
+        return NULL;
+    }
+    return body;
+}
+
+/* "team_id": null takes the parent away, as "team": null does. */
+static void write_parent(struct writer *w, const struct json *id, const char *name,
+                         struct str found)
+{
+    if (id == NULL)
+        return;
+    if (found.len > 0)
+        writer_str(w, name, found);
+    else
+        writer_null(w, name);
+}
+
+bool entity_body_write(struct exchange *ex, struct writer *w, const struct json *body,
+                       const struct entity_parents *parents, bool is_patch)
+{
     writer_object(w, "body");
     for (const struct json *m = body->child; m != NULL; m = m->next) {
         if ((m->type != JSON_NULL || is_patch) && !is_written_apart(m->key))
             writer_raw(w, arena_cstr(ex->arena, m->key), m->raw);
     }
-    if (kind == ENTITY_KEY && !put_expiry(ex, w, body))
+    write_parent(w, json_get(body, "team_id"), "team", parents->team);
+    write_parent(w, json_get(body, "customer_id"), "customer", parents->customer);
+    const char *wrong = write_special(w, ex->arena, body);
+    if (wrong != NULL) {
+        exchange_error(ex, 400, "bad_field", field_of(wrong), "%s", wrong);
         return false;
+    }
     writer_object_end(w);
     return true;
 }

@@ -41,20 +41,29 @@ static void write_filter(struct exchange *ex, struct pending *p)
         p->walk->filter = buf_view(&text);
 }
 
+/* The id of what was found, into *out; else the exchange is answered. */
+static void take_id(struct exchange *ex, const struct json *reply, const char *param,
+                    struct str *out)
+{
+    if (call_is_ok(reply)) {
+        *out = arena_str(ex->arena, json_str(json_get(json_get(reply, "entity"), "id")));
+        go_on(ex, ex->state);
+    } else if (str_eq(json_str(json_get(reply, "kind")), STR("not_found"))) {
+        exchange_error(ex, 400, "bad_parameter", param,
+                       "there is no %s with this name; give its name or its id", param);
+    } else {
+        call_refuse(ex, reply);
+    }
+}
+
 static void on_team(struct exchange *ex, const struct json *reply)
 {
-    struct pending *p = ex->state;
-
-    p->filter.team = arena_str(ex->arena, json_str(json_get(json_get(reply, "entity"), "id")));
-    go_on(ex, p);
+    take_id(ex, reply, "team", &((struct pending *)ex->state)->filter.team);
 }
 
 static void on_customer(struct exchange *ex, const struct json *reply)
 {
-    struct pending *p = ex->state;
-
-    p->filter.customer = arena_str(ex->arena, json_str(json_get(json_get(reply, "entity"), "id")));
-    go_on(ex, p);
+    take_id(ex, reply, "customer", &((struct pending *)ex->state)->filter.customer);
 }
 
 static void go_on(struct exchange *ex, struct pending *p)
@@ -62,9 +71,9 @@ static void go_on(struct exchange *ex, struct pending *p)
     uint64_t id;
 
     if (p->filter.team.len > 0 && !params_id_parse(p->filter.team, &id)) {
-        entity_ask(ex, ENTITY_TEAM, p->filter.team, on_team);
+        entity_try(ex, ENTITY_TEAM, p->filter.team, on_team);
     } else if (p->filter.customer.len > 0 && !params_id_parse(p->filter.customer, &id)) {
-        entity_ask(ex, ENTITY_CUSTOMER, p->filter.customer, on_customer);
+        entity_try(ex, ENTITY_CUSTOMER, p->filter.customer, on_customer);
     } else {
         write_filter(ex, p);
         entity_walk_start(ex, p->walk);

@@ -15,6 +15,17 @@ struct list {
     struct writer w;
 };
 
+static void on_entity(struct entity_walk *walk, struct exchange *ex, enum entity_kind kind,
+                      const struct json *entity)
+{
+    struct list *list = walk->ctx;
+
+    (void)kind;
+    writer_object(&list->w, NULL);
+    entity_text_write(ex, &list->w, entity);
+    writer_object_end(&list->w);
+}
+
 static void on_end(struct entity_walk *walk, struct exchange *ex)
 {
     struct list *list = walk->ctx;
@@ -25,7 +36,7 @@ static void on_end(struct entity_walk *walk, struct exchange *ex)
         writer_str(&list->w, "next", next);
     else
         writer_null(&list->w, "next");
-    if (walk->n_kinds == 1)
+    if (walk->n_kinds == 1 && walk->on_entity == on_entity)
         writer_u64(&list->w, "total", walk->total);
     writer_object_end(&list->w);
     exchange_json(ex, 200);
@@ -62,17 +73,6 @@ static void start(struct exchange *ex, struct list *list)
     };
 
     entity_filter_start(ex, &filter, &list->walk);
-}
-
-static void on_entity(struct entity_walk *walk, struct exchange *ex, enum entity_kind kind,
-                      const struct json *entity)
-{
-    struct list *list = walk->ctx;
-
-    (void)kind;
-    writer_object(&list->w, NULL);
-    entity_text_write(ex, &list->w, entity);
-    writer_object_end(&list->w);
 }
 
 void api_entity_list(struct exchange *ex, struct str tail)
@@ -130,24 +130,48 @@ static void on_owner(struct entity_walk *walk, struct exchange *ex, enum entity_
     }
 }
 
+/* Which kinds a filter can let through at all. */
+static bool kind_has(enum entity_kind kind, struct exchange *ex)
+{
+    static const struct {
+        const char *param;
+        uint32_t kinds; /* bits */
+    } rows[] = {
+        {"team", 1u << ENTITY_KEY},
+        {"active", 1u << ENTITY_KEY},
+        {"customer", 1u << ENTITY_KEY | 1u << ENTITY_TEAM},
+        {"tag", 1u << ENTITY_KEY | 1u << ENTITY_TEAM | 1u << ENTITY_CUSTOMER},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (params_get(ex, rows[i].param).len > 0 && (rows[i].kinds & 1u << kind) == 0)
+            return false;
+    }
+    return true;
+}
+
 /* A page has `limit` owners at most; those without a budget have no rows in it. */
 void api_budgets(struct exchange *ex, struct str tail)
 {
     struct list *list = list_begin(ex, on_owner);
-    struct str kind = params_get(ex, "kind");
+    struct str wanted = params_get(ex, "kind");
+    enum entity_kind only = ENTITY_KINDS;
 
     (void)tail;
     if (list == NULL)
         return;
-    list->walk.n_kinds = ENTITY_KINDS;
-    for (uint32_t k = 0; k < ENTITY_KINDS; k++)
-        list->walk.kinds[k] = k;
-    if (kind.len > 0 && !entity_kind_parse(kind, &list->walk.kinds[0])) {
+    if (wanted.len > 0 && !entity_kind_parse(wanted, &only)) {
         exchange_error(ex, 400, "bad_parameter", "kind",
                        "kind must be customer, team, key or model_limit");
         return;
     }
-    if (kind.len > 0)
-        list->walk.n_kinds = 1;
-    start(ex, list);
+    for (uint32_t k = 0; k < ENTITY_KINDS; k++) {
+        if (kind_has(k, ex) && (only == ENTITY_KINDS || only == k))
+            list->walk.kinds[list->walk.n_kinds++] = k;
+    }
+    list->walk.is_done = list->walk.n_kinds == 0; /* a filter that this kind has not */
+    if (list->walk.is_done)
+        on_end(&list->walk, ex);
+    else
+        start(ex, list);
 }

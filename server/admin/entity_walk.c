@@ -16,6 +16,7 @@ struct str entity_walk_next(struct exchange *ex, const struct entity_walk *walk)
         return STR_NONE;
     if (walk->n_kinds == 1)
         return walk->cursor;
+    /* Between two kinds the cursor is empty. */
     return arena_printf(ex->arena, "%s.%.*s", entity_infos[walk->kinds[walk->at_kind]].name,
                         STR_ARGS(walk->cursor));
 }
