@@ -107,7 +107,7 @@ static void answer_entity(struct exchange *ex, const struct json *reply, int sta
     writer_object(&w, NULL);
     if (key.len > 0)
         writer_str(&w, "key", key);
-    entity_text_write(ex, &w, json_get(reply, "entity"));
+    entity_text_write(ex, &w, entity_kind_of(ex->path), json_get(reply, "entity"));
     if (defaults != NULL)
         writer_raw(&w, "defaults", defaults->raw);
     writer_object_end(&w);

@@ -15,14 +15,13 @@ struct list {
     struct writer w;
 };
 
-static void on_entity(struct entity_walk *walk, struct exchange *ex, enum entity_kind kind,
-                      const struct json *entity)
+static void put_entity(struct entity_walk *walk, struct exchange *ex, enum entity_kind kind,
+                       const struct json *entity)
 {
     struct list *list = walk->ctx;
 
-    (void)kind;
     writer_object(&list->w, NULL);
-    entity_text_write(ex, &list->w, entity);
+    entity_text_write(ex, &list->w, kind, entity);
     writer_object_end(&list->w);
 }
 
@@ -36,7 +35,7 @@ static void on_end(struct entity_walk *walk, struct exchange *ex)
         writer_str(&list->w, "next", next);
     else
         writer_null(&list->w, "next");
-    if (walk->n_kinds == 1 && walk->on_entity == on_entity)
+    if (walk->n_kinds == 1 && walk->on_entity == put_entity)
         writer_u64(&list->w, "total", walk->total);
     writer_object_end(&list->w);
     exchange_json(ex, 200);
@@ -77,7 +76,7 @@ static void start(struct exchange *ex, struct list *list)
 
 void api_entity_list(struct exchange *ex, struct str tail)
 {
-    struct list *list = list_begin(ex, on_entity);
+    struct list *list = list_begin(ex, put_entity);
 
     (void)tail;
     if (list == NULL)

@@ -99,27 +99,16 @@ static void write_array(struct exchange *ex, struct writer *w, const struct json
     writer_array_end(w);
 }
 
-/* Beside the file's "expires" what older scripts know. */
-static void write_expires_ms(struct writer *w, const struct json *expires)
-{
-    uint64_t ms;
-
-    if (when_parse(json_str(expires), &ms))
-        writer_u64(w, "expires_ms", ms);
-    else
-        writer_null(w, "expires_ms");
-}
-
-void entity_text_write(struct exchange *ex, struct writer *w, const struct json *entity)
+static void write_members(struct exchange *ex, struct writer *w, const struct json *object)
 {
     static const struct {
         const char *name;
         write_element_fn *write;
     } arrays[] = {{"budgets", entity_text_budget},
                   {"rate_limits", write_limit},
-                  {"providers", entity_text_write}}; /* a key's: they have rules of their own */
+                  {"providers", write_members}}; /* a key's: they have rules of their own */
 
-    for (const struct json *m = entity != NULL ? entity->child : NULL; m != NULL; m = m->next) {
+    for (const struct json *m = object->child; m != NULL; m = m->next) {
         write_element_fn *write = NULL;
 
         for (size_t i = 0; i < ARRAY_LEN(arrays); i++) {
@@ -131,4 +120,34 @@ void entity_text_write(struct exchange *ex, struct writer *w, const struct json 
         else
             writer_raw(w, arena_cstr(ex->arena, m->key), m->raw);
     }
+}
+
+/* What scripts rely on since before keys had budgets, as it is when nothing was said. */
+static void write_key_defaults(struct writer *w, const struct json *key)
+{
+    static const struct {
+        const char *name, *json;
+    } defaults[] = {{"models", "[]"}, {"active", "true"}, {"strict", "false"}, {"expires", "null"}};
+    uint64_t ms;
+
+    for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
+        if (json_get(key, defaults[i].name) == NULL)
+            writer_raw(w, defaults[i].name, str_of(defaults[i].json));
+    }
+    if (json_get(key, "expires_ms") != NULL)
+        return;
+    if (when_parse(json_str(json_get(key, "expires")), &ms))
+        writer_u64(w, "expires_ms", ms);
+    else
+        writer_null(w, "expires_ms");
+}
+
+void entity_text_write(struct exchange *ex, struct writer *w, enum entity_kind kind,
+                       const struct json *entity)
+{
+    if (entity == NULL)
+        return;
+    write_members(ex, w, entity);
+    if (kind == ENTITY_KEY)
+        write_key_defaults(w, entity);
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/admin/entity.h"
 #include "server/admin/exchange.h"
 #include "server/admin/writer.h"
 #include "server/base/json.h"
@@ -29,8 +30,9 @@ struct account_state {
 BF_MUST_CHECK bool account_state_of(const struct exchange *ex, const struct json *rule,
                                     struct account_state *out);
 
-/* Members of the open object. */
-void entity_text_write(struct exchange *ex, struct writer *w, const struct json *entity);
+/* Members of the open object. A key's defaults that the master leaves out are there for scripts. */
+void entity_text_write(struct exchange *ex, struct writer *w, enum entity_kind kind,
+                       const struct json *entity);
 /* The members of one budget. */
 void entity_text_budget(struct exchange *ex, struct writer *w, const struct json *budget);
 
