@@ -106,6 +106,7 @@ static void yaml_reads_well(void **state)
                                "    targets:\n"
                                "      - model: \"mock/echo\"\n"
                                "        weight: 1\n"
+                               "unknown_price: \"allow\"\n"
                                "limits:\n";
 
     (void)state;
