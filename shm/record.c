@@ -4,6 +4,8 @@
 
 #include <msgpack.h>
 
+#include "shm/outbox.h"
+
 /* Numbers of fields are for ever: what LMDB holds is read by later versions. */
 enum record_field {
     FIELD_VERSION,
@@ -37,10 +39,15 @@ enum record_field {
     FIELD_TOKENS_AUDIO_OUT,
     FIELD_TOKENS_TOOL_INPUT,
     FIELD_SEARCHES,
+    FIELD_TEAM_ID,
+    FIELD_CUSTOMER_ID,
+    FIELD_COST_NANOUSD,
+    FIELD_SERVICE,
+    FIELD_BOOKINGS,
     FIELDS
 };
 
-enum field_kind { KIND_SKIP, KIND_U32, KIND_U64, KIND_TEXT, KIND_ID };
+enum field_kind { KIND_SKIP, KIND_U32, KIND_U64, KIND_TEXT, KIND_ID, KIND_BOOKINGS };
 
 struct field {
     enum field_kind kind;
@@ -83,10 +90,26 @@ static const struct field fields[FIELDS] = {
     [FIELD_TOKENS_AUDIO_OUT] = FIELD(KIND_U64, details.audio_out),
     [FIELD_TOKENS_TOOL_INPUT] = FIELD(KIND_U64, details.tool_input),
     [FIELD_SEARCHES] = FIELD(KIND_U64, details.searches),
+    [FIELD_TEAM_ID] = FIELD(KIND_U64, team_id),
+    [FIELD_CUSTOMER_ID] = FIELD(KIND_U64, customer_id),
+    [FIELD_COST_NANOUSD] = FIELD(KIND_U64, cost_nanousd),
+    [FIELD_SERVICE] = FIELD(KIND_U32, service),
+    [FIELD_BOOKINGS] = FIELD(KIND_BOOKINGS, bookings),
 };
 
 #define ID_BYTES 16
 #define MAP_HEAD_BYTES 3 /* map 16: the count is filled in when it is known */
+#define BOOKING_BYTES 12 /* account and window, big endian; all of them are one byte string */
+
+/* The largest of each kind, with a field's number in front. */
+#define TEXT_ROOM (1 + 3 + RECORD_TEXT_MAX)
+#define NUMBER_ROOM (1 + 9)
+#define BOOKINGS_ROOM (1 + 3 + RECORD_BOOKINGS_MAX * BOOKING_BYTES)
+static_assert(MAP_HEAD_BYTES + 7 * TEXT_ROOM + (FIELDS - 9) * NUMBER_ROOM + 1 + 2 + ID_BYTES +
+                      BOOKINGS_ROOM <=
+                  OUTBOX_RECORD_MAX,
+              "every record fits");
+static_assert(FIELDS <= 128, "a field's number is one byte");
 
 /* --- encoding --- */
 
@@ -132,6 +155,39 @@ static uint32_t pack_number(msgpack_packer *pk, uint32_t field, uint64_t n)
     return 1;
 }
 
+static void put_be(uint8_t *out, uint64_t n, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        out[i] = (uint8_t)(n >> (8 * (bytes - 1 - i)));
+}
+
+static uint64_t get_be(const uint8_t *in, size_t bytes)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < bytes; i++)
+        n = n << 8 | in[i];
+    return n;
+}
+
+static uint32_t pack_bookings(msgpack_packer *pk, uint32_t field, const struct record *r)
+{
+    uint8_t bytes[RECORD_BOOKINGS_MAX * BOOKING_BYTES];
+    size_t len = (size_t)r->n_bookings * BOOKING_BYTES;
+
+    must(r->n_bookings <= RECORD_BOOKINGS_MAX);
+    if (len == 0)
+        return 0;
+    for (uint32_t i = 0; i < r->n_bookings; i++) {
+        put_be(bytes + (size_t)i * BOOKING_BYTES, r->bookings[i].account, 8);
+        put_be(bytes + (size_t)i * BOOKING_BYTES + 8, r->bookings[i].window, 4);
+    }
+    msgpack_pack_uint32(pk, field);
+    msgpack_pack_bin(pk, len);
+    msgpack_pack_bin_body(pk, bytes, len);
+    return 1;
+}
+
 /* Returns how many fields were written: what is zero or empty is left out. */
 static uint32_t pack_field(msgpack_packer *pk, uint32_t field, const struct record *r)
 {
@@ -160,6 +216,8 @@ static uint32_t pack_field(msgpack_packer *pk, uint32_t field, const struct reco
         msgpack_pack_bin(pk, ID_BYTES);
         msgpack_pack_bin_body(pk, value, ID_BYTES);
         return 1;
+    case KIND_BOOKINGS:
+        return pack_bookings(pk, field, r);
     case KIND_SKIP:
         break;
     }
@@ -209,13 +267,10 @@ static bool take(struct source *s, size_t n, const uint8_t **out)
 static bool take_number(struct source *s, size_t bytes, uint64_t *out)
 {
     const uint8_t *p;
-    uint64_t n = 0;
 
     if (!take(s, bytes, &p))
         return false;
-    for (size_t i = 0; i < bytes; i++)
-        n = n << 8 | p[i];
-    *out = n;
+    *out = get_be(p, bytes);
     return true;
 }
 
@@ -304,6 +359,19 @@ static bool skip_rest(struct source *s, const struct value *v)
     }
 }
 
+static bool set_bookings(struct record *r, const struct value *v)
+{
+    const uint8_t *bytes = (const uint8_t *)v->bytes.p;
+    size_t n = v->bytes.len / BOOKING_BYTES;
+
+    if (v->type != VALUE_BYTES || v->bytes.len % BOOKING_BYTES != 0 || n > RECORD_BOOKINGS_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++, bytes += BOOKING_BYTES)
+        r->bookings[i] = (struct booking){get_be(bytes, 8), (uint32_t)get_be(bytes + 8, 4)};
+    r->n_bookings = (uint32_t)n;
+    return true;
+}
+
 static bool set_field(struct record *r, uint64_t number, const struct value *v)
 {
     uint8_t *to;
@@ -332,6 +400,8 @@ static bool set_field(struct record *r, uint64_t number, const struct value *v)
             return false;
         memcpy(to, v->bytes.p, ID_BYTES);
         return true;
+    case KIND_BOOKINGS:
+        return set_bookings(r, v);
     case KIND_SKIP:
         break;
     }

@@ -27,6 +27,13 @@ static const struct record full = {
     .total_us = 1ull << 33,
     .bytes_in = 255,
     .bytes_out = 256,
+    .details = {1, 2, 3, 4, 5, 6},
+    .team_id = 1ull << 40,
+    .customer_id = 77,
+    .cost_nanousd = 1234500,
+    .service = 2,
+    .n_bookings = 2,
+    .bookings = {{UINT64_MAX, 1}, {42, UINT32_MAX}},
 };
 
 static void assert_record(const struct record *a, const struct record *b)
@@ -46,6 +53,13 @@ static void assert_record(const struct record *a, const struct record *b)
     assert_true(a->slot == b->slot && a->row == b->row);
     assert_true(a->first_byte_us == b->first_byte_us && a->total_us == b->total_us);
     assert_true(a->bytes_in == b->bytes_in && a->bytes_out == b->bytes_out);
+    assert_memory_equal(&a->details, &b->details, sizeof(a->details));
+    assert_true(a->team_id == b->team_id && a->customer_id == b->customer_id);
+    assert_true(a->cost_nanousd == b->cost_nanousd && a->service == b->service);
+    assert_int_equal(a->n_bookings, b->n_bookings);
+    for (uint32_t i = 0; i < a->n_bookings; i++)
+        assert_true(a->bookings[i].account == b->bookings[i].account &&
+                    a->bookings[i].window == b->bookings[i].window);
 }
 
 static void comes_back_as_it_went(void **state)
@@ -79,7 +93,7 @@ static void is_msgpack(void **state)
                      MSGPACK_UNPACK_SUCCESS);
     assert_int_equal(at, len);
     assert_int_equal(unpacked.data.type, MSGPACK_OBJECT_MAP);
-    assert_int_equal(unpacked.data.via.map.size, 25);
+    assert_int_equal(unpacked.data.via.map.size, 36);
     for (uint32_t i = 0; i < unpacked.data.via.map.size; i++)
         assert_int_equal(unpacked.data.via.map.ptr[i].key.via.u64, i);
     msgpack_unpacked_destroy(&unpacked);
@@ -100,12 +114,17 @@ static void cuts_long_texts_between_characters(void **state)
     in.asked = in.endpoint = in.fail = in.model;
     in.begun_ms = in.tokens.input = in.tokens.output = in.tokens.cached = UINT64_MAX;
     in.tokens.reasoning = in.first_byte_us = in.total_us = in.bytes_in = UINT64_MAX;
-    in.bytes_out = UINT64_MAX;
-    in.status = in.upstream_status = in.attempts = in.flags = in.slot = UINT32_MAX;
+    in.bytes_out = in.team_id = in.customer_id = in.cost_nanousd = UINT64_MAX;
+    memset(&in.details, 0xff, sizeof(in.details));
+    memset(in.bookings, 0xff, sizeof(in.bookings));
+    in.n_bookings = RECORD_BOOKINGS_MAX;
+    in.service = in.status = in.upstream_status = in.attempts = in.flags = in.slot = UINT32_MAX;
     len = record_encode(&in, bytes, sizeof(bytes)); /* the largest record there is */
     assert_true(len > 0);
     assert_int_equal(record_decode(bytes, len, &out), 0);
     assert_int_equal(out.model.len, RECORD_TEXT_MAX - 1);
+    assert_int_equal(out.n_bookings, RECORD_BOOKINGS_MAX);
+    assert_true(out.bookings[RECORD_BOOKINGS_MAX - 1].account == UINT64_MAX);
 }
 
 static void needs_room(void **state)
@@ -139,6 +158,29 @@ static void refuses_what_is_not_sound(void **state)
     assert_int_equal(out.status, 77);
 }
 
+static int decode_bookings(size_t len)
+{
+    static const char head[] = "\x83\x00\x01\x01\xc4\x10"
+                               "0123456789abcdef\x23\xc5";
+    uint8_t bytes[sizeof(head) + 1024] = {0};
+    struct record out;
+
+    memcpy(bytes, head, sizeof(head) - 1);
+    bytes[sizeof(head) - 1] = (uint8_t)(len >> 8);
+    bytes[sizeof(head)] = (uint8_t)len;
+    return record_decode(bytes, sizeof(head) + 1 + len, &out) == 0 ? (int)out.n_bookings : -1;
+}
+
+static void bounds_the_bookings(void **state)
+{
+    (void)state;
+    assert_int_equal(decode_bookings(0), 0);
+    assert_int_equal(decode_bookings(12), 1);
+    assert_int_equal(decode_bookings(13), -1);
+    assert_int_equal(decode_bookings((size_t)12 * RECORD_BOOKINGS_MAX), RECORD_BOOKINGS_MAX);
+    assert_int_equal(decode_bookings((size_t)12 * RECORD_BOOKINGS_MAX + 12), -1);
+}
+
 /* A later version's fields of any type are passed over. */
 static void skips_unknown_fields(void **state)
 {
@@ -166,6 +208,7 @@ int main(void)
         cmocka_unit_test(cuts_long_texts_between_characters),
         cmocka_unit_test(needs_room),
         cmocka_unit_test(refuses_what_is_not_sound),
+        cmocka_unit_test(bounds_the_bookings),
         cmocka_unit_test(skips_unknown_fields),
     };
 
