@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/check_money.h"
 #include "conf/price.h"
 #include "conf/set.h"
 #include "server/base/buf.h"
@@ -17,7 +18,6 @@
 #define READ_AHEAD ((size_t)128 << 10)
 #define PROVIDER_KEYS_ALL 8192 /* over all providers: the regions' room */
 #define TARGETS_ALL 32768      /* over all models */
-#define KEY_TEXTS_MAX 15000    /* a virtual key's name and patterns: one entry of the key table */
 #define TOKEN_MIN 16
 #define TOKEN_MAX 127
 #define NAMES_SHOWN 256 /* providers that a suggestion is sought among */
@@ -282,23 +282,13 @@ static void check_prices(const struct config *c, const struct conf_vendors *vend
 
 /* --- virtual keys --- */
 
-static void check_key_size(const struct conf_virtual_key *k, struct findings *f)
-{
-    size_t bytes = strlen(k->name);
-
-    for (size_t i = 0; i < k->n_models; i++)
-        bytes += strlen(k->models[i]) + 1;
-    if (bytes > KEY_TEXTS_MAX)
-        findings_add(f, k->origin.line,
-                     "virtual key %s: its models take %zu bytes, at most %d fit; use patterns",
-                     findings_quote(f, str_of(k->name)), bytes, KEY_TEXTS_MAX);
-}
-
 static void check_virtual_keys(const struct config *c, struct findings *f)
 {
     struct set names;
     struct set hashes;
+    struct parents parents;
 
+    check_parents_init(&parents, c);
     set_init(&names, c->n_keys);
     set_init(&hashes, c->n_keys);
     for (size_t i = 0; i < c->n_keys; i++) {
@@ -308,6 +298,7 @@ static void check_virtual_keys(const struct config *c, struct findings *f)
 
         pace();
         check_key_size(k, f);
+        check_key_parents(c, k, &parents, f);
         if (first != 0)
             findings_add(f, k->origin.line, "duplicate virtual key name %s, first on line %d",
                          findings_quote(f, str_of(k->name)), first);
@@ -321,6 +312,7 @@ static void check_virtual_keys(const struct config *c, struct findings *f)
     }
     set_fini(&names);
     set_fini(&hashes);
+    check_parents_fini(&parents);
 }
 
 void check_config(const struct config *c, const struct conf_vendors *vendors, struct findings *f)
@@ -331,6 +323,7 @@ void check_config(const struct config *c, const struct conf_vendors *vendors, st
     check_providers(c, vendors, f);
     check_models(c, f);
     check_prices(c, vendors, f);
+    check_money(c, f);
     check_virtual_keys(c, f);
     if (token > 0 && (token < TOKEN_MIN || token > TOKEN_MAX))
         findings_add(f, c->admin_origin.line,

@@ -90,8 +90,11 @@ int config_load_text(const struct conf_source *source, const struct conf_overrid
     struct arena *tree = arena_create(TREE_CHUNK); /* and of the findings */
     struct findings *findings = arena_zalloc(tree, sizeof(*findings));
     struct config *c = arena_zalloc(arena, sizeof(*c));
-    struct load l = {
-        c, arena, source->env != NULL ? source->env : process_env, vendors, findings, false, false};
+    struct load l = {.config = c,
+                     .arena = arena,
+                     .env = source->env != NULL ? source->env : process_env,
+                     .vendors = vendors,
+                     .findings = findings};
     int rc;
 
     must(vendors->n > 0);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "conf/export_money.h"
 #include "conf/export_parts.h"
 #include "conf/values.h"
 
@@ -141,6 +142,8 @@ static void put_provider(struct emitter *w, const struct conf_provider *p)
     emit_bool(w, "tls_verify", p->tls_verify);
     emit_bool(w, "http2", p->http2);
     emit_bool(w, "h2c", p->h2c);
+    if (p->rules != NULL)
+        export_rules(w, p->rules);
     emit_close(w);
 }
 
@@ -264,6 +267,7 @@ void config_export(const struct config *c, enum config_format format, struct buf
     put_models(&w, c);
     put_catalogue(&w, c);
     export_prices(&w, c);
+    export_money(&w, c);
     put_limits(&w, &c->limits);
     emit_open(&w, "log", false);
     emit_text(&w, "level", c->log.level);

@@ -29,7 +29,9 @@ const char *load_path(struct load *l, const struct load_at *at)
     const char *path;
 
     format_path(&b, at);
-    path = b.len > 0 ? arena_cstr(l->findings->arena, buf_view(&b)) : "the file";
+    path = b.len > 0                   ? arena_cstr(l->findings->arena, buf_view(&b))
+           : l->findings->file != NULL ? "the file"
+                                       : "body";
     buf_fini(&b);
     return path;
 }
@@ -83,7 +85,7 @@ bool load_text(struct load *l, const struct load_at *at, struct str *out, const 
     }
     if (source != NULL)
         *source = NULL;
-    if (!str_starts(node->text, STR("env."))) {
+    if (l->env == NULL || !str_starts(node->text, STR("env."))) {
         *out = arena_str(l->arena, node->text);
         return true;
     }

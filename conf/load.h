@@ -20,6 +20,7 @@
 #include "conf/config.h"
 #include "conf/findings.h"
 #include "conf/yaml.h"
+#include "server/base/buf.h"
 
 #define TEXT_MAX 8192     /* any text; a credential or a header's value is the longest */
 #define NAME_MAX_BYTES 64 /* of a provider or a provider's key: they are metric labels */
@@ -29,11 +30,12 @@
 struct load {
     struct config *config;
     struct arena *arena; /* the config's */
-    conf_env_fn *env;
+    conf_env_fn *env;    /* NULL: texts mean what they say, "env." included */
     const struct conf_vendors *vendors;
     struct findings *findings;
     bool has_require_key; /* the file says it; else the listeners decide */
     bool has_providers;   /* else those of the environment, as without a file */
+    struct buf *defaults; /* a line for each default that was taken; NULL: nobody asks */
 };
 
 /* Where a value stands: steps from the root, turned into "providers.openai.keys[1]" on demand. */

@@ -1,5 +1,5 @@
 /* `models:` and `virtual_keys:`. */
-#include "conf/load.h"
+#include "conf/load_money.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #define VIRTUAL_KEY_MIN 16 /* shorter ones can be guessed */
 #define VIRTUAL_KEY_MAX 512
 #define HINT_TAIL 4
-#define KEY_NAME_BYTES 128 /* of a virtual key's name */
+#define MILLISECONDS_DIGITS 13 /* of a time since 1970: no year has so many */
 
 static_assert(offsetof(struct conf_virtual_key, n_models) ==
                   offsetof(struct conf_virtual_key, models) + sizeof(char **),
@@ -136,11 +136,11 @@ static void set_key_name(struct load *l, const struct load_at *at, const struct 
     (void)key;
     if (!load_text(l, at, &text, NULL))
         return;
-    good = text.len > 0 && text.len <= KEY_NAME_BYTES;
+    good = text.len > 0 && text.len <= CONF_NAME_MAX;
     for (size_t i = 0; i < text.len && good; i++)
         good = (unsigned char)text.p[i] >= 0x20 && text.p[i] != 0x7f;
     if (!good)
-        load_fail(l, at, "must be 1 to %d printable characters", KEY_NAME_BYTES);
+        load_fail(l, at, "must be 1 to %d printable characters", CONF_NAME_MAX);
     else
         ((struct conf_virtual_key *)object)->name = text.p;
 }
@@ -188,14 +188,59 @@ static void set_key_value(struct load *l, const struct load_at *at, const struct
     k->hint = hint_of(l, text);
 }
 
+static void set_key_hash(struct load *l, const struct load_at *at, const struct load_key *key,
+                         void *object)
+{
+    struct conf_virtual_key *k = object;
+    struct str text;
+
+    (void)key;
+    if (!load_text(l, at, &text, NULL))
+        return;
+    if (crypto_unhex(text, k->hash, SHA256_BYTES) != 0)
+        load_fail(l, at, "must have 64 hexadecimal digits");
+    else if (k->hint != NULL)
+        load_fail(l, at, "stands beside value: write one of the two");
+    else
+        k->hint = "";
+}
+
+/* To the millisecond, as programs have it, or as people write it. */
+static void set_expires(struct load *l, const struct load_at *at, const struct load_key *key,
+                        void *object)
+{
+    struct conf_virtual_key *k = object;
+    struct str text;
+    uint64_t ms;
+
+    if (!load_text(l, at, &text, NULL))
+        return;
+    if (text.len == MILLISECONDS_DIGITS && str_parse_u64(text, &ms))
+        k->expires_ms = ms;
+    else
+        load_set_time(l, at, key, object);
+}
+
 #define VIRTUAL(member) offsetof(struct conf_virtual_key, member)
+#define SCOPE(member) offsetof(struct conf_key_scope, member)
 static const struct load_key virtual_key_keys[] = {
     {"name", "text", set_key_name, 0, 0, 0, true},
-    {"value", "secret", set_key_value, 0, 0, 0, true},
+    {"value", "secret", set_key_value, 0, 0, 0, false},
+    {"hash", "64 hexadecimal digits", set_key_hash, 0, 0, 0, false},
     {"models", "list of globs", load_set_texts, VIRTUAL(models), 0, 0, false},
-    {"expires", "time", load_set_time, VIRTUAL(expires_ms), 0, 0, false},
+    {"deny_models", "list of globs", load_set_scope_texts, SCOPE(denied_models), 0, 0, false},
+    {"expires", "time", set_expires, VIRTUAL(expires_ms), 0, 0, false},
     {"active", "true or false", load_set_bool, VIRTUAL(active), 0, 0, false},
     {"strict", "true or false", load_set_bool, VIRTUAL(strict), 0, 0, false},
+    {"team", "name of a team", load_set_team, 0, 0, 0, false},
+    {"customer", "name of a customer", load_set_customer, 0, 0, 0, false},
+    LOAD_RULES(0, LOAD_RULES_OF_KEY),
+    {"providers", "list of mappings or names", load_set_key_providers, 0, 0, 0, false},
+    {"routes", "list of words", load_set_routes, 0, 0, 0, false},
+    {"networks", "list of networks", load_set_networks, 0, 0, 0, false},
+    {"mcp_tools", "list of globs", load_set_scope_texts, SCOPE(mcp_tools), 0, 0, false},
+    {"tags", "list of texts", load_set_scope_tags, SCOPE(tags), 0, 0, false},
+    {"metadata", "mapping", load_set_scope_metadata, SCOPE(metadata), 0, 0, false},
 };
 const struct load_table table_virtual_key = {"virtual_keys[]", virtual_key_keys,
                                              ARRAY_LEN(virtual_key_keys)};
@@ -217,6 +262,9 @@ void load_set_virtual_keys(struct load *l, const struct load_at *at, const struc
         k->active = true;
         k->origin = load_origin(l, item);
         load_object(l, &down, &table_virtual_key, k);
+        load_scope_check(l, &down, k);
+        if (item->type == NODE_MAPPING && !node_has(item, "value") && !node_has(item, "hash"))
+            load_fail(l, &down, "needs value (secret)");
         if (k->name != NULL)
             c->n_keys++; /* one whose value was refused too: its name is still checked */
         else

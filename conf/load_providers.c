@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conf/credentials.h"
+#include "conf/load_money.h"
 #include "conf/parts.h"
 #include "conf/values.h"
 
@@ -44,15 +45,6 @@ static const struct load_key provider_key_keys[] = {
 const struct load_table table_provider_key = {"providers.<name>.keys[]", provider_key_keys,
                                               ARRAY_LEN(provider_key_keys)};
 
-static bool has_member(const struct node *mapping, struct str name)
-{
-    for (const struct node *member = mapping->child; member != NULL; member = member->next) {
-        if (str_eq(member->key, name) && !node_is_null(member))
-            return true;
-    }
-    return false;
-}
-
 static void set_keys(struct load *l, const struct load_at *at, const struct load_key *key,
                      void *object)
 {
@@ -76,8 +68,8 @@ static void set_keys(struct load *l, const struct load_at *at, const struct load
         load_object(l, &down, &table_provider_key, k);
         if (k->kind != CONF_KEY_VALUE && k->value.bytes.len > 0)
             load_fail(l, &down, "has value beside aws, gcp or azure: a key is one or the other");
-        if (item->type == NODE_MAPPING && !has_member(item, STR("value")) &&
-            k->kind == CONF_KEY_VALUE && l->vendors->items[p->vendor].needs_key)
+        if (item->type == NODE_MAPPING && !node_has(item, "value") && k->kind == CONF_KEY_VALUE &&
+            l->vendors->items[p->vendor].needs_key)
             load_fail(l, &down, "needs value (the credential, or env.NAME)");
         if (k->name == NULL)
             k->name = arena_printf(l->arena, "key-%zu", index).p;
@@ -246,6 +238,7 @@ static const struct load_key provider_keys[] = {
     {"tls_verify", "true or false", load_set_bool, PROVIDER(tls_verify), 0, 0, false},
     {"http2", "true or false", load_set_bool, PROVIDER(http2), 0, 0, false},
     {"h2c", "true or false", load_set_bool, PROVIDER(h2c), 0, 0, false},
+    LOAD_RULES(PROVIDER(rules), LOAD_RULES_POINTER),
 };
 const struct load_table table_provider = {"providers.<name>", provider_keys,
                                           ARRAY_LEN(provider_keys)};
@@ -314,6 +307,8 @@ static void add_provider(struct load *l, const struct load_at *at)
     }
     if (!node_is_null(at->node))
         load_object(l, at, &table_provider, p);
+    if (p->rules != NULL)
+        load_rules_check(l, at, p->rules);
 }
 
 void load_set_providers(struct load *l, const struct load_at *at, const struct load_key *key,

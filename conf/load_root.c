@@ -1,5 +1,5 @@
 /* The top level of the file, and its small parts. */
-#include "conf/load.h"
+#include "conf/load_money.h"
 
 #include "conf/values.h"
 
@@ -205,6 +205,11 @@ static const struct load_key root_keys[] = {
     {"price_default", "mapping", load_set_price_default, 0, 0, 0, false},
     {"unknown_price", "allow or refuse", load_set_unknown_price, 0, 0, 0, false},
     {"virtual_keys", "list of mappings", load_set_virtual_keys, 0, 0, 0, false},
+    {"customers", "mapping of customers", load_set_customers, 0, 0, 0, false},
+    {"teams", "mapping of teams", load_set_teams, 0, 0, 0, false},
+    {"model_limits", "list of mappings", load_set_model_limits, 0, 0, 0, false},
+    {"durability", "duration or strict", load_set_durability, 0, 0, 0, false},
+    {"on_disconnect", "cancel or finish", load_set_on_disconnect, 0, 0, 0, false},
     {"limits", "mapping", load_set_limits, 0, 0, 0, false},
     {"log", "mapping", load_set_log, 0, 0, 0, false},
     {"drain_timeout", "duration", load_set_duration, offsetof(struct config, drain_ms), 0, DAY_MS,
@@ -214,11 +219,13 @@ static const struct load_key root_keys[] = {
 static const struct load_table table_root = {"", root_keys, ARRAY_LEN(root_keys)};
 
 const struct load_table *const load_tables[] = {
-    &table_root,     &table_listener,     &table_tls,           &table_admin,
-    &table_provider, &table_provider_key, &table_timeout,       &table_model,
-    &table_target,   &table_virtual_key,  &table_limits,        &table_log,
-    &table_aws,      &table_gcp,          &table_azure,         &table_known,
-    &table_price,    &table_price_tier,   &table_price_service,
+    &table_root,        &table_listener,     &table_tls,           &table_admin,
+    &table_provider,    &table_provider_key, &table_timeout,       &table_model,
+    &table_target,      &table_virtual_key,  &table_limits,        &table_log,
+    &table_aws,         &table_gcp,          &table_azure,         &table_known,
+    &table_price,       &table_price_tier,   &table_price_service, &table_customer,
+    &table_team,        &table_budget,       &table_rate_limit,    &table_key_provider,
+    &table_model_limit,
 };
 const size_t load_tables_n = ARRAY_LEN(load_tables);
 

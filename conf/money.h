@@ -17,8 +17,16 @@
 
 #include "conf/config.h"
 
-#define CONF_BUDGETS_MAX 4                    /* of one owner, each with another window */
-#define CONF_LIMITS_MAX 4                     /* of one owner, concurrency apart */
+#define CONF_BUDGETS_MAX 4        /* of one owner, each with another window */
+#define CONF_LIMITS_MAX 4         /* of one owner, concurrency apart */
+#define CONF_ACCOUNTS_MAX 8       /* of one owner, all of them */
+#define CONF_KEY_PROVIDERS_MAX 64 /* of one key */
+#define CONF_NETWORKS_MAX 64      /* of one key */
+#define CONF_TAGS_MAX 32          /* of one entity */
+#define CONF_TAG_BYTES_MAX 64
+#define CONF_NAME_MAX 128 /* bytes of a customer's, team's or key's name */
+#define CONF_METADATA_MAX 4096
+#define CONF_MODEL_GLOB_MAX 248               /* of `model_limits:` */
 #define CONF_MONEY_MAX 1000000000000000000ull /* 1,000,000,000 dollars in nano-dollars */
 #define CONF_TOKENS_MAX 1000000000000ull      /* 10^12: of a limit */
 
@@ -35,10 +43,16 @@ enum conf_period {
     CONF_CUSTOM
 };
 
+#define CONF_PERIODS 8                                    /* of those with a name */
+extern const char *const conf_period_names[CONF_PERIODS]; /* "1m", ..., "1Y" */
+
+#define CONF_ROUTES 11
+extern const char *const conf_route_names[CONF_ROUTES]; /* by bit, as in shm/scope.h */
+
 #define CONF_OVERSHOOT_AUTO UINT64_MAX
 
-struct
-    conf_budget { /* { limit: 100, window: 1M, calendar: true, time_zone: Europe/Berlin, overshoot: none } */
+/* { limit: 100, window: 1M, calendar: true, time_zone: Europe/Berlin, overshoot: none } */
+struct conf_budget {
     uint64_t limit_nanousd;
     uint32_t window;    /* enum conf_period; default 1M; CONF_CUSTOM with length_ms: "7d", "30d" */
     uint64_t length_ms; /* of CONF_CUSTOM */
@@ -86,8 +100,10 @@ struct conf_team {
 
 struct conf_key_provider { /* in a virtual key's `providers:` */
     const char *provider;
-    const char *const *models, *const *denied; /* globs on the upstream model */
-    size_t n_models, n_denied;
+    const char *const *models; /* globs on the upstream model; n_models 0: all */
+    size_t n_models;
+    const char *const *denied; /* likewise; n_denied 0: none */
+    size_t n_denied;
     uint32_t weight; /* thousandths; default 1000 */
     struct conf_rules rules;
 };
@@ -107,9 +123,11 @@ struct conf_key_scope {
     size_t n_denied;
     uint32_t routes; /* SCOPE_* bits of shm/scope.h; 0: all */
     struct conf_network *networks;
-    size_t n_networks; /* 0: from everywhere */
-    const char *const *mcp_tools, *const *tags;
-    size_t n_mcp_tools, n_tags;
+    size_t n_networks;            /* 0: from everywhere */
+    const char *const *mcp_tools; /* globs */
+    size_t n_mcp_tools;
+    const char *const *tags;
+    size_t n_tags;
     const char *metadata;
 };
 

@@ -360,6 +360,15 @@ bool node_is_null(const struct node *node)
            (node->text.len == 0 || str_eq(node->text, STR("~")) || str_eq(node->text, STR("null")));
 }
 
+bool node_has(const struct node *mapping, const char *name)
+{
+    const struct node *n = mapping->type == NODE_MAPPING ? mapping->child : NULL;
+
+    while (n != NULL && (!str_eq(n->key, str_of(name)) || node_is_null(n)))
+        n = n->next;
+    return n != NULL;
+}
+
 const char *node_type_name(const struct node *node)
 {
     switch (node->type) {

@@ -48,6 +48,8 @@ BF_MUST_CHECK int yaml_tree(struct arena *a, struct str text, struct findings *f
 
 /* Nothing written behind the key, or `null`, or `~`. */
 bool node_is_null(const struct node *node);
+/* Is there a member of this name with something behind it? False for what is no mapping. */
+bool node_has(const struct node *mapping, const char *name);
 /* "a text", "a list", "a mapping": for messages. */
 const char *node_type_name(const struct node *node);
 

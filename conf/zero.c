@@ -27,6 +27,7 @@ void zero_config(struct config *c)
     c->http2 = true;
     c->drain_ms = 10 * MINUTE_MS;
     c->user = "bowfin";
+    c->durability_ms = 1 * SECOND_MS;
     c->limits = (struct conf_limits){
         .body_max_bytes = 32ull << 20,
         .relay_max_bytes = 256ull << 10,

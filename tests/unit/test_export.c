@@ -107,6 +107,8 @@ static void yaml_reads_well(void **state)
                                "      - model: \"mock/echo\"\n"
                                "        weight: 1\n"
                                "unknown_price: \"allow\"\n"
+                               "durability: \"1s\"\n"
+                               "on_disconnect: \"cancel\"\n"
                                "limits:\n";
 
     (void)state;
