@@ -44,7 +44,7 @@ ifneq ($(findstring thread,$(SAN)),)
 WARN  += -Wno-tsan
 endif
 DEFS   = -D_GNU_SOURCE -DH2O_USE_LIBUV=0 -I.
-LIBS   = -lh2o-evloop -lwslay -lcurl -llmdb -lyaml -lmsgpackc -lsimdjson -lssl -lcrypto -lz \
+LIBS   = -lh2o-evloop -lwslay -lcurl -llmdb -lyaml -lmsgpackc -lsimdjson -lssl -lcrypto -lz -lpcre2-8 \
          -lpthread -lstdc++ -lm
 LINK   = $(CC) $(OPT) $(CFLAGS) $(LDHARD) $(LDFLAGS)
 

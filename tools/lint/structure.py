@@ -33,6 +33,7 @@ DOORS = {
     r"lmdb\.h": [r"conf/store\.c", r"server/aggregator/(usage_store|query)(_\w+)?\.[ch]"],
     r"yaml\.h": [r"conf/yaml\.c"],
     r"simdjson.*": [r"server/base/json\.cc"],
+    r"pcre2\.h": [r"server/base/regex\.c"],
     r"msgpack.*": [r"shm/record\.c"],
     r"openssl/.*": [r"server/base/crypto\.c", r"server/master/tls\.c", r"server/worker/(tls|http)(_\w+)?\.[ch]", r"providers/auth/.*"],
     r"zlib\.h": [r"providers/eventstream\.c"],
