@@ -198,7 +198,8 @@ static void on_deleted(struct exchange *ex, const struct json *reply)
     exchange_json(ex, 200);
 }
 
-void entity_ask_delete(struct exchange *ex, enum entity_kind kind, struct str id, call_fn *fn)
+void entity_ask_delete(struct exchange *ex, enum entity_kind kind, struct str id,
+                       const char *policy, call_fn *fn)
 {
     static const char *const policies[] = {"refuse", "reparent", "delete"};
     struct str children = params_get(ex, "children");
@@ -216,14 +217,14 @@ void entity_ask_delete(struct exchange *ex, enum entity_kind kind, struct str id
     if (!entity_id_is_good(ex, kind, id))
         return;
     entity_call_begin(ex, &w, "entity_delete", kind, id);
-    writer_str(&w, "children", children.len > 0 ? children : STR("refuse"));
+    writer_str(&w, "children", children.len > 0 ? children : str_of(policy));
     writer_object_end(&w);
     call_master(ex, &text, CALL_TIMEOUT_MS, fn);
 }
 
 void api_entity_delete(struct exchange *ex, struct str tail)
 {
-    entity_ask_delete(ex, entity_kind_of(ex->path), tail, on_deleted);
+    entity_ask_delete(ex, entity_kind_of(ex->path), tail, "refuse", on_deleted);
 }
 
 /* --- what a key or its parents can be told --- */

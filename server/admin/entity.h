@@ -74,7 +74,9 @@ struct entity_parents {
 };
 void entity_find_parents(struct exchange *ex, const struct entity_parents *wanted);
 
-/* Changes that several dialects of the API make. `fn` gets the reply. */
-void entity_ask_delete(struct exchange *ex, enum entity_kind kind, struct str id, call_fn *fn);
+/* Delete it; the query's `children` (else `policy`: "refuse", "reparent") says what becomes of those
+ * below it. */
+void entity_ask_delete(struct exchange *ex, enum entity_kind kind, struct str id,
+                       const char *policy, call_fn *fn);
 
 #endif
