@@ -9,6 +9,7 @@
 #include "server/base/clock.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
+#include "server/master/calendars.h"
 #include "server/master/calls.h"
 #include "server/master/reload.h"
 #include "server/master/signals.h"
@@ -265,6 +266,21 @@ static uint64_t keep_watchdog(struct master *m, uint64_t now_ms)
     return m->next_notify_ms;
 }
 
+/* The clock may jump, and the zones' files be renewed: nobody else looks. */
+static void keep_calendars(struct master *m)
+{
+    uint64_t real_ms = clock_real_ms();
+    struct error err = ERROR_INIT;
+    uint32_t failed;
+
+    if (!calendars_are_due(m->calendars_ms, real_ms))
+        return;
+    m->calendars_ms = real_ms;
+    failed = calendars_renew(&m->regions.published, real_ms, &err);
+    if (failed > 0)
+        log_warn("calendars_kept", "n=%u text=\"%s\"", failed, err.text);
+}
+
 /* All that follows from signals, deaths and time, in a fixed order. Returns when to wake. */
 static uint64_t turn(struct master *m, const struct signals_seen *seen)
 {
@@ -280,6 +296,8 @@ static uint64_t turn(struct master *m, const struct signals_seen *seen)
     next = spawn_tick(m, now_ms);
     if (m->phase == PHASE_STARTING)
         check_start(m, now_ms);
+    if (m->phase <= PHASE_DRAINING)
+        keep_calendars(m);
     if (m->phase == PHASE_RUNNING)
         next = min_u64(next, reload_tick(m, now_ms));
     if (m->phase > PHASE_RUNNING)

@@ -112,6 +112,7 @@ struct master {
     struct key_table *keys;
     struct mirror_mark mark; /* of the store's mirror that `keys` is like */
     uint64_t generation;     /* published */
+    uint64_t calendars_ms;   /* real time at which they were renewed last */
 
     struct settings settings;
     struct effective effective;
