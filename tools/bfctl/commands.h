@@ -15,7 +15,8 @@ typedef int command_fn(struct ctl *c, int argc, char **argv);
 
 command_fn command_status, command_workers, command_routes, command_reload; /* status.c */
 command_fn command_check;                                                   /* check.c */
-command_fn command_keys;                                                    /* keys.c */
+command_fn command_keys, command_teams, command_customers;                  /* keys.c */
+command_fn command_budgets;                                                 /* budgets.c */
 command_fn command_models;                                                  /* models.c */
 command_fn command_usage, command_logs;                                     /* journal.c */
 command_fn command_top;                                                     /* top.c */

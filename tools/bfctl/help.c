@@ -34,11 +34,27 @@ static const char options_text[] =
     "Exit status: 0 done, 1 refused or failed, 2 wrong command line, 3 no gateway reached.\n";
 
 static const char keys_text[] =
-    "  keys list   [--name GLOB] [--origin file|api]\n"
-    "  keys create NAME [--models GLOB,GLOB...] [--expires 30d|2027-01-31] [--inactive]\n"
-    "              [--strict]: refuse what cannot be translated whole, as x-bf-strict does\n"
+    "  keys create NAME [--models GLOB,GLOB...] [--deny-models GLOB,...] [--team NAME]\n"
+    "              [--customer NAME] [--expires 30d|2027-01-31] [--inactive] [--strict]\n"
+    "              [--value TEXT] and the options below\n"
     "              the key stands on stdout, once; it is stored nowhere\n"
-    "  keys revoke NAME|ID\n";
+    "  keys list   [--name GLOB] [--origin file|api] [--team NAME] [--customer NAME] [--tag TAG]\n"
+    "  keys update NAME|ID [--name NEW] [the options of create; none takes one away]\n"
+    "  keys show | delete | block | unblock | reset NAME|ID   (revoke is delete)\n"
+    "  keys rotate NAME|ID [--grace 24h]: a new text; the old one works that long\n"
+    "  keys import FILE: a JSON array, or a key in each line; all of them or none\n";
+
+static const char owners_text[] =
+    "  teams, customers: create | update | list | show | delete | block | unblock | reset NAME|ID\n"
+    "              teams take --customer NAME; delete [--children refuse|reparent|delete]\n"
+    "  Options of keys, teams and customers:\n"
+    "    --budget 1000 or 5/1d,100/1M     dollars in a window (1m 5m 1h 1d 1w 1M 1Q 1Y, 7d)\n"
+    "    --rate-limit 100 or 100/1m,5000/1d   requests; --token-limit 100000/1m   tokens\n"
+    "    --concurrency N   requests at the same time;   --tags A,B\n";
+
+static const char budgets_text[] =
+    "  budgets     [--kind customer|team|key|model_limit] [--name GLOB] [--team NAME]\n"
+    "              [--customer NAME]: limit, used, held by requests under way, left\n";
 
 static const char journal_text[] =
     "  Filters of usage and logs: --key NAME|ID|none  --model NAME  --provider NAME\n"
@@ -64,6 +80,11 @@ int command_help(struct ctl *c, int argc, char **argv)
         return ctl_fail(CTL_USAGE, "there is no command %s", only);
     if (only == NULL || strcmp(only, "keys") == 0)
         printf("\n%s", keys_text);
+    if (only == NULL || strcmp(only, "keys") == 0 || strcmp(only, "teams") == 0 ||
+        strcmp(only, "customers") == 0)
+        printf("\n%s", owners_text);
+    if (only == NULL || strcmp(only, "budgets") == 0)
+        printf("\n%s", budgets_text);
     if (only == NULL || strcmp(only, "usage") == 0 || strcmp(only, "logs") == 0)
         printf("\n%s", journal_text);
     printf("\n%s", options_text);

@@ -1,7 +1,7 @@
 # bash completion for bfctl
 _bfctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local commands="status check reload keys routes models usage logs top workers export completion version help"
+    local commands="status check reload keys teams customers budgets routes models usage logs top workers export completion version help"
     local global="--socket --url --token --ca --json --help --version"
     local command="" verb="" word i
     case $previous in
@@ -15,6 +15,17 @@ _bfctl() {
         ;;
     --origin)
         mapfile -t COMPREPLY < <(compgen -W "file api" -- "$current")
+        return
+        ;;
+    --children)
+        mapfile -t COMPREPLY < <(compgen -W "refuse reparent delete" -- "$current")
+        return
+        ;;
+    --kind)
+        mapfile -t COMPREPLY < <(compgen -W "customer team key model_limit" -- "$current")
+        return
+        ;;
+    --budget | --rate-limit | --token-limit | --concurrency | --tags | --tag | --team | --customer | --value | --deny-models | --grace)
         return
         ;;
     --url | --token | --key | --model | --models | --provider | --since | --until | --status | --limit | --name | --expires | --interval)
@@ -34,13 +45,28 @@ _bfctl() {
     local words=$global
     case $command in
     "") words="$commands $global" ;;
-    keys)
+    keys | teams | customers)
+        local rules="--budget --rate-limit --token-limit --concurrency --tags"
+        local more=""
+        [ "$command" = keys ] && more="--models --deny-models --team --customer --expires --value --inactive --strict"
+        [ "$command" = teams ] && more="--customer"
         case $verb in
-        "") words="list create revoke" ;;
-        list) words="--name --origin $global" ;;
-        create) words="--models --expires --inactive --strict $global" ;;
+        "")
+            words="list create update show delete block unblock reset"
+            [ "$command" = keys ] && words="$words rotate import revoke"
+            ;;
+        list) words="--name --origin --tag --team --customer $global" ;;
+        create) words="$more $rules $global" ;;
+        update) words="--name $more $rules $global" ;;
+        delete) words="--children $global" ;;
+        rotate) words="--grace $global" ;;
+        import)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
         esac
         ;;
+    budgets) words="--kind --name --team --customer $global" ;;
     routes) words="--provider $global" ;;
     usage) words="--by --key --model --provider --since --until $global" ;;
     logs) words="-f --follow --limit --key --model --provider --since --until --status $global" ;;

@@ -1,5 +1,5 @@
 # fish completion for bfctl
-set -l commands status check reload keys routes models usage logs top workers export completion version help
+set -l commands status check reload keys teams customers budgets routes models usage logs top workers export completion version help
 
 complete -c bfctl -f
 complete -c bfctl -l socket -r -F -d 'admin socket'
@@ -15,6 +15,9 @@ complete -c bfctl -n $none -a status -d 'what runs, since when, how much'
 complete -c bfctl -n $none -a check -d 'is this configuration sound'
 complete -c bfctl -n $none -a reload -d 'load the configuration again'
 complete -c bfctl -n $none -a keys -d 'virtual keys'
+complete -c bfctl -n $none -a teams -d 'budgets that keys share'
+complete -c bfctl -n $none -a customers -d 'budgets that teams share'
+complete -c bfctl -n $none -a budgets -d 'what is used and left of every budget'
 complete -c bfctl -n $none -a routes -d 'weights and health of every route'
 complete -c bfctl -n $none -a models -d 'models that clients may use'
 complete -c bfctl -n $none -a usage -d 'requests and tokens'
@@ -27,7 +30,24 @@ complete -c bfctl -n $none -a version -d 'the version of bfctl'
 complete -c bfctl -n $none -a help -d 'what there is'
 
 complete -c bfctl -n '__fish_seen_subcommand_from check' -F
-complete -c bfctl -n '__fish_seen_subcommand_from keys; and not __fish_seen_subcommand_from list create revoke' -a 'list create revoke'
+set -l verbs list create update show delete block unblock reset rotate import revoke
+complete -c bfctl -n "__fish_seen_subcommand_from keys teams customers; and not __fish_seen_subcommand_from $verbs" -a 'list create update show delete block unblock reset'
+complete -c bfctl -n "__fish_seen_subcommand_from keys; and not __fish_seen_subcommand_from $verbs" -a 'rotate import revoke'
+complete -c bfctl -n '__fish_seen_subcommand_from import' -F
+complete -c bfctl -n '__fish_seen_subcommand_from create update' -l budget -x -d 'dollars/window'
+complete -c bfctl -n '__fish_seen_subcommand_from create update' -l rate-limit -x -d 'requests/time'
+complete -c bfctl -n '__fish_seen_subcommand_from create update' -l token-limit -x -d 'tokens/time'
+complete -c bfctl -n '__fish_seen_subcommand_from create update' -l concurrency -x -d 'requests at once'
+complete -c bfctl -n '__fish_seen_subcommand_from create update' -l tags -x -d 'words to find it by'
+complete -c bfctl -n '__fish_seen_subcommand_from create update' -l deny-models -x -d 'what it may not use'
+complete -c bfctl -n '__fish_seen_subcommand_from create update' -l value -x -d 'its text'
+complete -c bfctl -n '__fish_seen_subcommand_from create update list budgets' -l team -x
+complete -c bfctl -n '__fish_seen_subcommand_from create update list budgets' -l customer -x
+complete -c bfctl -n '__fish_seen_subcommand_from list' -l tag -x
+complete -c bfctl -n '__fish_seen_subcommand_from update budgets' -l name -x
+complete -c bfctl -n '__fish_seen_subcommand_from delete' -l children -x -a 'refuse reparent delete'
+complete -c bfctl -n '__fish_seen_subcommand_from rotate' -l grace -x -d 'how long the old text works'
+complete -c bfctl -n '__fish_seen_subcommand_from budgets' -l kind -x -a 'customer team key model_limit'
 complete -c bfctl -n '__fish_seen_subcommand_from list' -l name -x -d 'only names like this'
 complete -c bfctl -n '__fish_seen_subcommand_from list' -l origin -x -a 'file api'
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l models -x -d 'what it may use'

@@ -1,0 +1,336 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "tools/bfctl/entity.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/bfctl/table.h"
+
+struct wanted {
+    struct str name;
+    struct str id; /* of the one with that name; empty: none yet */
+};
+
+static void match_name(void *ctx, const struct json *row)
+{
+    struct wanted *w = ctx;
+
+    if (str_eq(ctl_str(row, "name"), w->name) || str_eq(ctl_str(row, "model"), w->name))
+        w->id = ctl_str(row, "id");
+}
+
+static bool is_id(struct str s)
+{
+    return s.len == 16 && strspn(s.p, "0123456789abcdefABCDEF") == 16;
+}
+
+int entity_resolve(struct ctl *c, const struct entity_verbs *v, const char *word,
+                   struct str *out_id)
+{
+    struct wanted w = {str_of(word), STR_NONE};
+    struct buf path = BUF_INIT;
+
+    buf_cstr(&path, v->path);
+    ctl_query(&path, "name", word);
+    int status = ctl_each(c, path.data, 0, match_name, &w);
+    buf_fini(&path);
+    if (status != CTL_OK)
+        return status;
+    if (w.id.len == 0 && is_id(w.name))
+        w.id = w.name;
+    if (w.id.len == 0)
+        return ctl_fail(CTL_FAILED, "there is no %s named %s", v->noun, word);
+    *out_id = w.id;
+    return CTL_OK;
+}
+
+void entity_money(struct buf *out, struct str amount)
+{
+    ptrdiff_t point = str_index(amount, '.');
+
+    while (point >= 0 && amount.len > (size_t)point + 3 && amount.p[amount.len - 1] == '0')
+        amount.len--;
+    table_clean(out, amount, false);
+}
+
+static void rule_text(struct buf *out, const struct json *rule)
+{
+    static const char *const classes[] = {"requests", "tokens", "tokens_in", "tokens_out"};
+
+    if (out->len > 0)
+        buf_cstr(out, ", ");
+    if (json_get(rule, "limit") != NULL) {
+        buf_char(out, '$');
+        entity_money(out, ctl_str(rule, "limit"));
+        buf_printf(out, "/%.*s", STR_ARGS(ctl_str(rule, "window")));
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+        if (json_get(rule, classes[i]) != NULL)
+            buf_printf(out, "%.*s %s/%.*s", STR_ARGS(ctl_str(rule, classes[i])), classes[i],
+                       STR_ARGS(ctl_str(rule, "per")));
+    }
+}
+
+void entity_rules_cell(struct table *t, const struct json *entity)
+{
+    static const char *const lists[] = {"budgets", "rate_limits"};
+    struct buf text = BUF_INIT;
+
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        const struct json *list = json_get(entity, lists[i]);
+
+        for (const struct json *r = list != NULL ? list->child : NULL; r != NULL; r = r->next)
+            rule_text(&text, r);
+    }
+    if (json_get(entity, "concurrency") != NULL)
+        buf_printf(&text, "%s%llu at once", text.len > 0 ? ", " : "",
+                   (unsigned long long)ctl_u64(entity, "concurrency"));
+    table_str(t, buf_view(&text));
+    buf_fini(&text);
+}
+
+struct listing {
+    const struct entity_verbs *v;
+    struct table t;
+};
+
+static void put_row(void *ctx, const struct json *e)
+{
+    struct listing *l = ctx;
+    struct table *t = &l->t;
+
+    table_str(t, ctl_str(e, "id"));
+    table_str(t, ctl_str(e, json_get(e, "name") != NULL ? "name" : "model"));
+    if (l->v->is_key) {
+        table_str(t, ctl_bool(e, "active") ? STR("yes") : STR("no"));
+        table_str(t, ctl_bool(e, "strict") ? STR("yes") : STR("no"));
+        table_list(t, json_get(e, "models"), "*");
+        table_str(t, ctl_str(e, json_get(e, "team") != NULL ? "team" : "customer"));
+    } else if (l->v->has_customer) {
+        table_str(t, ctl_str(e, "customer"));
+    }
+    if (!l->v->is_key)
+        table_str(t, ctl_bool(e, "blocked") ? STR("yes") : STR("no"));
+    entity_rules_cell(t, e);
+    table_time(t, ctl_u64(e, "created_ms"));
+    if (l->v->is_key)
+        table_time(t, ctl_u64(e, "expires_ms"));
+    table_str(t, ctl_str(e, "origin"));
+    if (l->v->is_key)
+        table_str(t, ctl_str(e, "hint"));
+}
+
+static int print_list(struct ctl *c, const struct entity_verbs *v, const char *path)
+{
+    struct listing l = {.v = v};
+    struct buf out = BUF_INIT;
+
+    if (c->json)
+        return ctl_print_list(c, path, 0);
+    table_init(&l.t, v->columns);
+    int status = ctl_each(c, path, 0, put_row, &l);
+    if (status == CTL_OK) {
+        table_print(&l.t, &out);
+        (void)fwrite(out.data, 1, out.len, stdout);
+    }
+    table_fini(&l.t);
+    buf_fini(&out);
+    return status;
+}
+
+int entity_list(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
+{
+    const char *values[5] = {NULL};
+    static const char *const params[] = {"name", "origin", "tag", "customer", "team"};
+    const struct arg args[] = {{"--name", &values[0], NULL},
+                               {"--origin", &values[1], NULL},
+                               {"--tag", &values[2], NULL},
+                               {"--customer", &values[3], NULL},
+                               {"--team", &values[4], NULL}};
+    size_t n = v->is_key ? 5 : v->has_customer ? 4 : 3;
+    struct buf path = BUF_INIT;
+
+    if (args_parse(&argc, argv, args, n) != 0 || args_words(argc, argv, 0, 0, "no words") != 0)
+        return CTL_USAGE;
+    buf_cstr(&path, v->path);
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] != NULL)
+            ctl_query(&path, params[i], values[i]);
+    }
+    int status = print_list(c, v, path.data);
+    buf_fini(&path);
+    return status;
+}
+
+static void print_raw(const struct json *reply)
+{
+    printf("%.*s\n", STR_ARGS(reply->raw));
+}
+
+static void tell(const struct entity_verbs *v, const char *done, const struct json *reply)
+{
+    struct buf text = BUF_INIT;
+
+    table_clean(&text, ctl_str(reply, json_get(reply, "name") != NULL ? "name" : "model"), false);
+    printf("%s %s %.*s, id %.*s\n", done, v->noun, STR_ARGS(buf_view(&text)),
+           STR_ARGS(ctl_str(reply, "id")));
+    buf_fini(&text);
+}
+
+/* The key alone on stdout, for $(...); the rest is for the reader. */
+static void tell_key(const struct json *reply)
+{
+    const struct json *defaults = json_get(reply, "defaults");
+    struct buf text = BUF_INIT;
+
+    table_clean(&text, ctl_str(reply, "key"), false);
+    printf("%.*s\n", STR_ARGS(buf_view(&text)));
+    buf_clear(&text);
+    table_clean(&text, ctl_str(reply, "name"), false);
+    (void)fprintf(stderr, "created %.*s, id %.*s; the key is shown only this once\n",
+                  STR_ARGS(buf_view(&text)), STR_ARGS(ctl_str(reply, "id")));
+    for (const struct json *d = defaults != NULL ? defaults->child : NULL; d != NULL; d = d->next) {
+        buf_clear(&text);
+        table_clean(&text, json_str(d), false);
+        (void)fprintf(stderr, "  default: %.*s\n", STR_ARGS(buf_view(&text)));
+    }
+    buf_fini(&text);
+}
+
+int entity_create(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
+{
+    struct entity_options o = {0};
+    struct arg args[ENTITY_ARGS_MAX];
+    const struct json *reply = NULL;
+    struct buf body = BUF_INIT;
+    size_t n;
+
+    entity_args(v, &o, args, &n);
+    if (args_parse(&argc, argv, args + 1, n - 1) != 0 || /* --name is the word here */
+        args_words(argc, argv, 1, 1, "one word, the name") != 0)
+        return CTL_USAGE;
+    o.name = argv[1];
+    int status = entity_body(&o, false, &body);
+    if (status == CTL_OK)
+        status = ctl_call(c, "POST", v->path, buf_view(&body), &reply);
+    if (status == CTL_OK && c->json)
+        print_raw(reply);
+    else if (status == CTL_OK && v->is_key)
+        tell_key(reply);
+    else if (status == CTL_OK)
+        tell(v, "created", reply);
+    buf_fini(&body);
+    return status;
+}
+
+/* One word, a name or an id, as the path of that entity with `end` behind it. */
+static int path_of(struct ctl *c, const struct entity_verbs *v, int argc, char **argv,
+                   const char *end, struct buf *out)
+{
+    struct str id = STR_NONE;
+
+    if (args_words(argc, argv, 1, 1, "one word, a name or an id") != 0)
+        return CTL_USAGE;
+    int status = entity_resolve(c, v, argv[1], &id);
+    if (status == CTL_OK)
+        buf_printf(out, "%s/%.*s%s", v->path, STR_ARGS(id), end);
+    return status;
+}
+
+int entity_update(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
+{
+    struct entity_options o = {0};
+    struct arg args[ENTITY_ARGS_MAX];
+    const struct json *reply = NULL;
+    struct buf body = BUF_INIT, path = BUF_INIT;
+    size_t n;
+
+    entity_args(v, &o, args, &n);
+    if (args_parse(&argc, argv, args, n) != 0)
+        return CTL_USAGE;
+    int status = entity_body(&o, true, &body);
+    if (status == CTL_OK && body.len == 2)
+        status = ctl_fail(CTL_USAGE, "%s update: say what to change (--budget, --models, ...)",
+                          v->command);
+    if (status == CTL_OK)
+        status = path_of(c, v, argc, argv, "", &path);
+    if (status == CTL_OK)
+        status = ctl_call(c, "PATCH", path.data, buf_view(&body), &reply);
+    if (status == CTL_OK && c->json)
+        print_raw(reply);
+    else if (status == CTL_OK)
+        tell(v, "updated", reply);
+    buf_fini(&body);
+    buf_fini(&path);
+    return status;
+}
+
+int entity_show(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
+{
+    struct buf path = BUF_INIT;
+    const struct json *reply = NULL;
+
+    if (args_parse(&argc, argv, NULL, 0) != 0)
+        return CTL_USAGE;
+    int status = path_of(c, v, argc, argv, "", &path);
+    if (status == CTL_OK)
+        status = ctl_call(c, "GET", path.data, STR_NONE, &reply);
+    if (status == CTL_OK && c->json) {
+        print_raw(reply);
+    } else if (status == CTL_OK) {
+        for (const struct json *m = reply->child; m != NULL; m = m->next) {
+            struct buf text = BUF_INIT;
+
+            table_clean(&text, m->type == JSON_STRING ? m->text : m->raw, false);
+            printf("%-14.*s %.*s\n", STR_ARGS(m->key), STR_ARGS(buf_view(&text)));
+            buf_fini(&text);
+        }
+    }
+    buf_fini(&path);
+    return status;
+}
+
+int entity_delete(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
+{
+    const char *children = NULL;
+    const struct arg args[] = {{"--children", &children, NULL}};
+    const struct json *reply = NULL;
+    struct buf path = BUF_INIT;
+
+    if (args_parse(&argc, argv, args, v->is_key ? 0 : 1) != 0)
+        return CTL_USAGE;
+    int status = path_of(c, v, argc, argv, "", &path);
+    if (status == CTL_OK && children != NULL)
+        ctl_query(&path, "children", children);
+    if (status == CTL_OK)
+        status = ctl_call(c, "DELETE", path.data, STR_NONE, &reply);
+    if (status == CTL_OK && c->json)
+        print_raw(reply);
+    else if (status == CTL_OK)
+        printf("%s %.*s\n", strcmp(argv[0], "revoke") == 0 ? "revoked" : "deleted",
+               STR_ARGS(ctl_str(reply, "id")));
+    buf_fini(&path);
+    return status;
+}
+
+int entity_post(struct ctl *c, const struct entity_verbs *v, int argc, char **argv,
+                const char *verb, const char *done)
+{
+    const struct json *reply = NULL;
+    struct buf path = BUF_INIT;
+
+    if (args_parse(&argc, argv, NULL, 0) != 0)
+        return CTL_USAGE;
+    int status = path_of(c, v, argc, argv, verb, &path);
+    if (status == CTL_OK)
+        status = ctl_call(c, "POST", path.data, STR_NONE, &reply);
+    if (status == CTL_OK && c->json)
+        print_raw(reply);
+    else if (status == CTL_OK)
+        tell(v, done, reply);
+    buf_fini(&path);
+    return status;
+}
