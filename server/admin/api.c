@@ -39,6 +39,8 @@ static const struct api_route routes[] = {
     {"GET", "/api/keys/*", api_keys_get, NO_PARAMS, false},
     {"PATCH", "/api/keys/*", api_keys_update, NO_PARAMS, false},
     {"DELETE", "/api/keys/*", api_keys_delete, NO_PARAMS, false},
+    {"GET", "/api/prices", api_prices, PARAMS("limit", "cursor", "provider", "model"), false},
+    {"GET", "/api/prices/**", api_price, NO_PARAMS, false},
     {"GET", "/api/usage", api_usage,
      PARAMS("key", "model", "provider", "since", "until", "group_by"), false},
     {"GET", "/api/logs", api_logs,

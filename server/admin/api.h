@@ -36,6 +36,7 @@ api_fn api_entity_create, api_entity_get, api_entity_update, api_entity_delete; 
 api_fn api_entity_block, api_entity_unblock, api_entity_reset, api_keys_rotate;
 api_fn api_entity_list, api_budgets; /* entity_list.c */
 api_fn api_keys_import;              /* key_import.c */
+api_fn api_prices, api_price;        /* prices.c */
 api_fn api_governance_create, api_governance_get, api_governance_update, api_governance_delete,
     api_governance_provider_put, api_governance_provider_delete, api_governance_rotate,
     api_governance_rotate_many; /* governance.c */

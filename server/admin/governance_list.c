@@ -10,6 +10,7 @@
 #include "server/admin/params.h"
 #include "server/base/crypto.h"
 #include "shm/keys.h"
+#include "shm/scope.h"
 
 #define OFFSET_MAX 10000 /* entities passed over; deeper ones are what cursors are for */
 
@@ -238,6 +239,7 @@ void api_governance_quota(struct exchange *ex, struct str tail)
     struct str text = own_key(ex);
     uint8_t hash[SHA256_BYTES];
     struct virtual_key key;
+    struct scope scope;
 
     (void)tail;
     crypto_sha256(text, hash);
@@ -246,6 +248,9 @@ void api_governance_quota(struct exchange *ex, struct str tail)
                        "give the virtual key itself, as x-bf-vk or Authorization: Bearer");
         return;
     }
+    /* The old text of a rotated key, in its grace, is the new one's. */
+    if (scope_decode(key.scope, &scope) == 0 && scope.books_as != 0)
+        key.id = scope.books_as;
     entity_ask(ex, ENTITY_KEY, arena_printf(ex->arena, "%016llx", (unsigned long long)key.id),
                on_own);
 }
