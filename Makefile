@@ -55,6 +55,7 @@ SERVER_SRC := $(filter-out server/main.c,$(wildcard server/*.c server/master/*.c
 BFCTL_SRC  := $(wildcard tools/bfctl/*.c)
 UNIT_SRC   := $(wildcard tests/unit/test_*.c)
 REPLAY_SRC := $(wildcard tests/replay/*.c)
+SIM_SRC    := $(wildcard tests/sim/*.c)
 TORTURE_SRC := $(wildcard tests/torture/torture_*.c)
 FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -62,17 +63,18 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(patsubst %.cc,$(BUILD)/%.o,$(1)))
 LIB_OBJ    := $(call obj,$(LIB_SRC) $(LIB_CXX))
 SERVER_OBJ := $(call obj,$(SERVER_SRC))
 ALL_OBJ    := $(LIB_OBJ) $(SERVER_OBJ) $(call obj,server/main.c tools/catalogue/main.c tools/prices/main.c $(BFCTL_SRC) $(UNIT_SRC) \
-              $(REPLAY_SRC) $(TORTURE_SRC) $(FUZZ_SRC))
+              $(REPLAY_SRC) $(SIM_SRC) $(TORTURE_SRC) $(FUZZ_SRC))
 UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 TORTURE_BIN := $(TORTURE_SRC:tests/torture/%.c=$(BUILD)/tests/torture/%)
 FUZZ_REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 REPLAY_BIN  := $(if $(REPLAY_SRC),$(BUILD)/tests/replay/replay)
+SIM_BIN     := $(BUILD)/tests/sim/simulate
 T ?= 20
 # `make V=1` shows the commands.
 Q := $(if $(V),,@)
 say = @printf '  %-4s %s\n' $(1) $@
 
-.PHONY: all run check unit replay torture fuzz fuzz-corpus flow integration matrix check-real lint bench install \
+.PHONY: all run check unit simulate replay torture fuzz fuzz-corpus flow integration matrix check-real lint bench install \
         deps deps-test clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(ALL_OBJ)
@@ -134,6 +136,11 @@ $(UNIT_BIN): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
 $(TORTURE_BIN): $(BUILD)/tests/torture/%: $(BUILD)/tests/torture/%.o $(ARCHIVES)
 	$(call say,LD)
 	$(Q)$(LINK) $^ -lcmocka $(LIBS) -o $@
+
+# The real weight code in virtual time; its worker_random wins over the archive's.
+$(SIM_BIN): $(call obj,$(SIM_SRC)) $(ARCHIVES)
+	$(call say,LD)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
 
 # The real steps; tests/replay has fakes of http.c, upstream.c, loop.c, worker.c and clock.c that win over the archive's.
 $(REPLAY_BIN): $(call obj,$(REPLAY_SRC)) $(ARCHIVES)

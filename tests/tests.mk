@@ -13,9 +13,14 @@ check: deps-test all unit flow
 endif
 	@echo "check: all parts passed ($(MODE)$(if $(SAN), $(SAN)))"
 
-unit: $(UNIT_BIN) $(REPLAY_BIN)
+unit: $(UNIT_BIN) $(REPLAY_BIN) $(SIM_BIN)
 	@sh tools/run_tests.sh unit $(UNIT_BIN)
 	@$(if $(REPLAY_BIN),$(REPLAY_BIN) tests/replay/scenarios)
+	@sh tools/run_tests.sh sim $(SIM_BIN)
+
+# The table of bad days: the gateway's weights beside others and an oracle, in virtual time.
+simulate: $(SIM_BIN)
+	@$(SIM_BIN)
 
 torture: $(TORTURE_BIN) all
 	@sh tools/run_tests.sh torture $(TORTURE_BIN)

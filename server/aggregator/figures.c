@@ -7,6 +7,7 @@
 void figures_fade(struct figures *f, uint64_t at_ms)
 {
     double factor;
+    double quick;
 
     if (at_ms <= f->faded_ms)
         return;
@@ -15,19 +16,47 @@ void figures_fade(struct figures *f, uint64_t at_ms)
         return;
     }
     factor = exp2(-(double)(at_ms - f->faded_ms) / HEALTH_HALF_LIFE_MS);
+    quick = exp2(-(double)(at_ms - f->faded_ms) / HEALTH_QUICK_MS);
     f->faded_ms = at_ms;
     f->attempts *= factor;
     f->good *= factor;
     f->bad *= factor;
-    f->first_sum *= factor;
-    f->first_n *= factor;
     f->total_sum *= factor;
     f->total_n *= factor;
+    f->quick_good *= quick;
+    f->quick_bad *= quick;
+    f->first_sum *= quick;
+    f->first_n *= quick;
+    f->token_sum *= quick;
+    f->token_n *= quick;
 }
 
 double figures_bad_share(const struct figures *f)
 {
-    return f->bad / (f->good + f->bad + HEALTH_PRIOR);
+    double share = f->bad / (f->good + f->bad + HEALTH_PRIOR);
+    double quick = f->quick_bad / (f->quick_good + f->quick_bad + HEALTH_PRIOR);
+
+    return fmax(share, quick);
+}
+
+double figures_ramp(const struct figures *f, uint64_t now_ms)
+{
+    uint64_t since_ms = now_ms - min_u64(f->well_ms, now_ms);
+
+    if (f->well_ms == 0 || since_ms >= HEALTH_SLOW_START_MS)
+        return 1;
+    return fmax((double)since_ms / HEALTH_SLOW_START_MS, 0.1);
+}
+
+double figures_first(const struct figures *f)
+{
+    return f->first_n < HEALTH_SLOW_SAMPLES ? 0 : f->first_sum / f->first_n;
+}
+
+double figures_per_token(const struct figures *f)
+{
+    /* a few tokens say more of the network than of the model */
+    return f->token_n < HEALTH_TOKENS_LEAST ? 0 : f->token_sum / f->token_n;
 }
 
 static void set_state(struct figures *f, enum route_state state, uint64_t now_ms)
@@ -56,20 +85,26 @@ void figures_answer(struct figures *f, uint64_t begun_ms, uint64_t now_ms)
     f->run = 0;
     if (!figures_are_shut(f) || begun_ms < f->state_ms || ++f->probes < HEALTH_PROBES)
         return;
-    f->bad = 0; /* else the old faults would open it again at the next one */
+    f->bad = f->quick_bad = 0; /* else the old faults would open it again at the next one */
     f->open_ms = 0;
+    f->well_ms = now_ms;
     set_state(f, ROUTE_HEALTHY, now_ms);
 }
 
 void figures_good(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms)
 {
     f->good += 1;
+    f->quick_good += 1;
     f->pauses = 0;
     f->total_sum += s->total_us;
     f->total_n += 1;
     if (s->first_byte_us > 0) {
         f->first_sum += s->first_byte_us;
         f->first_n += 1;
+    }
+    if (s->first_byte_us > 0 && s->total_us > s->first_byte_us && s->tokens_out > 1) {
+        f->token_sum += s->total_us - s->first_byte_us;
+        f->token_n += s->tokens_out;
     }
     figures_answer(f, begun_ms, now_ms);
 }
@@ -81,6 +116,7 @@ void figures_fault(struct figures *f, const struct sample *s, uint64_t begun_ms,
     bool is_too_much;
 
     f->bad += 1;
+    f->quick_bad += 1;
     f->run++;
     f->reason = s->outcome;
     seen = f->good + f->bad;

@@ -16,6 +16,7 @@ struct row {
     uint32_t key, target;
     uint64_t samples;
     bool is_dirty;
+    bool is_spared; /* open, but enough of its siblings are */
     struct figures figures;
     struct weight told;
 };
@@ -28,7 +29,9 @@ struct key { /* a provider key */
 
 struct target {
     uint64_t id;
-    double best_first; /* microseconds, of the quickest sibling; 0: not known */
+    double best_first;          /* microseconds, of the quickest sibling; 0: not known */
+    double best_per_token;      /* likewise */
+    uint32_t n, n_open, n_shut; /* routes, those that their faults opened, and not spared */
 };
 
 struct health {
@@ -273,16 +276,27 @@ static uint32_t whole(double x)
     return x >= (double)UINT32_MAX ? UINT32_MAX : (uint32_t)(x + 0.5);
 }
 
+static double ratio_of(double mine, double best)
+{
+    return mine > 0 && best > 0 ? mine / best : 1;
+}
+
 static double slow_factor(const struct health *h, const struct row *r)
 {
-    const struct figures *f = &r->figures;
-    double best = h->targets[r->target].best_first;
-    double ratio;
+    const struct target *t = &h->targets[r->target];
+    double ratio = fmax(ratio_of(figures_first(&r->figures), t->best_first),
+                        ratio_of(figures_per_token(&r->figures), t->best_per_token));
 
-    if (best <= 0 || f->first_n < HEALTH_SLOW_SAMPLES)
+    if (ratio <= HEALTH_SLOW_RATIO)
         return 1;
-    ratio = f->first_sum / f->first_n / best;
-    return ratio <= HEALTH_SLOW_RATIO ? 1 : fmax(HEALTH_SLOW_RATIO / ratio, HEALTH_SLOW_FLOOR);
+    return fmax(pow(HEALTH_SLOW_RATIO / ratio, HEALTH_SLOW_POWER), HEALTH_SLOW_FLOOR);
+}
+
+static double error_factor(double share)
+{
+    double excess = fmax(share - HEALTH_ERROR_NOISE, 0);
+
+    return fmax(pow(1 - excess, HEALTH_ERROR_POWER), HEALTH_ERROR_FLOOR);
 }
 
 static void judge(const struct health *h, const struct row *r, uint64_t now_ms, struct weight *w)
@@ -290,7 +304,7 @@ static void judge(const struct health *h, const struct row *r, uint64_t now_ms, 
     const struct figures *f = &r->figures;
     const struct key *key = &h->keys[r->key];
     double share = figures_bad_share(f);
-    double factor = fmax((1 - share) * (1 - share), HEALTH_ERROR_FLOOR) * slow_factor(h, r);
+    double factor = error_factor(share) * slow_factor(h, r) * figures_ramp(f, now_ms);
 
     w->state = f->state;
     w->changed_ms = f->state_ms;
@@ -308,6 +322,10 @@ static void judge(const struct health *h, const struct row *r, uint64_t now_ms, 
         if (now_ms < key->until_ms)
             w->retry_at_ms = max_u64(w->retry_at_ms, key->until_ms);
     }
+    if (r->is_spared && w->state == ROUTE_OPEN && f->retry_at_ms == 0) {
+        w->state = ROUTE_HALF_OPEN;
+        w->retry_at_ms = 0;
+    }
     if (w->state == ROUTE_OPEN)
         w->weight = 0;
     else if (w->state == ROUTE_HALF_OPEN)
@@ -322,7 +340,7 @@ static bool will_change(const struct health *h, const struct row *r)
     const struct figures *f = &r->figures;
 
     return f->attempts > 0 || f->state != ROUTE_HEALTHY || f->retry_at_ms != 0 ||
-           h->keys[r->key].refused_ms != 0;
+           h->keys[r->key].refused_ms != 0 || figures_ramp(f, f->faded_ms) < 1;
 }
 
 /* Not memcmp: there is padding. */
@@ -344,7 +362,8 @@ static bool tell(struct health *h, uint32_t number, uint64_t now_ms, health_row_
 
     figures_fade(f, now_ms);
     if (f->attempts < FADED)
-        f->attempts = f->good = f->bad = f->first_sum = f->first_n = f->total_sum = f->total_n = 0;
+        f->attempts = f->good = f->bad = f->total_sum = f->total_n = f->quick_good = f->quick_bad =
+            f->first_sum = f->first_n = f->token_sum = f->token_n = 0;
     figures_move_on(f, now_ms);
     judge(h, r, now_ms, &w);
     w.first_byte_us = f->first_n > 0 ? whole(f->first_sum / f->first_n) : 0;
@@ -358,25 +377,51 @@ static bool tell(struct health *h, uint32_t number, uint64_t now_ms, health_row_
     return will_change(h, r);
 }
 
-static void find_best(struct health *h, uint64_t now_ms)
+static void take_best(double *best, double mine)
+{
+    if (mine > 0 && (*best <= 0 || mine < *best))
+        *best = mine;
+}
+
+/*
+ * At most half of a target's routes are shut out for their faults while others are well: these
+ * would have to carry everything. What is open beyond that goes on being probed.
+ */
+static void spare_some(struct health *h)
+{
+    for (size_t i = 0; i < h->n_used; i++)
+        h->targets[h->rows[h->used[i]].target].n_open +=
+            h->rows[h->used[i]].figures.state == ROUTE_OPEN;
+    for (size_t i = 0; i < h->n_used; i++) {
+        struct row *r = &h->rows[h->used[i]];
+        struct target *t = &h->targets[r->target];
+
+        r->is_spared = r->figures.state == ROUTE_OPEN && t->n_open < t->n &&
+                       t->n_shut >= (t->n > 1 ? t->n / 2 : 1);
+        t->n_shut += r->figures.state == ROUTE_OPEN && !r->is_spared;
+    }
+}
+
+/* What rows are compared with: the best of their siblings, and how many of those are shut. */
+static void look_at_targets(struct health *h, uint64_t now_ms)
 {
     for (size_t i = 0; i < h->n_targets; i++)
-        h->targets[i].best_first = 0;
+        h->targets[i] = (struct target){.id = h->targets[i].id};
     for (size_t i = 0; i < h->n_used; i++) {
         struct row *r = &h->rows[h->used[i]];
         struct figures *f = &r->figures;
-        double *best = &h->targets[r->target].best_first;
-        double mean;
+        struct target *t = &h->targets[r->target];
 
+        t->n++;
         if (f->attempts <= 0)
             continue;
         figures_fade(f, now_ms);
-        if (f->first_n < HEALTH_SLOW_SAMPLES || figures_are_shut(f))
+        if (figures_are_shut(f))
             continue;
-        mean = f->first_sum / f->first_n;
-        if (*best <= 0 || mean < *best)
-            *best = mean;
+        take_best(&t->best_first, figures_first(f));
+        take_best(&t->best_per_token, figures_per_token(f));
     }
+    spare_some(h);
 }
 
 bool health_tick(struct health *h, uint64_t now_ms, bool all, health_row_fn *fn, void *ctx)
@@ -385,7 +430,7 @@ bool health_tick(struct health *h, uint64_t now_ms, bool all, health_row_fn *fn,
 
     all = all || h->all_are_dirty;
     if (all)
-        find_best(h, now_ms);
+        look_at_targets(h, now_ms);
     for (size_t i = 0; i < h->n_dirty; i++) {
         struct row *r = &h->rows[h->dirty[i]];
 

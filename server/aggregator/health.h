@@ -25,8 +25,13 @@
 #include "shm/sample.h"
 #include "shm/weights.h"
 
-/* Half a minute: a fault is forgotten within minutes, one slow answer does not swing a weight. */
-#define HEALTH_HALF_LIFE_MS 30000ull
+/*
+ * Two memories: twenty seconds, so that a fault is forgotten within minutes and a few good answers do
+ * not wash it away; and five seconds, so that a route which begins to fail or to crawl loses its
+ * traffic before many have met it. Of faults the worse of the two counts.
+ */
+#define HEALTH_HALF_LIFE_MS 20000ull
+#define HEALTH_QUICK_MS 5000ull
 /* Of this many good ones every route is thought to begin with, so that one fault out of one
  * attempt is not a share of 100 %, and an idle route heals. */
 #define HEALTH_PRIOR 4.0
@@ -40,10 +45,12 @@
 #define HEALTH_HEALTHY_SHARE 0.05
 /* Back-off of the breaker: doubled each time that a probe fails. */
 #define HEALTH_OPEN_MS 5000ull
-#define HEALTH_OPEN_MAX_MS 60000ull
+#define HEALTH_OPEN_MAX_MS 15000ull /* probes are real requests that are retried: cheap */
 /* A probe's weight: one in twenty requests finds out whether it is back, three must be well. */
 #define HEALTH_PROBE_WEIGHT (WEIGHT_FULL / 20)
 #define HEALTH_PROBES 3
+/* Back from open: a tenth of its weight at first, all of it after this. */
+#define HEALTH_SLOW_START_MS 10000ull
 /* A refused key is rarely put right within a minute. */
 #define HEALTH_KEY_MS 60000ull
 #define HEALTH_KEY_MAX_MS 600000ull
@@ -52,13 +59,20 @@
 #define HEALTH_PAUSE_MS 1000ull
 #define HEALTH_PAUSE_MAX_MS 30000ull
 #define HEALTH_RETRY_MAX_MS 3600000ull
-/* Half as slow again as the best sibling is noise; beyond, weight falls with the ratio, to a
- * fifth at least: slow is not broken. */
+/*
+ * Half as slow again as the best sibling (to the first byte, or from token to token) is noise;
+ * beyond, weight falls with the third power of the ratio: five times as slow leaves one fortieth,
+ * enough to see that it is well again.
+ */
 #define HEALTH_SLOW_RATIO 1.5
-#define HEALTH_SLOW_FLOOR 0.2
+#define HEALTH_SLOW_POWER 3.0
+#define HEALTH_SLOW_FLOOR 0.02
 #define HEALTH_SLOW_SAMPLES 5.0
-/* A route that is degraded but not open still gets this share: it must be able to recover. */
-#define HEALTH_ERROR_FLOOR 0.05
+#define HEALTH_TOKENS_LEAST 200.0
+/* One fault in a hundred is noise; beyond, (1 - share)^12: one in five leaves a fifteenth. */
+#define HEALTH_ERROR_NOISE 0.01
+#define HEALTH_ERROR_POWER 12.0
+#define HEALTH_ERROR_FLOOR 0.02
 
 struct health_route {
     uint32_t row;      /* < ROUTES_MAX */

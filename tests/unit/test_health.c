@@ -84,7 +84,8 @@ static void test_the_slower_sibling_gets_less(void **state)
     put_slow(h, 2, 900000, 50, T0); /* another model: not its sibling */
     tick(h, T0 + 250);
     assert_int_equal(told[0].weight, WEIGHT_FULL);
-    assert_in_range(told[1].weight, WEIGHT_FULL / 2 - 10, WEIGHT_FULL / 2 + 10);
+    /* (1.5 / 3)^3 */
+    assert_in_range(told[1].weight, WEIGHT_FULL / 8 - 10, WEIGHT_FULL / 8 + 10);
     assert_int_equal(told[1].state, ROUTE_HEALTHY);
     assert_int_equal(told[2].weight, WEIGHT_FULL);
     assert_in_range(told[1].first_byte_us, 299999, 300001);
@@ -98,6 +99,69 @@ static void test_slow_is_not_broken(void **state)
     put_slow(h, 1, 60000000, 50, T0);
     tick(h, T0 + 250);
     assert_int_equal(told[1].weight, (uint32_t)(WEIGHT_FULL * HEALTH_SLOW_FLOOR));
+}
+
+static void test_slow_tokens_count_as_slow(void **state)
+{
+    struct health *h = *state;
+
+    for (uint32_t row = 0; row < 2; row++) {
+        struct sample s = sample_of(row, SAMPLE_OK, T0);
+
+        s.tokens_out = 100;
+        s.total_us = s.first_byte_us + 1000000 * (row + 1) * (row + 1); /* 10 and 40 ms a token */
+        for (int i = 0; i < 20; i++)
+            assert_int_equal(health_sample(h, &s, T0), HEALTH_TAKEN);
+    }
+    tick(h, T0 + 250);
+    assert_int_equal(told[0].weight, WEIGHT_FULL);
+    assert_in_range(told[1].weight, 520, 535); /* (1.5 / 4)^3 */
+}
+
+static void test_back_again_begins_slowly(void **state)
+{
+    struct health *h = *state;
+    uint64_t at = T0 + HEALTH_OPEN_MS + 1000;
+
+    put(h, 0, SAMPLE_CONNECT, HEALTH_OPEN_RUN, T0);
+    tick(h, T0 + 1);
+    assert_int_equal(told[0].state, ROUTE_OPEN);
+    tick(h, at);
+    put(h, 0, SAMPLE_OK, HEALTH_PROBES, at + 100);
+    tick(h, at + 101);
+    assert_int_equal(told[0].state, ROUTE_HEALTHY);
+    assert_in_range(told[0].weight, WEIGHT_FULL / 20, WEIGHT_FULL / 9);
+    tick(h, at + 100 + HEALTH_SLOW_START_MS / 2);
+    assert_in_range(told[0].weight, WEIGHT_FULL * 4 / 10, WEIGHT_FULL * 6 / 10);
+    tick(h, at + 100 + HEALTH_SLOW_START_MS);
+    assert_int_equal(told[0].weight, WEIGHT_FULL);
+}
+
+/* More than half of a model's routes fail: half are shut out, the others still get a little. */
+static void test_no_more_than_half_are_shut(void **state)
+{
+    static const struct health_route four[] = {
+        {0, 100, 10, 1}, {1, 101, 11, 1}, {2, 102, 12, 1}, {3, 103, 13, 1}};
+    struct health *h = *state;
+    unsigned shut = 0, probed = 0;
+
+    health_configure(h, GENERATION, four, ARRAY_LEN(four));
+    for (uint32_t row = 0; row < 3; row++)
+        put(h, row, SAMPLE_UPSTREAM_ERROR, HEALTH_OPEN_RUN, T0);
+    tick(h, T0 + 1);
+    tick(h, T0 + 2);
+    for (uint32_t row = 0; row < 3; row++) {
+        shut += told[row].state == ROUTE_OPEN;
+        probed += told[row].state == ROUTE_HALF_OPEN && told[row].weight == HEALTH_PROBE_WEIGHT;
+    }
+    assert_int_equal(shut, 2);
+    assert_int_equal(probed, 1);
+    assert_int_equal(told[3].weight, WEIGHT_FULL);
+    put(h, 3, SAMPLE_UPSTREAM_ERROR, HEALTH_OPEN_RUN, T0 + 3);
+    tick(h, T0 + 4);
+    tick(h, T0 + 5);
+    for (uint32_t row = 0; row < 4; row++) /* all of them: then none is better than the others */
+        assert_int_equal(told[row].state, ROUTE_OPEN);
 }
 
 static void test_half_as_slow_again_is_noise(void **state)
@@ -262,6 +326,9 @@ int main(void)
         HEALTH_TEST(test_the_pause_of_a_refused_key_has_an_end),
         HEALTH_TEST(test_the_slower_sibling_gets_less),
         HEALTH_TEST(test_slow_is_not_broken),
+        HEALTH_TEST(test_slow_tokens_count_as_slow),
+        HEALTH_TEST(test_back_again_begins_slowly),
+        HEALTH_TEST(test_no_more_than_half_are_shut),
         HEALTH_TEST(test_half_as_slow_again_is_noise),
         HEALTH_TEST(test_bad_samples_are_refused),
         HEALTH_TEST(test_any_clock_in_a_sample_is_survived),
