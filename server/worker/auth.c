@@ -1,5 +1,6 @@
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
+#include "server/worker/controls.h"
 #include "server/worker/fail.h"
 #include "server/worker/origin.h"
 #include "server/worker/parse.h"
@@ -18,7 +19,18 @@ static struct str bearer(struct str header)
     return str_trim(str_skip(header, scheme.len));
 }
 
-/* x-bf-vk first: whoever sets it means us, while Authorization may be an SDK's filler. */
+/* LiteLLM's own header; some of its clients write "Bearer " there, too. */
+static struct str litellm_key(struct str header)
+{
+    struct str key = bearer(header);
+
+    return key.len > 0 ? key : header;
+}
+
+/*
+ * x-bf-vk first, and LiteLLM's header below its prefix: whoever sets them means us, while Authorization
+ * may be an SDK's filler.
+ */
 static struct str find_key(const struct http_exchange *ex)
 {
     static const struct str headers[] = {
@@ -28,6 +40,8 @@ static struct str find_key(const struct http_exchange *ex)
     };
     struct str key = str_trim(http_find(ex, STR("x-bf-vk")));
 
+    if (key.len == 0 && controls_are_asked(ex))
+        key = litellm_key(str_trim(http_find(ex, STR("x-litellm-api-key"))));
     if (key.len > 0)
         return key;
     key = bearer(http_find(ex, STR("authorization")));

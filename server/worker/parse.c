@@ -1,5 +1,6 @@
 #include "server/worker/parse.h"
 
+#include "server/worker/controls.h"
 #include "server/worker/fail.h"
 #include "server/worker/models.h"
 #include "server/worker/translate.h"
@@ -236,6 +237,8 @@ static enum step_result parse_json(struct request *r)
 
     if (openai_scan(r->worker->json, r->arena, r->ex->body, &r->openai, &err) != 0)
         return not_json(r, &err);
+    if (controls_are_asked(r->ex) && controls_take(r) != STEP_NEXT)
+        return STEP_FAIL;
     if (r->path.has_model)
         return STEP_NEXT;
     if (r->openai.model_raw.p == NULL) {

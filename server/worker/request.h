@@ -76,6 +76,7 @@ struct attempt {
     bool in_flight; /* counted in the slot's route row */
 };
 
+struct controls;      /* controls.c */
 struct translation;   /* translate.c */
 struct relay_buffers; /* relay.c: pooled, taken when the first bytes come */
 
@@ -99,12 +100,13 @@ struct request {
     struct virtual_key key; /* key.id 0: none was used */
     bool admitted;          /* auth passed: it gets a usage record */
     /* parse */
-    struct path path;             /* dialect, operation, what the URL says */
-    struct openai_request openai; /* of a JSON body: what stands on its top level */
-    const struct dialect *client; /* how it speaks; NULL: as its path says, if at all */
-    struct str multipart_model;   /* span in the body */
-    uint64_t body_bytes;          /* of the client's request */
-    struct str asked;             /* the model as the client wrote it; empty: none */
+    struct path path;                /* dialect, operation, what the URL says */
+    struct openai_request openai;    /* of a JSON body: what stands on its top level */
+    const struct dialect *client;    /* how it speaks; NULL: as its path says, if at all */
+    struct str multipart_model;      /* span in the body */
+    uint64_t body_bytes;             /* of the client's request */
+    const struct controls *controls; /* NULL: not below /litellm */
+    struct str asked;                /* the model as the client wrote it; empty: none */
     /* admit, route */
     struct resolved resolved;
     bool allowed_by_name; /* the key may use `asked` itself, whatever stands behind it */

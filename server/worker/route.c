@@ -5,6 +5,7 @@
 #include "server/worker/admit.h"
 #include "server/worker/balance.h"
 #include "server/worker/catalogue.h"
+#include "server/worker/controls.h"
 #include "server/worker/fail.h"
 #include "server/worker/parse.h"
 #include "server/worker/send.h"
@@ -321,7 +322,7 @@ static uint32_t attempts_max(const struct request *r)
 {
     uint32_t max = r->worker->view.image->attempts_max;
 
-    return max == 0 ? 1 : max > ATTEMPTS_MAX ? ATTEMPTS_MAX : max;
+    return controls_attempts(r, max == 0 ? 1 : max > ATTEMPTS_MAX ? ATTEMPTS_MAX : max);
 }
 
 bool route_has_more(struct request *r)
@@ -375,6 +376,7 @@ static enum step_result adopt(struct request *r, const struct pub_route *route, 
     a->upstream.first_byte_ms = p->first_byte_ms;
     a->upstream.between_bytes_ms = p->between_bytes_ms;
     a->upstream.total_ms = p->total_ms;
+    controls_limit(r, &a->upstream);
     return send_prepare(r, p, key);
 }
 

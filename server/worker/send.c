@@ -3,6 +3,7 @@
 #include "providers/dialects/anthropic.h"
 #include "providers/vendor.h"
 #include "server/base/buf.h"
+#include "server/worker/controls.h"
 #include "server/worker/fail.h"
 #include "server/worker/header.h"
 #include "server/worker/parse.h"
@@ -101,6 +102,7 @@ static void add_client_headers(struct request *r, struct str configured, struct 
 {
     const struct attempt *a = &r->attempt;
     struct str connection = http_find(r->ex, STR("connection"));
+    bool is_litellm = controls_are_asked(r->ex);
     bool has_type = false;
     bool has_version = is_configured(configured, STR("anthropic-version"));
     struct http_header h;
@@ -109,7 +111,8 @@ static void add_client_headers(struct request *r, struct str configured, struct 
         struct str parts[] = {h.name, STR(": "), h.value};
 
         if (!send_header_passes(h.name) || is_nominated(connection, h.name) ||
-            is_configured(configured, h.name) || (a->is_abroad && is_dialects(h.name)))
+            is_configured(configured, h.name) || (a->is_abroad && is_dialects(h.name)) ||
+            (is_litellm && str_starts(h.name, STR("x-litellm-"))))
             continue;
         has_type = has_type || str_eq(h.name, STR("content-type"));
         has_version = has_version || str_eq(h.name, STR("anthropic-version"));

@@ -2,6 +2,7 @@
 
 #include "providers/chat_text.h"
 #include "server/worker/catalogue.h"
+#include "server/worker/controls.h"
 #include "server/worker/fail.h"
 #include "server/worker/relay.h"
 #include "server/worker/translate_task.h"
@@ -127,7 +128,7 @@ static int decode(struct request *r, struct translation *t, struct chat_error *e
  * A key's owner decides for its users: no header makes a strict key lax. Whoever sends the header means
  * something by it, so only what plainly says no does not ask for it: "1" unheeded would lose in silence.
  */
-static bool is_strict(const struct request *r)
+bool translate_is_strict(const struct request *r)
 {
     static const struct str noes[] = {{"", 0}, {"false", 5}, {"0", 1}, {"no", 2}, {"off", 3}};
     struct str value = str_trim(http_find(r->ex, STR("x-bf-strict")));
@@ -160,6 +161,7 @@ enum step_result translate_request(struct request *r, struct buf *out)
 
     t->upstream = dialect_get(a->face->dialect);
     t->loss = (struct chat_loss){.n_dropped = 0};
+    controls_tell(r, &t->loss);
     t->is_begun = false;
     worker_scratch_reset(r->worker);
     if (!t->is_decoded && decode(r, t, &err) != 0)
@@ -176,14 +178,16 @@ enum step_result translate_request(struct request *r, struct buf *out)
             : t->upstream->encode_request(&t->codec, &t->chat, &target, &t->loss, out, &err) != 0)
         return wrong(r, &FAIL_UNTRANSLATABLE, &err);
     worker_scratch_reset(r->worker);
-    if (is_strict(r) && !loss_is_full(&t->loss))
+    if (translate_is_strict(r) && !loss_is_full(&t->loss))
         return refuse_losses(r, t);
     return STEP_NEXT;
 }
 
 struct str translate_fidelity(struct request *r)
 {
-    return r->attempt.is_abroad ? loss_header(&r->translation->loss, r->arena) : STR("full");
+    if (r->attempt.is_abroad)
+        return loss_header(&r->translation->loss, r->arena);
+    return r->controls != NULL ? loss_header(&r->controls->ignored, r->arena) : STR("full");
 }
 
 struct str translate_path(const struct request *r)

@@ -41,6 +41,8 @@ bool translate_streams(const struct request *r);
 struct str translate_path(const struct request *r);
 /* The x-bf-fidelity header of the answer. */
 struct str translate_fidelity(struct request *r);
+/* Does the client, or the owner of its key, want nothing lost? */
+bool translate_is_strict(const struct request *r);
 
 /* --- the answer (translate_answer.c); only when r->attempt.is_abroad --- */
 

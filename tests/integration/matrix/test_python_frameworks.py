@@ -122,3 +122,17 @@ def test_litellm_text_completions(pair):
 
     assert complete("echo").choices[0].text == WORDS
     check_lorem([chunk.choices[0].text or "" for chunk in complete("lorem-12", stream=True)])
+
+
+def test_litellm_controls(pair):
+    """As its users call a proxy of its own: the SDK passes what is not a parameter; no provider sees it."""
+    import litellm
+    extra = {"fallbacks": ["gpt-4o"], "metadata": {"tags": ["a"]}, "cache": {"no-cache": True}, "num_retries": 1,
+             "api_base": "http://127.0.0.1:1", "timeout": 20, "mock_response": "no", "drop_params": True}
+    answer = litellm.completion(model=f"litellm_proxy/{pair.model('echo')}", api_base=pair.base + "/litellm", api_key=pair.key,
+                                messages=ASK, num_retries=0, timeout=20, metadata={"tags": ["b"]}, extra_body=extra)
+    assert answer.choices[0].message.content == WORDS
+    fidelity = answer._hidden_params["additional_headers"]["llm_provider-x-bf-fidelity"]
+    assert {"fallbacks", "metadata", "cache", "api_base", "mock_response"} <= set(fidelity.split("dropped=")[1].split("; ")[0].split(","))
+    assert not [name for name in ("num_retries", "timeout", "drop_params") if name in fidelity]
+    assert not [name for name in extra if f'"{name}"' in pair.provider.last()["body"]]
