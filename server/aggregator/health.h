@@ -26,15 +26,15 @@
 #include "shm/weights.h"
 
 /*
- * Two memories: twenty seconds, so that a fault is forgotten within minutes and a few good answers do
+ * Two memories: fifteen seconds, so that a fault is forgotten within a minute and a few good answers do
  * not wash it away; and five seconds, so that a route which begins to fail or to crawl loses its
  * traffic before many have met it. Of faults the worse of the two counts.
  */
-#define HEALTH_HALF_LIFE_MS 20000ull
+#define HEALTH_HALF_LIFE_MS 15000ull
 #define HEALTH_QUICK_MS 5000ull
 /* Of this many good ones every route is thought to begin with, so that one fault out of one
  * attempt is not a share of 100 %, and an idle route heals. */
-#define HEALTH_PRIOR 4.0
+#define HEALTH_PRIOR 10.0
 /* Open: more than half of at least five recent attempts failed, or the last five all did. */
 #define HEALTH_OPEN_SAMPLES 5.0
 #define HEALTH_OPEN_SHARE 0.5
