@@ -37,12 +37,14 @@ HARDEN = -fstack-protector-strong -fstack-clash-protection -fPIE \
          $(if $(filter x86_64,$(shell uname -m)),-fcf-protection) \
          $(if $(SAN),,-D_FORTIFY_SOURCE=3)
 LDHARD = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
-OPT    = $(if $(filter debug,$(MODE)),-O0,-O2) -g -fno-omit-frame-pointer $(HARDEN) \
+OPT    = $(if $(filter debug,$(MODE)),-O0,-O2) -g -fno-omit-frame-pointer $(ARCH) $(HARDEN) \
          $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all)
 # The thread sanitizer does not model fences. Ours order relaxed atomics only, which it follows anyway.
 ifneq ($(findstring thread,$(SAN)),)
 WARN  += -Wno-tsan
 endif
+# x86-64 has the 16-byte compare-and-swap of shm/counter.h, but its first processors had not.
+ARCH   = $(if $(filter x86_64,$(shell uname -m)),-mcx16)
 DEFS   = -D_GNU_SOURCE -DH2O_USE_LIBUV=0 -I.
 LIBS   = -lh2o-evloop -lwslay -lcurl -llmdb -lyaml -lmsgpackc -lsimdjson -lssl -lcrypto -lz -lpcre2-8 \
          -lpthread -lstdc++ -lm

@@ -113,6 +113,7 @@ uint64_t hold_settle(struct ledger *l, uint32_t hold, const struct record *rec, 
 
 struct recovered {
     uint32_t returned, settled; /* holds */
+    uint32_t unrecorded;        /* settled, but the outbox had no room for the record */
 };
 /* End every hold of a slot that nobody runs: not sent: returned; sent: settled at what had been
  * streamed, in a record marked RECORD_ESTIMATED | RECORD_CRASHED. May be called again at any time. */

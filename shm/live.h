@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "server/base/base.h"
+#include "shm/hold.h"
 #include "shm/layout.h"
 #include "shm/outbox.h"
 #include "shm/region.h"
@@ -52,6 +53,7 @@ struct slot { /* writer: the worker that has it; the master while there is none 
     struct histogram histograms[HISTOGRAMS_MAX];       /* enum stat_histogram */
     _Alignas(CACHE_LINE) char crash[CRASH_TEXT_MAX];   /* NUL-terminated by the reader's copy */
     struct outbox outbox;
+    struct holds holds;
     struct route_live routes[ROUTES_MAX];
 };
 

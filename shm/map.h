@@ -79,21 +79,46 @@ struct limits_shared { /* limits.h; one lock: it is small and seldom written */
     _Atomic uint64_t words[MODEL_LIMITS_MAX][sizeof(struct model_limit) / 8];
 };
 
+/* Whom budgets and limits belong to, and what they are: owners.h. */
+struct owner_row { /* writer: master.  readers: workers, admin. */
+    _Alignas(CACHE_LINE) struct seqlock lock;
+    _Atomic uint32_t kind; /* enum owner_kind; OWNER_FREE: free */
+    _Atomic uint32_t flags, parent;
+    _Atomic uint64_t id;
+    _Atomic uint32_t n_accounts;
+    _Atomic uint32_t accounts[OWNER_ACCOUNTS_MAX];
+};
+static_assert(sizeof(struct owner_row) == CACHE_LINE, "one row, one line");
+
+struct account_row { /* writer: master.  readers: workers, admin. */
+    _Alignas(CACHE_LINE) struct seqlock lock;
+    _Atomic uint32_t kind; /* enum account_kind; ACCOUNT_FREE: free */
+    _Atomic uint32_t owner, owner_kind;
+    _Atomic uint64_t id; /* 0: free */
+    _Atomic uint64_t limit, overshoot;
+    _Atomic uint32_t calendar, period;
+    _Atomic uint64_t anchor_ms, length_ms;
+};
+static_assert(sizeof(struct account_row) == CACHE_LINE, "one row, one line");
+
 struct published_shared {
     struct region_header header;
     _Alignas(CACHE_LINE) _Atomic uint64_t generation; /* half is generation & 1; 0: none */
     /* Which of the two index areas is in use and how large it is: key_index.h. 0: none yet. */
     _Alignas(CACHE_LINE) _Atomic uint64_t key_index;
-    _Atomic uint32_t keys_high;      /* entries ever used */
-    _Atomic uint32_t keys_count;     /* entries in use */
-    _Atomic uint32_t blobs_high;     /* units ever used */
-    _Atomic uint32_t calendars_high; /* rows ever used */
+    _Atomic uint32_t keys_high;                  /* entries ever used */
+    _Atomic uint32_t keys_count;                 /* entries in use */
+    _Atomic uint32_t blobs_high;                 /* units ever used */
+    _Atomic uint32_t calendars_high;             /* rows ever used */
+    _Atomic uint32_t owners_high, accounts_high; /* likewise; row 0 is none of them */
     _Alignas(CACHE_LINE) struct limits_shared limits;
     _Alignas(PAGE_BYTES) uint8_t halves[2][PUBLISHED_HALF_BYTES];
     _Alignas(PAGE_BYTES) _Atomic uint64_t index[2][KEY_INDEX_SLOTS];
     _Alignas(PAGE_BYTES) struct key_entry entries[KEYS_MAX];
     _Alignas(PAGE_BYTES) _Atomic uint64_t blobs[KEY_BLOBS][KEY_BLOB_UNIT / 8];
     _Alignas(PAGE_BYTES) struct calendar_row calendars[CALENDARS_MAX];
+    _Alignas(PAGE_BYTES) struct owner_row owners[OWNERS_MAX];
+    _Alignas(PAGE_BYTES) struct account_row accounts[ACCOUNTS_MAX];
 };
 
 /* --- region secrets --- */

@@ -36,7 +36,9 @@
 #define SUM_LIVE                                                                                   \
     SUM_4(SUM_4(SUM_WEIGHTS, struct live_shared, struct slot, struct outbox, struct outbox_chunk), \
           struct outbox_head, struct route_live, struct histogram, struct sample)
-#define SUM_COUNTERS SUM_2(SUM_LIVE, struct counters_shared, struct counter_row)
+#define SUM_COUNTERS                                                                               \
+    SUM_4(SUM_4(SUM_LIVE, struct counters_shared, struct counter_row, struct holds, struct hold),  \
+          struct hold_account, struct owner_row, struct account_row, struct counter)
 
 static const uint64_t layout_sum = SUM_COUNTERS;
 
