@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "server/admin/own_key.h"
 #include "server/base/json.h"
 #include "server/base/str.h"
 #include "shm/published.h"
@@ -31,6 +32,7 @@ struct admin {
     struct json_parser *json;
     struct str token;    /* empty: none */
     uint64_t started_ms; /* real time */
+    struct own_key_rates own_keys;
 
     /* Private copy of the current image. This process acknowledges no generation, so it must not
      * read a half that the master may be writing. */

@@ -8,6 +8,8 @@
 #include "server/admin/access.h"
 #include "server/admin/admin.h"
 #include "server/admin/idempotency.h"
+#include "server/admin/litellm.h"
+#include "server/admin/own_key.h"
 #include "server/admin/params.h"
 #include "server/inherit.h"
 
@@ -128,7 +130,7 @@ static void refuse_path(struct exchange *ex)
 }
 
 /* Everything but reading counts as a change, unknown methods too. */
-static bool may_go_on(struct exchange *ex)
+bool api_may_manage(struct exchange *ex)
 {
     const struct pub_view *view = admin_view(ex->admin);
     struct access_rule rule = {
@@ -156,11 +158,13 @@ void api_handle(struct exchange *ex)
 {
     const struct api_route *other;
     struct str tail;
+    if (own_key_handle(ex) || litellm_handle(ex))
+        return;
     const struct api_route *route = find_route(ex, &tail, &other);
     bool is_open = route != NULL ? route->is_open : other != NULL && other->is_open;
 
     /* Access first: who may not use the API is not told either what it has. */
-    if (!is_open && !may_go_on(ex))
+    if (!is_open && !api_may_manage(ex))
         return;
     if (route == NULL && other != NULL)
         refuse_method(ex, other);

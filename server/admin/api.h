@@ -20,6 +20,8 @@
 typedef void api_fn(struct exchange *ex, struct str tail);
 
 void api_handle(struct exchange *ex);
+/* May the caller manage the gateway? False: answered. */
+BF_MUST_CHECK bool api_may_manage(struct exchange *ex);
 
 /* The handlers, by file. */
 api_fn api_page;                                          /* page.c */

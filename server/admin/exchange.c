@@ -8,6 +8,7 @@
 
 #include "server/admin/admin.h"
 #include "server/admin/idempotency.h"
+#include "server/admin/litellm.h"
 #include "server/admin/writer.h"
 
 #define MESSAGE_MAX 6144 /* a configuration's findings (ERROR_TEXT_MAX) and words around them */
@@ -45,21 +46,25 @@ static const char *type_of_status(int status)
 void exchange_error(struct exchange *ex, int status, const char *code, const char *param,
                     const char *fmt, ...)
 {
+    struct litellm_error_shape litellm = litellm_error(status, param);
     struct writer w = WRITER_INIT(&ex->out);
-    char text[MESSAGE_MAX];
+    char text[MESSAGE_MAX], number[12];
     va_list ap;
 
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap); /* cut when longer: it is for a human */
     va_end(ap);
 
+    if (ex->is_litellm)
+        status = litellm.status;
+    (void)snprintf(number, sizeof(number), "%d", status);
     buf_clear(&ex->out);
     writer_object(&w, NULL);
     writer_object(&w, "error");
     writer_cstr(&w, "message", text);
-    writer_cstr(&w, "type", type_of_status(status));
-    writer_cstr(&w, "param", param);
-    writer_cstr(&w, "code", code);
+    writer_cstr(&w, "type", ex->is_litellm ? litellm.type : type_of_status(status));
+    writer_cstr(&w, "param", ex->is_litellm ? litellm.param : param);
+    writer_cstr(&w, "code", ex->is_litellm ? number : code);
     writer_object_end(&w);
     writer_object_end(&w);
     exchange_json(ex, status);

@@ -33,6 +33,7 @@ struct exchange {
     bool has_peer;          /* came from a client through a worker; else from the socket itself */
     bool peer_is_loopback;  /* as the worker says */
     bool is_proxied;        /* a proxy left its mark: the peer is not who asks */
+    bool is_litellm;        /* the error object has LiteLLM's words */
 
     int status;
     const char *content_type_out; /* static */

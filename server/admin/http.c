@@ -141,6 +141,9 @@ static void take_headers(struct exchange *ex, const h2o_req_t *req)
                   {"sec-fetch-site", &ex->fetch_site},
                   {"x-bf-vk", &ex->virtual_key},
                   {"x-api-key", &ex->virtual_key},
+                  {"x-litellm-api-key", &ex->virtual_key},
+                  {"api-key", &ex->virtual_key},
+                  {"x-goog-api-key", &ex->virtual_key},
                   {"idempotency-key", &ex->idempotency}};
     static const char *const proxy_marks[] = {"forwarded", "x-forwarded-for", "x-forwarded-host",
                                               "x-real-ip", "via"};

@@ -8,6 +8,50 @@
 #define CONNECT_MS 2000     /* a local socket: longer means that nobody is there */
 #define FIRST_BYTE_MS 60000 /* a reload of a long file waits for the workers */
 
+static bool starts_with_one(struct str path, const struct str *prefixes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_starts(path, prefixes[i]))
+            return true;
+    }
+    return false;
+}
+
+/* LiteLLM's management routes, also below /litellm. None of them is a path of a dialect. */
+static bool is_litellm(struct str path)
+{
+    static const struct str whole[] = {
+        {"/v2/key/info", 12},       {"/model/info", 11},      {"/v1/model/info", 14},
+        {"/health/liveliness", 18}, {"/health/liveness", 16}, {"/health/readiness", 17},
+        {"/global/spend", 13},
+    };
+    static const struct str below[] = {
+        {"/key/", 5},           {"/user/", 6},          {"/team/", 6},
+        {"/customer/", 10},     {"/end_user/", 10},     {"/spend/", 7},
+        {"/organization/", 14}, {"/global/spend/", 14}, {"/budget/", 8},
+    };
+
+    if (str_starts(path, STR("/litellm/")))
+        path = str_skip(path, sizeof("/litellm") - 1);
+    for (size_t i = 0; i < ARRAY_LEN(whole); i++) {
+        if (str_eq(path, whole[i]))
+            return true;
+    }
+    return starts_with_one(path, below, ARRAY_LEN(below));
+}
+
+/* A key's view of itself, behind whatever prefix its SDK has in its base URL. */
+static bool is_own_key(struct str path)
+{
+    static const struct str prefixes[] = {
+        {"/v1/key", 7},      {"/openai/", 8},      {"/anthropic/", 11},
+        {"/genai/", 7},      {"/bedrock/", 9},     {"/cohere/", 8},
+        {"/langchain/", 11}, {"/pydanticai/", 12}, {"/litellm/", 9},
+    };
+
+    return str_ends(path, STR("/v1/key")) && starts_with_one(path, prefixes, ARRAY_LEN(prefixes));
+}
+
 bool forward_wants(struct str path)
 {
     static const struct str whole[] = {
@@ -23,17 +67,16 @@ bool forward_wants(struct str path)
         if (str_eq(path, whole[i]))
             return true;
     }
-    return false;
+    return is_own_key(path) || is_litellm(path);
 }
 
 /* The connection's own headers, and what only we may say. */
 static bool passes(struct str name)
 {
     static const struct str credentials[] = {
-        {"authorization", 13},
-        {"cookie", 6},
-        {"forwarded", 9},
-        {"x-real-ip", 9},
+        {"authorization", 13}, {"x-api-key", 9}, /* with the next two: a virtual key that asks for its own state */
+        {"api-key", 7},        {"x-goog-api-key", 14}, {"cookie", 6},
+        {"forwarded", 9},      {"x-real-ip", 9},
     };
 
     if (send_header_passes(name))
