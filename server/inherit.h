@@ -10,6 +10,7 @@
 #ifndef SERVER_INHERIT_H
 #define SERVER_INHERIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -55,6 +56,8 @@ struct inherit {
 
     /* aggregator */
     uint64_t log_max_records, log_max_age_ms;
+    uint64_t durability_ms;
+    bool durability_strict; /* commit at once, call nothing stored that is not on the disk */
 
     /* mock */
     int mock_fd; /* bound, listening */

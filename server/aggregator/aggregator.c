@@ -258,7 +258,7 @@ static void run(struct aggregator *a)
         set_polls(a);
         wait_for(a, a->n_polls, timeout_ms(a, clock_mono_ms()));
         if (is_readable(a)) {
-            if (!a->is_asked_to_stop)
+            if (!a->is_asked_to_stop && !a->in->durability_strict)
                 wait_for(a, POLL_PIPES, COALESCE_MS); /* more of it comes in a moment */
             read_pipes(a);
         }
@@ -284,7 +284,11 @@ static int open_signals(void)
 static struct aggregator *create(const struct inherit *in)
 {
     struct aggregator *a = xcalloc(1, sizeof(*a));
-    struct journal_options options = {in->state_dir, in->log_max_records, in->log_max_age_ms};
+    struct journal_options options = {.state_dir = in->state_dir,
+                                      .log_max_records = in->log_max_records,
+                                      .log_max_age_ms = in->log_max_age_ms,
+                                      .durability_ms = in->durability_ms,
+                                      .strict = in->durability_strict};
 
     a->in = in;
     a->weights = in->regions.weights;

@@ -59,6 +59,7 @@ static void open_all(struct journal *j)
         .boot_id = ((const struct region_header *)j->live->base)->boot_id,
         .log_max_records = j->options.log_max_records,
         .log_max_age_ms = j->options.log_max_age_ms,
+        .strict = j->options.strict,
     };
     struct error err = ERROR_INIT;
 
@@ -81,6 +82,8 @@ struct journal *journal_create(const struct journal_options *options, const stru
     struct journal *j = xcalloc(1, sizeof(*j));
 
     j->options = *options;
+    if (j->options.durability_ms == 0)
+        j->options.durability_ms = JOURNAL_DURABILITY_MS;
     j->live = live;
     j->weights = weights;
     j->counters = counters;
@@ -102,13 +105,18 @@ bool journal_is_open(const struct journal *j)
     return j->store != NULL;
 }
 
+static uint64_t commit_after_ms(const struct journal *j)
+{
+    return j->options.strict ? 0 : min_u64(JOURNAL_COMMIT_MS, j->options.durability_ms / 5);
+}
+
 /* After records were added: when must they be in the file? */
 static void set_due(struct journal *j)
 {
     if (usage_store_pending(j->store) == 0)
         j->commit_ms = 0;
     else if (j->commit_ms == 0)
-        j->commit_ms = clock_mono_ms() + JOURNAL_COMMIT_MS;
+        j->commit_ms = clock_mono_ms() + commit_after_ms(j);
 }
 
 void journal_feed(struct journal *j, uint32_t slot, struct str bytes)
@@ -166,7 +174,8 @@ static void commit(struct journal *j, uint64_t mono_ms)
         return;
     }
     if (!usage_store_is_synced(j->store))
-        j->sync_ms = mono_ms + JOURNAL_SYNC_MS; /* a later commit syncs this one, and moves it */
+        /* A later commit syncs this one, and moves it. What waited for the commit counts. */
+        j->sync_ms = mono_ms + j->options.durability_ms - commit_after_ms(j);
     if (j->tidy_ms == 0)
         j->tidy_ms = mono_ms + JOURNAL_TIDY_MS;
     warn_of_peers(j);

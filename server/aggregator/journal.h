@@ -19,11 +19,10 @@
 #include "server/base/str.h"
 #include "shm/region.h"
 
-/* A batch is committed when its first record has waited this long: each commit costs a sync of
- * the disk, and totals that are a fifth of a second old are new to people. */
+/* A batch is committed when its first record has waited this long, or a fifth of what a power
+ * failure may cost: each commit costs a sync of the disk, and totals that are a fifth of a second old
+ * are new to people. */
 #define JOURNAL_COMMIT_MS 200
-/* What was committed is on the disk at most this much later (also the last one before silence). */
-#define JOURNAL_SYNC_MS 1000
 #define JOURNAL_RETRY_MS 1000
 #define JOURNAL_COMPLAIN_MS 60000
 #define JOURNAL_TIDY_MS 1000 /* under load some megabytes of mapped pages come a second */
@@ -33,7 +32,10 @@ struct journal;
 struct journal_options {
     const char *state_dir;
     uint64_t log_max_records, log_max_age_ms;
+    uint64_t durability_ms; /* a settled record is on the disk this much later; 0: the default */
+    bool strict; /* commit what there is at once, and tell the workers when it is on the disk */
 };
+#define JOURNAL_DURABILITY_MS 1000
 
 /* The regions and the counters must outlive it. Never fails: it may begin closed. */
 struct journal *journal_create(const struct journal_options *options, const struct region *live,

@@ -38,26 +38,34 @@ void query_close(struct query *q); /* takes NULL */
 
 /* --- usage --- */
 
-enum usage_group { USAGE_BY_DAY = 1, USAGE_BY_KEY = 2, USAGE_BY_PROVIDER = 4, USAGE_BY_MODEL = 8 };
+enum usage_group {
+    USAGE_BY_DAY = 1,
+    USAGE_BY_KEY = 2,
+    USAGE_BY_PROVIDER = 4,
+    USAGE_BY_MODEL = 8,
+    USAGE_BY_TEAM = 16,
+    USAGE_BY_CUSTOMER = 32
+};
 
 struct usage_filter {
     uint32_t group;              /* by what to sum: a sum of enum usage_group; 0: one row */
     uint64_t since_ms, until_ms; /* real time; whole UTC days that they touch; until 0: no end */
     bool has_key_id;             /* else: all keys */
-    uint64_t key_id;
-    struct str provider, model; /* exact; empty: all */
+    bool has_team_id, has_customer_id;
+    uint64_t key_id, team_id, customer_id; /* 0: requests without one */
+    struct str provider, model;            /* exact; empty: all */
 };
 
 struct usage_row { /* what is not grouped by is 0 or empty */
     uint32_t day;  /* since 1970, UTC; * MS_PER_DAY is its begin */
-    uint64_t key_id;
+    uint64_t key_id, team_id, customer_id;
     struct str key_name; /* as it was last seen; set when grouped by key */
     struct str provider, model;
     struct usage_totals totals;
 };
 
 struct usage_answer {
-    struct usage_row *rows; /* days ascending, then by id and names; one row when group is 0 */
+    struct usage_row *rows; /* days ascending, then by ids and names; one row when group is 0 */
     size_t n;
     uint64_t truncated; /* rows whose group did not fit */
     bool is_partial;    /* USAGE_EXAMINED_MAX was reached: the newest days are not in it */
@@ -78,8 +86,8 @@ struct log_range {
 struct log_filter {
     struct log_range range;
     uint64_t since_ms, until_ms; /* real time at which the request had ended; until 0: no end */
-    bool has_key_id;
-    uint64_t key_id;
+    bool has_key_id, has_team_id, has_customer_id; /* else: all */
+    uint64_t key_id, team_id, customer_id;         /* 0: requests without one */
     struct str provider, model; /* exact; empty: all. `model` also matches what was asked for */
     uint32_t status_class;      /* 2: 200..299, 4, 5; 0: all */
     uint32_t status;            /* exactly this one; 0: all */

@@ -24,9 +24,11 @@ void store_batch_abort(struct usage_store *s)
     s->counters->log_dropped = s->saved.log_dropped;
     s->counters->log_deleted = s->saved.log_deleted;
     s->counters->models_folded = s->saved.models_folded;
+    s->counters->windows_pruned = s->saved.windows_pruned;
     s->counters->commits = s->saved.commits;
     memcpy(s->batch_seq, s->seq, sizeof(s->seq));
     sums_clear(s->sums);
+    booked_clear(s->booked);
     s->pending = s->added = 0;
 }
 
@@ -67,7 +69,7 @@ int store_batch_end(struct usage_store *s, struct error *err)
     if (rc != 0)
         return store_failed(s, rc, "commit", err);
     s->in_batch = false;
-    s->is_synced = false;
+    s->is_synced = s->options.strict;
     return 0;
 }
 
@@ -85,6 +87,7 @@ int usage_store_open(const struct usage_store_options *options, struct agg_count
         s->options.day_rows_max = USAGE_DAY_ROWS_MAX;
     s->counters = counters;
     s->sums = sums_create(USAGE_BATCH_SUMS);
+    s->booked = booked_create();
     if (n < 0 || (size_t)n >= sizeof(s->path)) {
         usage_store_close(s);
         return error_set(err, "%s/" TABLES_DIR ": the path is too long", options->state_dir);
@@ -105,6 +108,7 @@ void usage_store_close(struct usage_store *s)
     if (s->env != NULL)
         mdb_env_close(s->env);
     sums_free(s->sums);
+    booked_free(s->booked);
     free(s);
 }
 
@@ -159,13 +163,20 @@ int usage_store_add(struct usage_store *s, const struct usage_entry *entry, uint
         uint64_t ms = ended_ms(r, real_ms);
         struct usage_totals totals = usage_of_record(r);
         /* Without an attempt the model is whatever the client wrote: not worth a row. */
-        struct usage_key key = {usage_day(ms), r->key_id, r->provider,
-                                r->provider.len > 0 ? r->model : STR_NONE};
+        struct usage_key key = {.day = usage_day(ms),
+                                .key_id = r->key_id,
+                                .team_id = r->team_id,
+                                .customer_id = r->customer_id,
+                                .provider = r->provider,
+                                .model = r->provider.len > 0 ? r->model : STR_NONE};
         int rc = append_log(s, ms, entry->bytes);
 
         if (rc != 0)
             return store_failed(s, rc, "append to the log", err);
         must(sums_add(s->sums, &key, r->key_name, &totals)); /* else it were full */
+        booked_add(s->booked, r, ms);
+        if (s->options.log_max_records == 0)
+            booked_forget(s->booked, r);
         s->counters->records++;
     } else {
         s->counters->bad_records++;
@@ -182,7 +193,8 @@ uint32_t usage_store_pending(const struct usage_store *s)
 
 bool usage_store_is_full(const struct usage_store *s)
 {
-    return s->pending >= USAGE_BATCH_RECORDS || sums_is_full(s->sums);
+    return s->pending >= USAGE_BATCH_RECORDS || sums_is_full(s->sums) ||
+           booked_count(s->booked) >= USAGE_BATCH_BOOKED;
 }
 
 /* --- committing --- */
@@ -191,32 +203,23 @@ bool usage_store_is_full(const struct usage_store *s)
 static int put_totals(struct usage_store *s, MDB_val *key, const struct sum *sum,
                       const MDB_val *old)
 {
-    uint8_t row[sizeof(struct usage_totals) + USAGE_NAME_MAX];
+    uint8_t row[USAGE_VALUE_MAX];
     struct usage_totals totals = sum->totals;
     struct str name = sum->name;
     MDB_val value;
 
     if (old != NULL) {
         struct usage_totals before;
+        struct str old_name;
 
-        memcpy(&before, old->mv_data, sizeof(before));
+        if (usage_value_decode(old->mv_data, old->mv_size, &before, &old_name) != 0)
+            return MDB_CORRUPTED;
         usage_totals_add(&totals, &before);
         if (name.len == 0)
-            name = (struct str){(const char *)old->mv_data + sizeof(before),
-                                min_u64(old->mv_size - sizeof(before), USAGE_NAME_MAX)};
+            name = old_name;
     }
-    memcpy(row, &totals, sizeof(totals));
-    if (name.len > 0)
-        memcpy(row + sizeof(totals), name.p, name.len);
-    value = val(row, sizeof(totals) + name.len);
+    value = val(row, usage_value_encode(&totals, name, row));
     return mdb_put(s->txn, s->dbi[DBI_USAGE], key, &value, 0);
-}
-
-static int find_totals(struct usage_store *s, MDB_val *key, MDB_val *old)
-{
-    int rc = mdb_get(s->txn, s->dbi[DBI_USAGE], key, old);
-
-    return rc == 0 && old->mv_size < sizeof(struct usage_totals) ? MDB_CORRUPTED : rc;
 }
 
 static int write_sum(struct usage_store *s, const struct sum *sum)
@@ -225,14 +228,14 @@ static int write_sum(struct usage_store *s, const struct sum *sum)
     MDB_val key = val(sum->key.p, sum->key.len);
     MDB_val old;
     struct usage_key parts;
-    int rc = find_totals(s, &key, &old);
+    int rc = mdb_get(s->txn, s->dbi[DBI_USAGE], &key, &old);
 
     if (rc == MDB_NOTFOUND && s->day_rows >= s->options.day_rows_max &&
         usage_key_decode(sum->key.p, sum->key.len, &parts) == 0 && parts.model.len > 0) {
         parts.model = STR(USAGE_OTHER_MODEL);
         key = val(folded, usage_key_encode(&parts, folded));
         s->counters->models_folded += sum->totals.requests;
-        rc = find_totals(s, &key, &old);
+        rc = mdb_get(s->txn, s->dbi[DBI_USAGE], &key, &old);
     }
     if (rc == MDB_NOTFOUND) {
         s->day_rows++;
@@ -303,7 +306,11 @@ static int write_batch(struct usage_store *s, uint64_t real_ms)
     if (rc == 0)
         rc = store_retain_log(s, 2 * (uint64_t)s->added + STORE_RETAIN_SLICE, too_many, real_ms);
     if (rc == 0)
+        rc = store_write_booked(s);
+    if (rc == 0)
         rc = store_prune_days(s, real_ms);
+    if (rc == 0)
+        rc = store_prune_windows(s, real_ms);
     return rc == 0 ? write_meta(s) : rc;
 }
 
@@ -324,6 +331,7 @@ int usage_store_commit(struct usage_store *s, uint64_t real_ms, struct error *er
     memcpy(s->seq, s->batch_seq, sizeof(s->seq));
     s->last_key = s->batch_last_key;
     sums_clear(s->sums);
+    booked_clear(s->booked);
     s->pending = s->added = 0;
     return 0;
 }

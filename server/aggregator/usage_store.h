@@ -1,6 +1,6 @@
 /*
- * usage_store - the writer of LMDB <state>/usage: totals, log and record numbers in one
- * transaction.
+ * usage_store - the writer of LMDB <state>/usage: totals, booked money, log and record numbers in
+ * one transaction.
  *
  * Runs in:  aggregator.   Reads, writes: LMDB <state>/usage (tables.h).   A door to lmdb.
  * Records are added to an open transaction and summed in memory; a commit writes the sums, the
@@ -25,12 +25,14 @@
 
 /* A batch: dirty pages are the heap's, some 300 bytes a record, so the count bounds memory. */
 #define USAGE_BATCH_RECORDS 2048
-#define USAGE_BATCH_SUMS 512 /* different (day, key, provider, model) in one batch */
+#define USAGE_BATCH_SUMS 512    /* different rows of totals in one batch */
+#define USAGE_BATCH_BOOKED 8192 /* different (account, window) after which a batch is full */
 /* Different names a day; what comes on top is booked as "(other)" of its key and provider, so that
  * a client that makes up model names cannot fill the disk. */
 #define USAGE_DAY_ROWS_MAX 100000
 #define USAGE_OTHER_MODEL "(other)"
-#define USAGE_DAYS_KEPT 400 /* a year, and the month to compare it with */
+#define USAGE_DAYS_KEPT 400   /* a year, and the month to compare it with */
+#define ACCOUNT_DAYS_KEPT 400 /* since the last booking of a window; then it has long ended */
 
 struct usage_store_options {
     const char *state_dir;
@@ -39,6 +41,7 @@ struct usage_store_options {
     uint64_t log_max_age_ms;  /* 0: no limit by age */
     uint64_t map_bytes;       /* 0: enough for log_max_records of any size */
     uint32_t day_rows_max;    /* 0: USAGE_DAY_ROWS_MAX */
+    bool strict;              /* what was committed is on the disk when the commit returns */
 };
 
 struct usage_store;

@@ -14,6 +14,7 @@
 
 #include <lmdb.h>
 
+#include "server/aggregator/booked.h"
 #include "server/aggregator/sums.h"
 #include "server/aggregator/usage_store.h"
 #include "server/base/base.h"
@@ -22,7 +23,7 @@
 
 #define NO_KEY UINT64_MAX
 
-enum dbi { DBI_USAGE, DBI_LOG, DBI_SEQ, DBI_META, DBIS };
+enum dbi { DBI_USAGE, DBI_ACCOUNTS, DBI_LOG, DBI_SEQ, DBI_META, DBIS };
 static_assert(DBIS == TABLES_MAX, "as the admin process expects");
 
 struct usage_store {
@@ -34,6 +35,7 @@ struct usage_store {
     MDB_txn *txn;    /* of the batch */
     MDB_cursor *log; /* of the batch */
     struct sums *sums;
+    struct booked *booked;
     struct agg_counters *counters;
     struct agg_counters saved; /* as they were when the batch began */
     uint64_t seq[SLOTS_MAX];   /* committed */
@@ -44,6 +46,9 @@ struct usage_store {
     uint64_t log_rows;
     uint32_t day, day_rows; /* new rows of `usage` since that day began */
     uint32_t pruned_on;     /* day on which old days were removed last */
+    /* Old windows are looked for in a walk over all accounts, a slice a commit, once a day. */
+    uint32_t windows_pruned_on;
+    struct booking windows_pruned; /* the walk goes on behind this one */
     bool is_synced;
     bool map_was_full; /* the reason of a failure */
 };
@@ -57,8 +62,8 @@ static inline MDB_val val(const void *p, size_t len)
 /* Opens the environment and loads what the struct keeps of it. */
 BF_MUST_CHECK int store_env_open(struct usage_store *s, struct error *err);
 
-/* The first or last key of the log. An LMDB code. */
-int store_log_end(MDB_cursor *c, MDB_cursor_op which, uint64_t *out);
+/* The first or last key of the log, and its row. An LMDB code. */
+int store_log_end(MDB_cursor *c, MDB_cursor_op which, uint64_t *out, MDB_val *row);
 
 /* A batch is a write transaction with a cursor on the log. Each undoes it when it fails. */
 BF_MUST_CHECK int store_batch_begin(struct usage_store *s, struct error *err);
@@ -70,6 +75,9 @@ int store_failed(struct usage_store *s, int rc, const char *what, struct error *
 /* Within a batch: rows too many, rows too old, days too old, a slice of each. LMDB codes. */
 int store_retain_log(struct usage_store *s, uint64_t slice, uint64_t too_many, uint64_t real_ms);
 int store_prune_days(struct usage_store *s, uint64_t real_ms);
+int store_prune_windows(struct usage_store *s, uint64_t real_ms);
+/* Likewise: what the batch books, and what leaves the log. After retention. */
+int store_write_booked(struct usage_store *s);
 #define STORE_RETAIN_SLICE 256 /* rows deleted by a commit on top of twice what it added */
 
 #endif

@@ -11,7 +11,11 @@
 
 static int open_tables(struct usage_store *s, struct error *err)
 {
-    static const char *const names[DBIS] = {TABLE_USAGE, TABLE_LOG, TABLE_SEQ, TABLE_META};
+    static const char *const names[DBIS] = {[DBI_USAGE] = TABLE_USAGE,
+                                            [DBI_ACCOUNTS] = TABLE_ACCOUNTS,
+                                            [DBI_LOG] = TABLE_LOG,
+                                            [DBI_SEQ] = TABLE_SEQ,
+                                            [DBI_META] = TABLE_META};
     MDB_txn *txn;
     int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
 
@@ -67,11 +71,10 @@ static int load_meta(struct usage_store *s, MDB_txn *txn)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-int store_log_end(MDB_cursor *c, MDB_cursor_op which, uint64_t *out)
+int store_log_end(MDB_cursor *c, MDB_cursor_op which, uint64_t *out, MDB_val *row)
 {
     MDB_val key;
-    MDB_val value;
-    int rc = mdb_cursor_get(c, &key, &value, which);
+    int rc = mdb_cursor_get(c, &key, row, which);
 
     if (rc != 0)
         return rc;
@@ -81,15 +84,16 @@ int store_log_end(MDB_cursor *c, MDB_cursor_op which, uint64_t *out)
 static int load_log(struct usage_store *s, MDB_cursor *c)
 {
     MDB_stat stat;
+    MDB_val row;
     int rc = mdb_stat(mdb_cursor_txn(c), s->dbi[DBI_LOG], &stat);
 
     if (rc != 0)
         return rc;
     s->log_rows = stat.ms_entries;
     s->oldest_key = NO_KEY;
-    rc = store_log_end(c, MDB_LAST, &s->last_key);
+    rc = store_log_end(c, MDB_LAST, &s->last_key, &row);
     if (rc == 0)
-        rc = store_log_end(c, MDB_FIRST, &s->oldest_key);
+        rc = store_log_end(c, MDB_FIRST, &s->oldest_key, &row);
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -125,10 +129,12 @@ static size_t map_bytes(const struct usage_store_options *o)
 /*
  * NOMETASYNC: a commit writes and syncs its pages and then writes the meta page without waiting
  * for that, so a power cut may undo the last commit but never tears the tree; with NOSYNC it could.
+ * `strict` waits for the meta page, too.
  * No WRITEMAP: a full disk must be an error of write(), not SIGBUS. See README.md.
  */
 static int open_env(struct usage_store *s, struct error *err)
 {
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
     int rc = mdb_env_create(&s->env);
 
     if (rc != 0) {
@@ -137,10 +143,12 @@ static int open_env(struct usage_store *s, struct error *err)
     }
     if (mkdir(s->path, 0750) != 0 && errno != EEXIST)
         return error_errno(err, "%s: cannot be made", s->path);
+    if (!s->options.strict)
+        flags |= MDB_NOMETASYNC;
     if ((rc = mdb_env_set_maxdbs(s->env, TABLES_MAX)) != 0 ||
         (rc = mdb_env_set_maxreaders(s->env, TABLES_READERS)) != 0 ||
         (rc = mdb_env_set_mapsize(s->env, map_bytes(&s->options))) != 0 ||
-        (rc = mdb_env_open(s->env, s->path, MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD, 0640)) != 0)
+        (rc = mdb_env_open(s->env, s->path, flags, 0640)) != 0)
         return store_failed(s, rc, "open", err);
     return 0;
 }

@@ -61,6 +61,8 @@ static int read_settings(const struct master *m, const struct config *conf, stru
                              .drain_ms = conf->drain_ms,
                              .log_max_records = conf->log.max_records,
                              .log_max_age_ms = conf->log.max_age_ms,
+                             .durability_ms = conf->durability_ms,
+                             .durability_strict = conf->durability_strict,
                              .log_level = LOG_INFO,
                              .needs_mock = publish_needs_mock(conf),
                              .needs_credentials = credentials_needed(conf),

@@ -111,6 +111,8 @@ void fork_run(struct master *m, const struct child *c, int control)
     if (role == ROLE_AGGREGATOR) {
         in.log_max_records = m->settings.log_max_records;
         in.log_max_age_ms = m->settings.log_max_age_ms;
+        in.durability_ms = m->settings.durability_ms;
+        in.durability_strict = m->settings.durability_strict;
     }
     crypto_wipe(m->settings.admin_token, sizeof(m->settings.admin_token));
     close_others(&k);

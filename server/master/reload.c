@@ -249,7 +249,10 @@ static void swap(struct master *m, uint64_t now_ms)
     r->restarts_admin = old.log_level != m->settings.log_level ||
                         strcmp(old.admin_token, m->settings.admin_token) != 0;
     if (old.log_max_records != m->settings.log_max_records ||
-        old.log_max_age_ms != m->settings.log_max_age_ms || old.log_level != m->settings.log_level)
+        old.log_max_age_ms != m->settings.log_max_age_ms ||
+        old.durability_ms != m->settings.durability_ms ||
+        old.durability_strict != m->settings.durability_strict ||
+        old.log_level != m->settings.log_level)
         restart(&m->children[CHILD_AGGREGATOR], now_ms);
     crypto_wipe(&old, sizeof(old));
     follow_needs(m, now_ms);

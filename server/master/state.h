@@ -75,6 +75,8 @@ struct settings {
     uint32_t workers;
     uint64_t drain_ms;
     uint64_t log_max_records, log_max_age_ms;
+    uint64_t durability_ms;
+    bool durability_strict;
     enum log_level log_level;
     bool needs_mock;
     bool needs_credentials; /* keys that have to be fetched */

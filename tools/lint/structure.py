@@ -18,7 +18,7 @@ MAY = {
     "conf": {"server/base", "conf"},
     "providers": {"server/base", "providers"},
     "server": LIBRARY | {"server", "server/master"},
-    "server/master": LIBRARY | {"server", "server/master"},
+    "server/master": LIBRARY | {"server", "server/master", "server/aggregator"},
     "server/worker": LIBRARY - {"conf"} | {"server", "server/worker"},
     "server/aggregator": LIBRARY - {"conf"} | {"server", "server/aggregator"},
     "server/admin": LIBRARY - {"conf"} | {"server", "server/admin", "server/aggregator"},
@@ -30,7 +30,7 @@ MAY = {
 DOORS = {
     r"h2o(/.*)?\.h|h2o\.h": [r"server/worker/(http|loop|worker)(_\w+)?\.[ch]", r"server/admin/http(_\w+)?\.[ch]"],
     r"curl/.*": [r"server/worker/(upstream|loop)(_\w+)?\.[ch]", r"server/credential/fetch\.c", r"tools/bfctl/client\.c"],
-    r"lmdb\.h": [r"conf/store\.c", r"server/aggregator/(usage_store|query)(_\w+)?\.[ch]"],
+    r"lmdb\.h": [r"conf/store\.c", r"server/aggregator/(usage_store|query)(_\w+)?\.[ch]", r"server/aggregator/account_sums\.c"],
     r"yaml\.h": [r"conf/yaml\.c"],
     r"simdjson.*": [r"server/base/json\.cc"],
     r"pcre2\.h": [r"server/base/regex\.c"],
