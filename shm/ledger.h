@@ -143,6 +143,16 @@ void account_usage(const struct regions *regions, const struct account *a, uint6
                    struct usage_now *out);
 /* Σ of open holds on an account's window, over all slots: looks at every open hold. */
 uint64_t account_held(const struct regions *regions, const struct account *a, uint32_t number);
+/* The same of all accounts in one look: every share of every open hold, whatever its kind. */
+struct held {
+    uint32_t index, window; /* of the account; 0 where it has no windows */
+    uint64_t amount;
+};
+typedef void held_fn(void *ctx, const struct held *held);
+void held_each(const struct regions *regions, held_fn *fn, void *ctx);
+/* What counter `which` (0, 1) of a budget has, and of which window. False: it was never used. */
+bool account_counter(const struct regions *regions, const struct account *a, uint32_t which,
+                     uint32_t *out_number, uint64_t *out_amount);
 /* Holds open in a slot. */
 uint32_t ledger_holds(const struct region *live, uint32_t slot);
 

@@ -49,28 +49,64 @@ static uint64_t held_in(const struct actor *a, uint32_t row, uint32_t i)
                    : steps_lane_before(a, row, phase, 2 * i);
 }
 
-uint64_t account_held(const struct regions *regions, const struct account *a, uint32_t number)
+bool account_counter(const struct regions *regions, const struct account *a, uint32_t which,
+                     uint32_t *out_number, uint64_t *out_amount)
+{
+    const struct counter_row *row = row_of(&regions->counters, a->index);
+    struct counter now;
+
+    must(which < 2 && a->kind == ACCOUNT_BUDGET);
+    now = counter_look(&row->used[which]);
+    *out_number = tag_window(now.tag);
+    *out_amount = now.amount;
+    return now.tag != 0;
+}
+
+static void held_of_row(const struct actor *a, uint32_t row, held_fn *fn, void *ctx)
+{
+    uint32_t n = hold_count(&a->s->holds.rows[row]);
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct hold_account *at = hold_account_look(&a->s->holds, row, i);
+        struct held held = {LOAD(at->index), LOAD(at->window) & HOLD_WINDOW, held_in(a, row, i)};
+
+        if (held.amount > 0)
+            fn(ctx, &held);
+    }
+}
+
+void held_each(const struct regions *regions, held_fn *fn, void *ctx)
 {
     uint32_t slots = live_slots(&regions->live);
-    uint32_t window = a->kind == ACCOUNT_BUDGET ? number & HOLD_WINDOW : 0;
-    uint64_t sum = 0;
 
     for (uint32_t slot = 0; slot < slots; slot++) {
         const struct actor actor = actor_for(regions, slot);
         uint32_t high = holds_high(&actor.s->holds);
 
-        for (uint32_t row = 0; row < high; row++) {
-            uint32_t n = hold_count(&actor.s->holds.rows[row]);
-
-            for (uint32_t i = 0; i < n; i++) {
-                const struct hold_account *at = hold_account_look(&actor.s->holds, row, i);
-
-                if (LOAD(at->index) == a->index && (LOAD(at->window) & HOLD_WINDOW) == window)
-                    sum += held_in(&actor, row, i);
-            }
-        }
+        for (uint32_t row = 0; row < high; row++)
+            held_of_row(&actor, row, fn, ctx);
     }
-    return sum;
+}
+
+struct held_sum {
+    uint32_t index, window;
+    uint64_t amount;
+};
+
+static void add_held(void *ctx, const struct held *held)
+{
+    struct held_sum *sum = ctx;
+
+    if (held->index == sum->index && held->window == sum->window)
+        sum->amount += held->amount;
+}
+
+uint64_t account_held(const struct regions *regions, const struct account *a, uint32_t number)
+{
+    struct held_sum sum = {a->index, a->kind == ACCOUNT_BUDGET ? number & HOLD_WINDOW : 0, 0};
+
+    held_each(regions, add_held, &sum);
+    return sum.amount;
 }
 
 uint32_t ledger_holds(const struct region *live, uint32_t slot)
