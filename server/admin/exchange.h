@@ -34,6 +34,7 @@ struct exchange {
     bool peer_is_loopback;  /* as the worker says */
     bool is_proxied;        /* a proxy left its mark: the peer is not who asks */
     bool is_litellm;        /* the error object has LiteLLM's words */
+    bool is_own_key;        /* a virtual key asks about itself */
 
     int status;
     const char *content_type_out; /* static */
@@ -49,6 +50,7 @@ struct exchange {
     void *impl;                               /* http.c's own */
     void *remembered;                         /* idempotency.c's own: where the answer goes */
     void *state;                              /* the handler's own, while it waits */
+    void *sums;                               /* litellm_spend.c's own: for the rows of a list */
 };
 
 /* The answer is complete: sent now when it was waited for. Once. */

@@ -86,7 +86,15 @@ static const struct route routes[] = {
 
     {"GET", "/spend/logs", litellm_spend_logs,
      PARAMS("api_key", "user_id", "request_id", DATES, "summarize"), ACCESS_ADMIN},
+    {"GET", "/spend/keys", litellm_spend_keys, NO_PARAMS, ACCESS_ADMIN},
     {"POST", "/spend/calculate", litellm_spend_calculate, NO_PARAMS, ACCESS_ADMIN},
+    {"GET", "/global/spend", litellm_global_spend, NO_PARAMS, ACCESS_ADMIN},
+    {"GET", "/global/spend/keys", litellm_global_keys, PARAMS("limit"), ACCESS_ADMIN},
+    {"GET", "/global/spend/teams", litellm_global_teams, NO_PARAMS, ACCESS_ADMIN},
+    {"GET", "/global/spend/models", litellm_global_models, PARAMS("limit"), ACCESS_ADMIN},
+    {"GET", "/global/spend/provider", litellm_global_provider, PARAMS(DATES), ACCESS_ADMIN},
+    {"GET", "/global/spend/report", litellm_global_report, PARAMS(DATES, "group_by", "api_key"),
+     ACCESS_ADMIN},
 };
 
 /* LiteLLM's older name for customers. */

@@ -86,8 +86,12 @@ void litellm_write_user(struct exchange *ex, struct writer *w, const struct json
 void litellm_write_customer(struct exchange *ex, struct writer *w, const struct json *entity);
 void litellm_write_organization(struct exchange *ex, struct writer *w, const struct json *entity);
 void litellm_write_budget(struct exchange *ex, struct writer *w, const struct json *entity);
-/* What an entity has used: of its first budget's window, or all there is in the journal. */
-uint64_t litellm_spend(struct exchange *ex, enum entity_kind kind, const struct json *entity);
+/*
+ * "spend": what an entity has used of its first budget's window, or without one all that the journal
+ * has of it; null when that cannot be told.
+ */
+void litellm_write_spend(struct exchange *ex, struct writer *w, enum entity_kind kind,
+                         const struct json *entity);
 
 /* --- keys by what LiteLLM calls them (litellm_find.c) --- */
 

@@ -55,6 +55,9 @@ const struct journal_team *journal_team_of(const struct journal_teams *teams, ui
 
 /* start_date and end_date, which is a day to its end; 0: not given. False: answered. */
 BF_MUST_CHECK bool journal_dates(struct exchange *ex, uint64_t *out_since, uint64_t *out_until);
+/* /spend/logs with both dates (litellm_summary.c). */
+struct usage_filter;
+void litellm_spend_summary(struct exchange *ex, const struct usage_filter *filter);
 void journal_refuse(struct exchange *ex, const struct error *err);
 
 #endif

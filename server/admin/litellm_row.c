@@ -181,7 +181,7 @@ void litellm_write_key(struct exchange *ex, struct writer *w, const struct litel
     }
     write_key_name(ex, w, e);
     write_alias(w, e);
-    litellm_write_dollars(w, "spend", litellm_spend(ex, ENTITY_KEY, e));
+    litellm_write_spend(ex, w, ENTITY_KEY, e);
     litellm_write_time(w, "expires", expires_of(e));
     write_texts(w, "models", json_get(e, "models"));
     write_meta(w, e, "user_id");
@@ -214,7 +214,7 @@ void litellm_write_team(struct exchange *ex, struct writer *w, const struct json
     write_texts(w, "members", NULL);
     write_texts(w, "members_with_roles", json_get(litellm_meta(entity), "members_with_roles"));
     write_texts(w, "models", json_get(litellm_meta(entity), "models"));
-    litellm_write_dollars(w, "spend", litellm_spend(ex, ENTITY_TEAM, entity));
+    litellm_write_spend(ex, w, ENTITY_TEAM, entity);
     write_rules(ex, w, entity);
     write_metadata(ex, w, entity);
     write_texts(w, "tags", json_get(entity, "tags"));
@@ -239,7 +239,7 @@ void litellm_write_user(struct exchange *ex, struct writer *w, const struct json
     write_meta(w, entity, "user_role");
     write_texts(w, "teams", json_get(litellm_meta(entity), "teams"));
     write_texts(w, "models", json_get(litellm_meta(entity), "models"));
-    litellm_write_dollars(w, "spend", litellm_spend(ex, ENTITY_CUSTOMER, entity));
+    litellm_write_spend(ex, w, ENTITY_CUSTOMER, entity);
     write_rules(ex, w, entity);
     write_metadata(ex, w, entity);
     write_empty_objects(w, (const char *const[]){"model_spend", "model_max_budget", NULL});
@@ -262,7 +262,7 @@ void litellm_write_customer(struct exchange *ex, struct writer *w, const struct 
     write_meta(w, entity, "alias");
     (void)json_bool(json_get(entity, "blocked"), &blocked); /* absent: it is not */
     writer_bool(w, "blocked", blocked);
-    litellm_write_dollars(w, "spend", litellm_spend(ex, ENTITY_CUSTOMER, entity));
+    litellm_write_spend(ex, w, ENTITY_CUSTOMER, entity);
     writer_null(w, "allowed_model_region");
     writer_null(w, "default_model");
     if (first_budget(entity) == NULL && json_get(entity, "rate_limits") == NULL) {
@@ -280,7 +280,7 @@ void litellm_write_organization(struct exchange *ex, struct writer *w, const str
     writer_str(w, "organization_id", json_str(json_get(entity, "name")));
     write_meta(w, entity, "organization_alias");
     write_texts(w, "models", json_get(litellm_meta(entity), "models"));
-    litellm_write_dollars(w, "spend", litellm_spend(ex, ENTITY_CUSTOMER, entity));
+    litellm_write_spend(ex, w, ENTITY_CUSTOMER, entity);
     write_metadata(ex, w, entity);
     writer_object(w, "litellm_budget_table");
     write_rules(ex, w, entity);

@@ -1,11 +1,10 @@
 /*
- * litellm_spend - /spend/logs, /spend/calculate, and what an entity has spent.
+ * litellm_spend - /spend/logs and /spend/calculate.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "providers/vendor.h"
 #include "server/admin/admin.h"
-#include "server/admin/entity_text.h"
 #include "server/admin/litellm.h"
 #include "server/admin/litellm_journal.h"
 #include "server/admin/litellm_text.h"
@@ -157,6 +156,24 @@ static bool read_rows(struct exchange *ex, struct log_filter *filter, const uint
     return true;
 }
 
+/* Between two dates LiteLLM sums, unless it is asked not to. */
+static bool is_summary(struct exchange *ex, const struct log_filter *f)
+{
+    return f->since_ms > 0 && f->until_ms > 0 && params_get(ex, "user_id").len == 0 &&
+           params_get(ex, "request_id").len == 0 &&
+           !str_eq_nocase(params_get(ex, "summarize"), STR("false"));
+}
+
+static void summarize(struct exchange *ex, const struct log_filter *f)
+{
+    struct usage_filter filter = {.since_ms = f->since_ms,
+                                  .until_ms = f->until_ms - 1, /* whole days: not the next one */
+                                  .has_key_id = f->has_key_id,
+                                  .key_id = f->key_id};
+
+    litellm_spend_summary(ex, &filter);
+}
+
 void litellm_spend_logs(struct exchange *ex, struct str tail)
 {
     struct logs *l = arena_zalloc(ex->arena, sizeof(*l));
@@ -166,8 +183,13 @@ void litellm_spend_logs(struct exchange *ex, struct str tail)
 
     (void)tail;
     l->user = params_get(ex, "user_id");
-    if (!journal_dates(ex, &filter.since_ms, &filter.until_ms) || !key_param(ex, &filter) ||
-        !request_param(ex, id, &has_id, &filter) || !read_rows(ex, &filter, has_id ? id : NULL, l))
+    if (!journal_dates(ex, &filter.since_ms, &filter.until_ms) || !key_param(ex, &filter))
+        return;
+    if (is_summary(ex, &filter)) {
+        summarize(ex, &filter);
+        return;
+    }
+    if (!request_param(ex, id, &has_id, &filter) || !read_rows(ex, &filter, has_id ? id : NULL, l))
         return;
     uint64_t *ids = arena_alloc(ex->arena, (l->n + 1) * sizeof(*ids));
     for (size_t i = 0; i < l->n; i++) {
@@ -276,16 +298,4 @@ void litellm_spend_calculate(struct exchange *ex, struct str tail)
     litellm_write_dollars(&w, "cost", price_cost(&price, &usage));
     writer_object_end(&w);
     exchange_json(ex, 200);
-}
-
-/* --- what an entity has spent --- */
-
-uint64_t litellm_spend(struct exchange *ex, enum entity_kind kind, const struct json *entity)
-{
-    const struct json *budgets = json_get(entity, "budgets");
-    const struct json *first = budgets != NULL ? budgets->child : NULL;
-    struct account_state state;
-
-    (void)kind;
-    return first != NULL && account_state_of(ex, first, &state) ? state.used : 0;
 }

@@ -58,8 +58,20 @@ bool own_key_may(struct exchange *ex, const struct virtual_key *key)
         exchange_error(ex, 429, "too_often", NULL,
                        "a key may ask for its own state %d times a second", OWN_KEY_PER_SECOND);
     else
+        ex->is_own_key = true;
+    return ex->is_own_key;
+}
+
+bool own_key_may_scan(const struct exchange *ex)
+{
+    uint64_t second = clock_real_ms() / 1000;
+
+    if (!ex->is_own_key)
         return true;
-    return false;
+    if (ex->admin->own_keys.scanned == second)
+        return false;
+    ex->admin->own_keys.scanned = second;
+    return true;
 }
 
 /* --- GET /v1/key --- */

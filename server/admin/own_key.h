@@ -27,6 +27,7 @@ struct own_key_rates {
         uint64_t second; /* of the real clock */
         uint32_t n;      /* calls in it */
     } slots[OWN_KEY_SLOTS];
+    uint64_t scanned; /* the last second in which one went through the journal */
 };
 
 /* The credential: x-bf-vk, a bearer, x-api-key or their like, "key" in the query of /v1/key. */
@@ -35,6 +36,9 @@ struct str own_key_credential(const struct exchange *ex);
 bool own_key_find(struct exchange *ex, struct virtual_key *out);
 /* May this key be told about itself now? False: answered (401, 429). */
 BF_MUST_CHECK bool own_key_may(struct exchange *ex, const struct virtual_key *key);
+
+/* May this call go through the whole journal? All keys together once a second, others always. */
+bool own_key_may_scan(const struct exchange *ex);
 
 /* GET /v1/key: then it is answered, now or later. */
 bool own_key_handle(struct exchange *ex);

@@ -36,7 +36,8 @@ def test_python_snippets(zero):
     for sdk in ("openai", "anthropic", "genai", "boto3", "cohere"):
         assert any(sdk in block for block in found), sdk
     for block in found:
-        out = run([sys.executable, "-c", block.replace(ADDRESS, zero.base)], zero)
+        block = block.replace(ADDRESS, zero.base).replace("/var/lib/bowfin", str(zero.state))
+        out = run([sys.executable, "-c", block], zero)
         assert "Hello from Python" in out
 
 
