@@ -37,10 +37,15 @@ static struct sums *sums_of(struct exchange *ex)
     return ex->sums;
 }
 
-/* One key alone: its own rows. */
-static bool read_key(struct exchange *ex, uint64_t id, uint64_t *out)
+/* One alone: its own rows. */
+static bool read_one(struct exchange *ex, enum entity_kind kind, uint64_t id, uint64_t *out)
 {
-    struct usage_filter filter = {.has_key_id = true, .key_id = id};
+    struct usage_filter filter = {.has_key_id = kind == ENTITY_KEY,
+                                  .has_team_id = kind == ENTITY_TEAM,
+                                  .has_customer_id = kind == ENTITY_CUSTOMER,
+                                  .key_id = id,
+                                  .team_id = id,
+                                  .customer_id = id};
     struct usage_answer answer;
     struct error err = ERROR_INIT;
 
@@ -70,8 +75,8 @@ static bool booked(struct exchange *ex, enum entity_kind kind, uint64_t id, uint
     struct sums *s = sums_of(ex);
     const struct usage_answer *all = &s->by[kind];
 
-    if (s->asked++ == 0 && kind == ENTITY_KEY)
-        return read_key(ex, id, out);
+    if (s->asked++ == 0)
+        return read_one(ex, kind, id, out);
     if (!read_all(ex, s, kind))
         return false;
     for (size_t i = 0; i < all->n; i++) {
