@@ -39,6 +39,7 @@ static int compare(const void *left, const void *right)
 static size_t drop_replaced(struct price_row *rows, size_t n_own, size_t n)
 {
     const struct price_row **sorted = xcalloc(n + 1, sizeof(struct price_row *));
+    bool *replaced = xcalloc(n + 1, sizeof(*replaced));
     size_t n_sorted = 0;
     size_t kept = n_own;
 
@@ -52,13 +53,14 @@ static size_t drop_replaced(struct price_row *rows, size_t n_own, size_t n)
 
         if (at >= n_own && strcmp(sorted[i - 1]->model, rows[at].model) == 0 &&
             strcmp(sorted[i - 1]->vendor, rows[at].vendor) == 0)
-            rows[at].model = NULL;
+            replaced[at] = true;
     }
-    free(sorted);
     for (size_t i = n_own; i < n; i++) {
-        if (rows[i].model != NULL)
+        if (!replaced[i])
             rows[kept++] = rows[i];
     }
+    free(sorted);
+    free(replaced);
     return kept;
 }
 
