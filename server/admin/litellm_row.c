@@ -11,6 +11,7 @@
 #include "server/admin/litellm.h"
 #include "server/admin/litellm_generate.h"
 #include "server/admin/litellm_text.h"
+#include "server/base/when.h"
 
 static const struct json *first_budget(const struct json *entity)
 {
@@ -135,12 +136,13 @@ static void write_created(struct writer *w, const struct json *entity)
     litellm_write_time(w, "updated_at", created);
 }
 
-/* Expiry as a number of milliseconds, however the entity says it. */
 static uint64_t expires_of(const struct json *entity)
 {
     uint64_t ms = 0;
 
-    (void)json_u64(json_get(entity, "expires_ms"), &ms); /* 0: never */
+    if (!json_u64(json_get(entity, "expires_ms"), &ms) &&
+        !when_parse(json_str(json_get(entity, "expires")), &ms))
+        return 0; /* never */
     return ms;
 }
 

@@ -26,7 +26,7 @@ static bool read_window(struct exchange *ex, const struct json *duration, const 
     }
     if (duration->type == JSON_STRING && litellm_window(duration->text, out))
         return true;
-    litellm_bad(ex, name, "a duration like 30s, 30m, 24h, 7d or 1mo");
+    litellm_bad(ex, name, "a duration like 30m, 24h, 7d or 1mo, from a minute to ten years");
     return false;
 }
 

@@ -13,6 +13,8 @@
 #define NANO_DIGITS 9
 #define EXPONENT_MAX 400 /* of a double; more digits than that mean nothing */
 #define DURATION_MAX 100000u
+#define WINDOW_MIN_MS 60000u          /* as the configuration bounds them */
+#define WINDOW_MAX_MS 316224000000ull /* 3660 days */
 
 /* --- dollars --- */
 
@@ -164,12 +166,13 @@ bool litellm_window(struct str text, struct litellm_window *out)
     out->calendar = false;
     if (!split_duration(text, &n, &unit))
         return false;
-    if (str_eq(unit, STR("mo"))) { /* two months, five: they roll */
+    if (str_eq(unit, STR("mo")) ||
+        str_eq(unit, STR("w"))) { /* two months, three weeks: they roll */
+        n *= str_eq(unit, STR("w")) ? 7 : 30;
         unit = STR("d");
-        n *= 30;
     }
     (void)snprintf(out->window, sizeof(out->window), "%" PRIu64 "%.*s", n, STR_ARGS(unit));
-    return unit_ms(unit) > 0;
+    return n * unit_ms(unit) >= WINDOW_MIN_MS && n * unit_ms(unit) <= WINDOW_MAX_MS;
 }
 
 struct str litellm_duration_of(struct str window)

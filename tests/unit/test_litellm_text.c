@@ -116,11 +116,11 @@ static void test_windows(void **state)
     static const struct {
         const char *duration, *window;
         bool calendar;
-    } rows[] = {{"30s", "30s", false}, {"30m", "30m", false}, {"1h", "1h", false},
-                {"24h", "1d", true},   {"1d", "1d", true},    {"7d", "1w", true},
-                {"1w", "1w", true},    {"30d", "1M", true},   {"1mo", "1M", true},
-                {"2mo", "60d", false}, {"3mo", "1Q", true},   {"12mo", "1Y", true},
-                {"10d", "10d", false}};
+    } rows[] = {{"90s", "90s", false}, {"2w", "14d", false},  {"30m", "30m", false},
+                {"1h", "1h", false},   {"24h", "1d", true},   {"1d", "1d", true},
+                {"7d", "1w", true},    {"1w", "1w", true},    {"30d", "1M", true},
+                {"1mo", "1M", true},   {"2mo", "60d", false}, {"3mo", "1Q", true},
+                {"12mo", "1Y", true},  {"10d", "10d", false}};
     struct litellm_window w;
 
     (void)state;
@@ -131,6 +131,8 @@ static void test_windows(void **state)
     }
     assert_false(litellm_window(STR("monthly"), &w));
     assert_false(litellm_window(STR("0d"), &w));
+    assert_false(litellm_window(STR("30s"), &w));
+    assert_false(litellm_window(STR("9999d"), &w));
     assert_false(litellm_window(STR(""), &w));
     assert_true(str_eq(litellm_duration_of(STR("1M")), STR("1mo")));
     assert_true(str_eq(litellm_duration_of(STR("1d")), STR("1d")));
