@@ -113,14 +113,16 @@ static struct str canonical(struct exchange *ex, struct str path)
 static bool path_matches(const char *pattern, struct str path, struct str *out_tail)
 {
     struct str p = str_of(pattern);
+    struct str begin = p;
     ptrdiff_t star = str_index(p, '*');
 
+    must(pattern != NULL);
     *out_tail = STR_NONE;
     if (star < 0)
         return str_eq(p, path);
+    begin.len = (size_t)star;
     struct str end = str_skip(p, (size_t)star + 1);
-    if (!str_starts(path, (struct str){p.p, (size_t)star}) || !str_ends(path, end) ||
-        path.len <= p.len - 1)
+    if (!str_starts(path, begin) || !str_ends(path, end) || path.len <= p.len - 1)
         return false;
     *out_tail = (struct str){path.p + star, path.len - (p.len - 1)};
     return str_index(*out_tail, '/') < 0;

@@ -77,17 +77,14 @@ static void on_changed(struct exchange *ex, const struct json *reply)
 /* --- update --- */
 
 /* Its team, else its organization; null takes it out of the one it is in. */
-static void write_owner(struct exchange *ex, struct writer *w, const struct json *body)
+static void write_owner(struct writer *w, const struct json *body)
 {
     const struct json *team = json_get(body, "team_id");
     const struct json *organization = json_get(body, "organization_id");
 
-    (void)ex;
     if (team != NULL)
         writer_raw(w, "team", team->raw);
-    if (team != NULL && team->type == JSON_STRING)
-        writer_null(w, "customer"); /* a key belongs to one of them */
-    else if (organization != NULL)
+    else if (organization != NULL) /* a key belongs to one of them */
         writer_raw(w, "customer", organization->raw);
 }
 
@@ -101,7 +98,7 @@ static bool write_change(struct exchange *ex, struct writer *w, const struct jso
     writer_object(w, "body");
     if (alias.len > 0 && !str_eq(alias, json_str(json_get(old, "name"))))
         writer_str(w, "name", alias);
-    write_owner(ex, w, body);
+    write_owner(w, body);
     if (json_get(body, "models") != NULL)
         litellm_write_models(w, json_get(body, "models"), NULL);
     if (user == NULL)

@@ -223,24 +223,60 @@ bool litellm_write_rules(struct exchange *ex, struct writer *w, const struct jso
 
 /* --- metadata --- */
 
+static bool is_ours(const struct json *member)
+{
+    return str_eq(member->key, STR(LITELLM_META));
+}
+
+/*
+ * The master merges objects (RFC 7396), LiteLLM replaces them: what is gone must be said. Not deeper
+ * than JSON_DEPTH_MAX, as what was parsed is not.
+ */
+static void write_instead(struct exchange *ex, struct writer *w, const char *name,
+                          const struct json *old, const struct json *value)
+{
+    if (old == NULL || old->type != JSON_OBJECT || value->type != JSON_OBJECT) {
+        writer_raw(w, name, value->raw);
+        return;
+    }
+    writer_object(w, name);
+    for (const struct json *m = value->child; m != NULL; m = m->next)
+        write_instead(ex, w, arena_cstr(ex->arena, m->key), json_find(old, m->key), m);
+    for (const struct json *m = old->child; m != NULL; m = m->next) {
+        if (json_find(value, m->key) == NULL)
+            writer_null(w, arena_cstr(ex->arena, m->key));
+    }
+    writer_object_end(w);
+}
+
+/* The client's own, but for the member that is ours. */
+static void write_own(struct exchange *ex, struct writer *w, const struct json *value,
+                      const struct json *old)
+{
+    for (const struct json *m = value->child; m != NULL; m = m->next) {
+        if (!is_ours(m))
+            write_instead(ex, w, arena_cstr(ex->arena, m->key), json_find(old, m->key), m);
+    }
+    for (const struct json *m = old != NULL ? old->child : NULL; m != NULL; m = m->next) {
+        if (!is_ours(m) && json_find(value, m->key) == NULL)
+            writer_null(w, arena_cstr(ex->arena, m->key));
+    }
+}
+
 void litellm_write_metadata(struct exchange *ex, struct writer *w, const struct json *body,
                             const struct json *old, const char *const *kept)
 {
     const struct json *own = json_get(body, "metadata");
 
-    if (own == NULL)
-        own = json_get(old, "metadata");
     writer_object(w, "metadata");
-    for (const struct json *m = own != NULL ? own->child : NULL; m != NULL; m = m->next) {
-        if (!str_eq(m->key, STR(LITELLM_META)))
-            writer_raw(w, arena_cstr(ex->arena, m->key), m->raw);
-    }
+    if (own != NULL)
+        write_own(ex, w, own, json_get(old, "metadata"));
     writer_object(w, LITELLM_META);
     for (; *kept != NULL; kept++) {
-        const struct json *value = new_or_old(body, old, *kept);
+        const struct json *value = json_get(body, *kept);
 
-        if (value != NULL && value->type != JSON_NULL)
-            writer_raw(w, *kept, value->raw);
+        if (value != NULL && (old != NULL || value->type != JSON_NULL))
+            write_instead(ex, w, *kept, json_get(litellm_meta(old), *kept), value);
     }
     writer_object_end(w);
     writer_object_end(w);

@@ -220,7 +220,8 @@ static void an_update_keeps_the_rest(void **state)
 
     put_key(f, 0xa1, KEY_TEXT, KEY_ACTIVE);
     fixture_begin(f, &ex, "POST", "/key/update",
-                  "{\"key\":\"" KEY_TEXT "\",\"max_budget\":20,\"tpm_limit\":500}");
+                  "{\"key\":\"" KEY_TEXT "\",\"max_budget\":20,\"tpm_limit\":500,\"metadata\":"
+                  "{\"app\":1},\"user_id\":null}");
     api_handle(&ex);
     expect_call(f, "{\"ok\":true,\"entity\":" KEY_ENTITY "}",
                 PARTS("entity_get", "\"id\":\"00000000000000a1\""));
@@ -228,7 +229,7 @@ static void an_update_keeps_the_rest(void **state)
                 PARTS("entity_update", "\"limit\":20.0,\"window\":\"1M\"",
                       "{\"requests\":60,\"per\":\"1m\"}", "{\"tokens\":500,\"per\":\"1m\"}",
                       "{\"tokens\":9000,\"per\":\"1h\"}",
-                      "\"litellm\":{\"user_id\":\"u1\",\"budget_duration\":\"30d\"}"));
+                      "\"metadata\":{\"app\":1,\"note\":null,\"litellm\":{\"user_id\":null}}"));
     assert_int_equal(ex.status, 200);
     fixture_end(&ex);
     fixture_begin(f, &ex, "POST", "/key/update", "{\"key\":\"" KEY_TEXT "\",\"max_budget\":null}");
