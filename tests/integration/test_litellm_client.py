@@ -7,11 +7,11 @@ import openai
 import pytest
 import requests
 
-from gateway import ADMIN_TOKEN
+from gateway import ADMIN_TOKEN, Gateway, one_provider
 from wire import wait_until
 
 HELLO = [{"role": "user", "content": "hello from a LiteLLM script"}]
-PRICES = """
+MORE = """    models: [ echo ]
 prices:
   up/echo: { input: 1000, output: 1000 }
   up/lorem-20: { input: 1000, output: 1000 }
@@ -21,9 +21,7 @@ prices:
 @pytest.fixture(scope="module")
 def litellm(mock_process):
     """A gateway with prices; the admin token is the master key."""
-    from gateway import Gateway, one_provider
-
-    yaml = one_provider(mock_process.base_v1, more=PRICES).replace("require_key: false", "require_key: true")
+    yaml = one_provider(mock_process.base_v1, more=MORE).replace("require_key: false", "require_key: true")
     gateway = Gateway(yaml)
     yield gateway
     gateway.stop()
@@ -248,10 +246,10 @@ def test_spend_of_everybody(litellm, proxy):
 
 def test_models_and_prices(proxy):
     data = proxy.get("/model/info")["data"]
-    info = next(one for one in data if one["model_name"] == "up/echo" or one["litellm_params"]["model"] == "up/echo") \
-        if any("echo" in one["litellm_params"]["model"] for one in data) else None
     assert data and all("api_key" not in one["litellm_params"] for one in data)
-    assert info is None or info["model_info"]["input_cost_per_token"] == pytest.approx(0.001)
+    info = next(one for one in data if one["litellm_params"]["model"] == "up/echo")["model_info"]
+    assert info["input_cost_per_token"] == pytest.approx(0.001) and len(info["id"]) == 64
+    assert proxy.get("/v1/model/info")["data"] == data
     usage = {"prompt_tokens": 10, "completion_tokens": 5}
     assert proxy.post("/spend/calculate", model="up/echo", completion_response={"usage": usage})["cost"] == \
         pytest.approx(0.015)
