@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "conf/check_money.h"
+#include "conf/check_routing.h"
 #include "conf/price.h"
 #include "conf/set.h"
 #include "server/base/buf.h"
@@ -324,6 +325,7 @@ void check_config(const struct config *c, const struct conf_vendors *vendors, st
     check_models(c, f);
     check_prices(c, vendors, f);
     check_money(c, f);
+    check_routing(c, f);
     check_virtual_keys(c, f);
     if (token > 0 && (token < TOKEN_MIN || token > TOKEN_MAX))
         findings_add(f, c->admin_origin.line,

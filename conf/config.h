@@ -146,6 +146,7 @@ struct conf_key_scope;
 struct conf_customer;
 struct conf_team;
 struct conf_model_limit;
+struct conf_rule;
 
 struct conf_provider {
     const char *name; /* unique; no '/' in it */
@@ -185,6 +186,9 @@ struct conf_model { /* an entry of `models:` */
     const char *name;
     struct conf_target *targets;
     size_t n_targets;
+    const char *const *fallbacks; /* asked in this order when no target could answer */
+    size_t n_fallbacks;
+    uint64_t first_byte_ms, between_bytes_ms; /* 0: as the provider's */
     struct conf_origin origin;
 };
 
@@ -270,6 +274,8 @@ struct config {
     size_t n_customers;
     struct conf_team *teams;
     size_t n_teams;
+    struct conf_rule *rules; /* routing.h */
+    size_t n_rules;
     struct conf_model_limit *model_limits;
     size_t n_model_limits;
     uint64_t durability_ms;       /* what a power failure may cost; default 1 s */

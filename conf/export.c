@@ -166,6 +166,7 @@ static void put_models(struct emitter *w, const struct config *c)
             buf_fini(&b);
         }
         emit_close(w);
+        export_model_routing(w, m);
         emit_close(w);
     }
     emit_close(w);
@@ -265,6 +266,7 @@ void config_export(const struct config *c, enum config_format format, struct buf
         put_provider(&w, &c->providers[i]);
     emit_close(&w);
     put_models(&w, c);
+    export_routing(&w, c);
     put_catalogue(&w, c);
     export_prices(&w, c);
     export_money(&w, c);

@@ -14,5 +14,8 @@
 
 void export_prices(struct emitter *w,
                    const struct config *c); /* prices, their default and policy */
+/* What a model has beside its targets, and `rules`. export_routing.c */
+void export_model_routing(struct emitter *w, const struct conf_model *m);
+void export_routing(struct emitter *w, const struct config *c);
 
 #endif

@@ -1,5 +1,6 @@
 /* `models:` and `virtual_keys:`. */
 #include "conf/load_money.h"
+#include "conf/load_routing.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +84,9 @@ static void set_targets(struct load *l, const struct load_at *at, const struct l
 
 static const struct load_key model_keys[] = {
     {"targets", "list of targets", set_targets, 0, 0, 0, true},
+    {"fallbacks", "list of names", load_set_fallbacks, offsetof(struct conf_model, fallbacks), 0, 0,
+     false},
+    {"timeout", "mapping", load_set_model_timeout, 0, 0, 0, false},
 };
 const struct load_table table_model = {"models.<name>", model_keys, ARRAY_LEN(model_keys)};
 

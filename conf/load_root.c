@@ -1,5 +1,6 @@
 /* The top level of the file, and its small parts. */
 #include "conf/load_money.h"
+#include "conf/load_routing.h"
 
 #include "conf/values.h"
 
@@ -207,6 +208,7 @@ static const struct load_key root_keys[] = {
     {"virtual_keys", "list of mappings", load_set_virtual_keys, 0, 0, 0, false},
     {"customers", "mapping of customers", load_set_customers, 0, 0, 0, false},
     {"teams", "mapping of teams", load_set_teams, 0, 0, 0, false},
+    {"rules", "list of mappings", load_set_routing_rules, 0, 0, 0, false},
     {"model_limits", "list of mappings", load_set_model_limits, 0, 0, 0, false},
     {"durability", "duration or strict", load_set_durability, 0, 0, 0, false},
     {"on_disconnect", "cancel or finish", load_set_on_disconnect, 0, 0, 0, false},
@@ -219,13 +221,13 @@ static const struct load_key root_keys[] = {
 static const struct load_table table_root = {"", root_keys, ARRAY_LEN(root_keys)};
 
 const struct load_table *const load_tables[] = {
-    &table_root,        &table_listener,     &table_tls,           &table_admin,
-    &table_provider,    &table_provider_key, &table_timeout,       &table_model,
-    &table_target,      &table_virtual_key,  &table_limits,        &table_log,
-    &table_aws,         &table_gcp,          &table_azure,         &table_known,
-    &table_price,       &table_price_tier,   &table_price_service, &table_customer,
-    &table_team,        &table_budget,       &table_rate_limit,    &table_key_provider,
-    &table_model_limit,
+    &table_root,        &table_listener,      &table_tls,           &table_admin,
+    &table_provider,    &table_provider_key,  &table_timeout,       &table_model,
+    &table_target,      &table_virtual_key,   &table_limits,        &table_log,
+    &table_aws,         &table_gcp,           &table_azure,         &table_known,
+    &table_price,       &table_price_tier,    &table_price_service, &table_customer,
+    &table_team,        &table_budget,        &table_rate_limit,    &table_key_provider,
+    &table_model_limit, &table_model_timeout, &table_rule,
 };
 const size_t load_tables_n = ARRAY_LEN(load_tables);
 

@@ -56,6 +56,8 @@ static bool arrays_fit(const struct pub_image *i)
            array_fits(i, i->routes, i->n_routes, sizeof(struct pub_route)) &&
            array_fits(i, i->models, i->n_models, sizeof(struct pub_model)) &&
            array_fits(i, i->targets, i->n_targets, sizeof(struct pub_target)) &&
+           i->n_rules <= RULES_MAX &&
+           (i->n_rules == 0 || array_fits(i, i->rules, i->n_rules, sizeof(struct pub_rule))) &&
            array_fits(i, i->by_name, i->n_providers, sizeof(uint32_t)) &&
            array_fits(i, i->text, i->text_bytes, 1);
 }
@@ -130,7 +132,7 @@ static bool models_are_sound(const struct pub_image *i)
     const struct pub_target *targets = at(i, i->targets);
 
     for (uint32_t n = 0; n < i->n_models; n++) {
-        if (!text_fits(i, models[n].name) ||
+        if (!text_fits(i, models[n].name) || !text_fits(i, models[n].fallbacks) ||
             !range_fits(models[n].first_target, models[n].n_targets, i->n_targets))
             return false;
         if (n > 0 && str_cmp(text_of(i, models[n - 1].name), text_of(i, models[n].name)) >= 0)
@@ -150,6 +152,23 @@ static bool catalogue_fits(const struct pub_image *i)
         return true;
     return array_fits(i, i->catalogue, 1, sizeof(struct cat_head)) &&
            catalogue_is_sound(at(i, i->catalogue), i->bytes - i->catalogue);
+}
+
+static bool rules_are_sound(const struct pub_image *i)
+{
+    const struct pub_rule *rules = at(i, i->rules);
+
+    for (uint32_t n = 0; n < i->n_rules; n++) {
+        uint32_t program = rules[n].program;
+
+        if (!text_fits(i, rules[n].name) || !text_fits(i, rules[n].use) ||
+            !text_fits(i, rules[n].whose) || rules[n].scope >= RULE_SCOPES)
+            return false;
+        if (program != 0 && (program % 8 != 0 || program < sizeof(*i) || program >= i->bytes ||
+                             !expr_is_sound((const void *)at(i, program), i->bytes - program)))
+            return false;
+    }
+    return true;
 }
 
 static bool prices_fit(const struct pub_image *i)
@@ -174,7 +193,7 @@ static bool image_is_sound(const struct pub_image *i, size_t secret_len)
             return false;
     }
     return providers_are_sound(i) && keys_are_sound(i, secret_len) && models_are_sound(i) &&
-           catalogue_fits(i) && prices_fit(i);
+           catalogue_fits(i) && prices_fit(i) && rules_are_sound(i);
 }
 
 /* --- reading --- */
@@ -234,6 +253,17 @@ const struct pub_model *pub_model(const struct pub_view *v, uint32_t index)
 {
     must(index < v->image->n_models);
     return (const struct pub_model *)at(v->image, v->image->models) + index;
+}
+
+const struct pub_rule *pub_rule(const struct pub_view *v, uint32_t index)
+{
+    must(index < v->image->n_rules);
+    return (const struct pub_rule *)at(v->image, v->image->rules) + index;
+}
+
+const struct expr_program *pub_program(const struct pub_view *v, const struct pub_rule *r)
+{
+    return r->program != 0 ? (const void *)at(v->image, r->program) : NULL;
 }
 
 const struct pub_target *pub_target(const struct pub_view *v, uint32_t index)

@@ -25,6 +25,7 @@
 #include "shm/layout.h"
 #include "shm/prices.h"
 #include "shm/region.h"
+#include "shm/rules.h"
 
 #define PUBLISHED_HALF_BYTES                                                                       \
     (64u << 20)                       /* an image; PROVIDERS_MAX with long lists take some 20 MiB */
@@ -99,8 +100,20 @@ struct pub_model {
     struct pub_text name;
     uint32_t first_target, n_targets;
     uint32_t flags;
+    uint32_t first_byte_ms, between_bytes_ms; /* 0: the provider's */
+    struct pub_text fallbacks;                /* NUL-separated names */
 };
 #define PUB_MODEL_DECLARED 1u /* from a provider's list, not from `models:` */
+
+/* A rule, in the order in which they are tried. */
+struct pub_rule {
+    struct pub_text name; /* empty: it has none */
+    struct pub_text use;
+    struct pub_text whose; /* name of the key, team or customer; empty: everybody's */
+    uint32_t scope;        /* enum rule_scope */
+    uint32_t priority;
+    uint32_t program; /* struct expr_program, on 8 bytes; 0: it always holds */
+};
 
 /* The image's first bytes. All offsets are from here. */
 struct pub_image {
@@ -114,7 +127,8 @@ struct pub_image {
     uint32_t text, text_bytes;
     uint32_t catalogue; /* struct cat_head; 0: none */
     uint32_t prices;    /* struct price_head, on 8 bytes; 0: none */
-    uint32_t flags;     /* PUB_* */
+    uint32_t rules, n_rules;
+    uint32_t flags; /* PUB_* */
     uint32_t drain_ms;
     uint64_t body_max_bytes;     /* of a client's request */
     uint64_t relay_max_bytes;    /* held per request between upstream and client */
@@ -160,7 +174,10 @@ const struct pub_route *pub_route(const struct pub_view *v, uint32_t index);
 const struct pub_model *pub_model(const struct pub_view *v, uint32_t index);
 const struct pub_target *pub_target(const struct pub_view *v, uint32_t index);
 const struct cat_head *pub_catalogue(const struct pub_view *v); /* NULL: there is none */
-const struct price_head *pub_prices(const struct pub_view *v);  /* NULL: there is none */
+const struct pub_rule *pub_rule(const struct pub_view *v, uint32_t index);
+const struct expr_program *pub_program(const struct pub_view *v,
+                                       const struct pub_rule *r); /* NULL: it always holds */
+const struct price_head *pub_prices(const struct pub_view *v);    /* NULL: there is none */
 /*
  * The id by which a provider of this vendor serves a model of the catalogue, for who asked for
  * `asked`; empty: it does not, or declares names and this is none of them.

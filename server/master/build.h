@@ -38,6 +38,10 @@ struct build {
     struct pub_model *models;
     struct pub_target *targets;
     uint32_t *by_name;
+    struct pub_rule *rules;
+    uint32_t n_rules;
+    struct buf
+        programs; /* of the rules: offsets are from its start until the image is put together */
     uint32_t n_keys, n_routes, n_models, n_targets;
     struct buf text, secrets, catalogue, prices;
     struct known *known; /* sorted by provider, then model; unique */
@@ -55,6 +59,10 @@ BF_MUST_CHECK int build_number(const struct build *b, const struct buf *identity
 BF_MUST_CHECK int build_routes(struct build *b, struct error *err);
 /* ... and the names that clients may use, with their targets. */
 BF_MUST_CHECK int build_models(struct build *b, struct error *err);
+/* Rules in the order in which they are tried. rules.c */
+BF_MUST_CHECK int build_rules(struct build *b, struct error *err);
+/* NUL-separated. */
+struct pub_text build_list(struct build *b, const char *const *items, size_t n);
 /* What is known of models: as built in, with what the configuration says. catalogue.c */
 BF_MUST_CHECK int build_catalogue(struct build *b, struct error *err);
 /* What tokens cost, likewise. prices.c */

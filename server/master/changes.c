@@ -5,6 +5,7 @@
 
 #include "conf/config.h"
 #include "conf/price.h"
+#include "conf/routing.h"
 #include "server/base/alloc.h"
 #include "server/master/credentials.h"
 
@@ -162,8 +163,27 @@ static void add_model(struct writer *w, const struct conf_model *m)
         put_text(j, "model", m->targets[i].model);
         buf_printf(j, ",\"weight\":%u}", m->targets[i].weight);
     }
-    buf_cstr(j, "]}");
+    buf_char(j, ']');
+    put_list(j, "fallbacks", m->fallbacks, m->n_fallbacks);
+    buf_printf(j, ",\"timeout_ms\":[%ju,%ju]}", (uintmax_t)m->first_byte_ms,
+               (uintmax_t)m->between_bytes_ms);
     add(w, "model", m->name);
+}
+
+/* Unnamed ones are told apart by their place. */
+static void add_rule(struct writer *w, size_t place, const struct conf_rule *r)
+{
+    struct buf *j = &w->json;
+
+    buf_cstr(j, "{\"use\":");
+    buf_json(j, str_of(r->use));
+    put_text(j, "when", r->when);
+    put_text(j, "whose", r->whose);
+    buf_printf(j, ",\"scope\":%u,\"priority\":%u}", r->scope, r->priority);
+    add(w, "rule",
+        arena_printf(w->out->arena, "%zu%s%s", place + 1, r->name != NULL ? " " : "",
+                     r->name != NULL ? r->name : "")
+            .p);
 }
 
 static void add_known(struct writer *w, const struct conf_known *k)
@@ -279,12 +299,14 @@ struct entities *entities_create(const struct config *conf)
 
     e->arena = arena_create(16384);
     e->items = arena_alloc(e->arena, (conf->n_providers + conf->n_models + conf->n_catalogue +
-                                      conf->n_prices + conf->n_listeners + 16) *
+                                      conf->n_prices + conf->n_listeners + conf->n_rules + 16) *
                                          sizeof(*e->items));
     for (size_t i = 0; i < conf->n_providers; i++)
         add_provider(&w, &conf->providers[i]);
     for (size_t i = 0; i < conf->n_models; i++)
         add_model(&w, &conf->models[i]);
+    for (size_t i = 0; i < conf->n_rules; i++)
+        add_rule(&w, i, &conf->rules[i]);
     for (size_t i = 0; i < conf->n_catalogue; i++)
         add_known(&w, &conf->catalogue[i]);
     for (size_t i = 0; i < conf->n_prices; i++)

@@ -28,7 +28,7 @@ static struct pub_text add_cstr(struct build *b, const char *s)
     return build_text(b, str_of(s));
 }
 
-static struct pub_text add_list(struct build *b, const char *const *items, size_t n)
+struct pub_text build_list(struct build *b, const char *const *items, size_t n)
 {
     struct pub_text t = {(uint32_t)b->text.len, 0};
 
@@ -157,7 +157,7 @@ static int add_key(struct build *b, uint32_t provider, const struct conf_provide
     out->provider = provider;
     out->secret_offset = (uint32_t)b->secrets.len;
     out->name = add_cstr(b, k->name);
-    out->models = add_list(b, k->models, k->n_models);
+    out->models = build_list(b, k->models, k->n_models);
     out->weight = k->weight;
     return add_credential(b, &b->conf->providers[provider], k, out, err);
 }
@@ -177,7 +177,7 @@ static int add_provider(struct build *b, uint32_t index, struct error *err)
     out->base_url = build_text(b, url);
     out->proxy = add_cstr(b, p->proxy);
     out->ca_file = add_cstr(b, p->ca_file);
-    out->models = add_list(b, p->models, p->n_models);
+    out->models = build_list(b, p->models, p->n_models);
     out->headers = add_headers(b, p);
     out->vendor = p->vendor;
     out->dialect = p->dialect_index;
@@ -292,8 +292,10 @@ static int finish(struct build *b, struct image *out, struct error *err)
                              .n_routes = b->n_routes,
                              .n_models = b->n_models,
                              .n_targets = b->n_targets,
+                             .n_rules = b->n_rules,
                              .text_bytes = (uint32_t)b->text.len};
     size_t end = (sizeof(head) + 7) & ~(size_t)7;
+    uint32_t programs;
 
     head.providers = place(&end, head.n_providers * sizeof(*b->providers));
     head.keys = place(&end, head.n_keys * sizeof(*b->keys));
@@ -304,6 +306,10 @@ static int finish(struct build *b, struct image *out, struct error *err)
     head.text = place(&end, b->text.len);
     head.catalogue = place(&end, b->catalogue.len);
     head.prices = place(&end, b->prices.len);
+    head.rules = place(&end, head.n_rules * sizeof(*b->rules));
+    programs = place(&end, b->programs.len);
+    for (uint32_t i = 0; i < b->n_rules; i++)
+        b->rules[i].program += b->rules[i].program != 0 ? programs : 0;
     if (end > PUBLISHED_HALF_BYTES)
         return error_set(err, "the configuration takes %zu bytes in shared memory, at most %u fit",
                          end, PUBLISHED_HALF_BYTES);
@@ -323,6 +329,8 @@ static int finish(struct build *b, struct image *out, struct error *err)
     copy_table(out->bytes, head.text, b->text.data, b->text.len);
     copy_table(out->bytes, head.catalogue, b->catalogue.data, b->catalogue.len);
     copy_table(out->bytes, head.prices, b->prices.data, b->prices.len);
+    copy_table(out->bytes, head.rules, b->rules, head.n_rules * sizeof(*b->rules));
+    copy_table(out->bytes, programs, b->programs.data, b->programs.len);
     out->secrets = (uint8_t *)b->secrets.data;
     out->secret_len = b->secrets.len;
     b->secrets = (struct buf)BUF_INIT;
@@ -367,6 +375,8 @@ static void build_fini(struct build *b)
     free(b->models);
     free(b->targets);
     free(b->known);
+    free(b->rules);
+    buf_fini(&b->programs);
     buf_fini(&b->text);
     buf_fini(&b->catalogue);
     buf_fini(&b->prices);
@@ -382,7 +392,8 @@ int publish_build(const struct publish_request *req, struct image *out, struct e
                       .text = BUF_INIT,
                       .secrets = BUF_INIT,
                       .catalogue = BUF_INIT,
-                      .prices = BUF_INIT};
+                      .prices = BUF_INIT,
+                      .programs = BUF_INIT};
     int rc = -1;
 
     *out = (struct image){0};
@@ -394,7 +405,7 @@ int publish_build(const struct publish_request *req, struct image *out, struct e
     }
     sort_providers(&b);
     if (build_routes(&b, err) != 0 || build_models(&b, err) != 0 || build_catalogue(&b, err) != 0 ||
-        build_prices(&b, err) != 0 || finish(&b, out, err) != 0)
+        build_prices(&b, err) != 0 || build_rules(&b, err) != 0 || finish(&b, out, err) != 0)
         goto out;
     rc = 0;
 out:

@@ -204,6 +204,16 @@ static int add_targets(struct build *b, const struct entry *e, struct error *err
     return 0;
 }
 
+/* What a model of `models:` has beside its targets. */
+static void add_manners(struct build *b, struct pub_model *m, const struct conf_model *alias)
+{
+    if (alias == NULL)
+        return;
+    m->fallbacks = build_list(b, alias->fallbacks, alias->n_fallbacks);
+    m->first_byte_ms = (uint32_t)min_u64(alias->first_byte_ms, UINT32_MAX);
+    m->between_bytes_ms = (uint32_t)min_u64(alias->between_bytes_ms, UINT32_MAX);
+}
+
 int build_models(struct build *b, struct error *err)
 {
     struct entry *entries = xcalloc(b->conf->n_models + b->n_known + 1, sizeof(*entries));
@@ -230,6 +240,7 @@ int build_models(struct build *b, struct error *err)
             m->name = build_text(b, entries[i].name);
             m->first_target = b->n_targets;
             m->flags = entries[i].alias != NULL ? 0 : PUB_MODEL_DECLARED;
+            add_manners(b, m, entries[i].alias);
         }
         m = &b->models[b->n_models - 1];
         if (!is_first && (m->flags & PUB_MODEL_DECLARED) == 0)

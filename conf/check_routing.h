@@ -1,0 +1,17 @@
+/*
+ * check_routing - what can only be said of rules and fallbacks when all of the file was read.
+ *
+ * Runs in:  master, `bowfin -t`, bfctl check.   Reads, writes: nothing shared.
+ * Does not: compile conditions (load_routing.c does).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef CONF_CHECK_ROUTING_H
+#define CONF_CHECK_ROUTING_H
+
+#include "conf/config.h"
+#include "conf/findings.h"
+
+void check_routing(const struct config *c, struct findings *f);
+
+#endif

@@ -1,0 +1,40 @@
+/* Fallbacks, a model's timeouts, rules. */
+#include "conf/export_parts.h"
+#include "conf/routing.h"
+#include "conf/values.h"
+
+void export_model_routing(struct emitter *w, const struct conf_model *m)
+{
+    if (m->n_fallbacks > 0)
+        emit_texts(w, "fallbacks", m->fallbacks, m->n_fallbacks);
+    if (m->first_byte_ms == 0 && m->between_bytes_ms == 0)
+        return;
+    emit_open(w, "timeout", false);
+    if (m->first_byte_ms > 0)
+        emit_formatted(w, "first_byte", m->first_byte_ms, value_format_duration);
+    if (m->between_bytes_ms > 0)
+        emit_formatted(w, "between_bytes", m->between_bytes_ms, value_format_duration);
+    emit_close(w);
+}
+
+void export_routing(struct emitter *w, const struct config *c)
+{
+    static const char *const scopes[] = {"key", "team", "customer"};
+
+    if (c->n_rules == 0)
+        return;
+    emit_open(w, "rules", true);
+    for (size_t i = 0; i < c->n_rules; i++) {
+        const struct conf_rule *r = &c->rules[i];
+
+        emit_open(w, NULL, false);
+        emit_optional(w, "name", r->name);
+        if (r->scope != CONF_RULE_GLOBAL)
+            emit_text(w, scopes[r->scope], r->whose);
+        emit_optional(w, "when", r->when);
+        emit_text(w, "use", r->use);
+        emit_number(w, "priority", r->priority);
+        emit_close(w);
+    }
+    emit_close(w);
+}
