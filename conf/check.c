@@ -229,6 +229,7 @@ static void check_price(const struct config *c, const struct conf_vendors *vendo
     const char *nearest;
     size_t n = 0;
 
+    must(p->name != NULL);
     if (slash <= 0 || str_index(provider, '*') >= 0)
         return;
     for (size_t i = 0; i < c->n_providers; i++) {

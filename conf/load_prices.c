@@ -185,6 +185,7 @@ static void set_vendors(struct load *l, const struct load_at *at, const struct l
         struct str text = str_of(texts[i]);
         ptrdiff_t slash = with_id ? str_index(text, '/') : (ptrdiff_t)text.len;
 
+        must(text.p != NULL);
         if (slash <= 0 || (with_id && (size_t)slash + 1 == text.len))
             load_fail(l, at, "must be written vendor/id, is %s", findings_quote(l->findings, text));
         else if (!is_known_vendor(l, (struct str){text.p, (size_t)slash}))

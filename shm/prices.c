@@ -126,7 +126,7 @@ static bool entries_are_sound(const struct price_head *b)
     for (uint32_t i = 0; i < b->n_rows; i++) {
         const struct price_entry *e = row_of(b, i);
 
-        if (!entry_is_sound(b, e, false))
+        if (!entry_is_sound(b, e, false) || (e->kind == PRICE_ROW) != (i < b->n_vendor_rows))
             return false;
         if (i > 0 && compare(b, e - 1, e->kind, text_of(b, e->model), text_of(b, e->vendor)) >= 0)
             return false;
@@ -142,7 +142,7 @@ bool prices_is_sound(const struct price_head *b, size_t room)
 {
     return room >= sizeof(*b) && b->bytes >= sizeof(*b) && b->bytes <= room &&
            b->bytes <= PRICES_BYTES_MAX && b->n_rows <= PRICES_MAX &&
-           b->n_globs <= PRICE_GLOBS_MAX &&
+           b->n_vendor_rows <= b->n_rows && b->n_globs <= PRICE_GLOBS_MAX &&
            array_fits(b, b->rows, b->n_rows, sizeof(struct price_entry)) &&
            array_fits(b, b->globs, b->n_globs, sizeof(struct price_entry)) &&
            array_fits(b, b->pool, b->pool_bytes, 1) && array_fits(b, b->text, b->text_bytes, 1) &&
@@ -154,8 +154,8 @@ bool prices_is_sound(const struct price_head *b, size_t room)
 static const struct price_entry *find_row(const struct price_head *b, enum price_kind kind,
                                           struct str vendor, struct str model)
 {
-    uint32_t low = 0;
-    uint32_t high = b->n_rows;
+    uint32_t low = kind == PRICE_ROW ? 0 : b->n_vendor_rows;
+    uint32_t high = kind == PRICE_ROW ? b->n_vendor_rows : b->n_rows;
 
     if (model.len == 0)
         return NULL;

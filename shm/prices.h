@@ -93,6 +93,7 @@ enum price_kind { PRICE_ROW, PRICE_OVERRIDE, PRICE_GLOB };
 struct price_head {
     uint32_t bytes;
     uint32_t rows, n_rows;     /* sorted by kind, model, vendor; no globs */
+    uint32_t n_vendor_rows;    /* so many of them are of kind PRICE_ROW, and first */
     uint32_t globs, n_globs;   /* the longest first */
     uint32_t pool, pool_bytes; /* struct price, each with as many tiers as it has; 8-aligned */
     uint32_t text, text_bytes;

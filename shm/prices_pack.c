@@ -17,7 +17,7 @@ struct item {
 
 struct pack {
     struct item *items; /* sorted as they are stored: rows, then globs */
-    size_t n, n_globs;
+    size_t n, n_vendor_rows, n_globs;
     const struct price *fallback;
     uint32_t fallback_offset;
     struct price_entry *entries;
@@ -72,6 +72,7 @@ static int take_row(struct pack *p, const struct price_row *r, struct error *err
     if (i->model.len == 0 || i->model.len > PRICE_NAME_MAX || i->vendor.len > PRICE_NAME_MAX)
         return error_set(err, "prices: %s/%s is too long a name", r->vendor, r->model);
     p->n_globs += i->kind == PRICE_GLOB;
+    p->n_vendor_rows += i->kind == PRICE_ROW;
     p->n++;
     return 0;
 }
@@ -178,6 +179,7 @@ static int write_out(const struct pack *p, struct buf *out, struct error *err)
     size_t n_rows = p->n - p->n_globs;
     uint32_t end = (sizeof(struct price_head) + 7) & ~7u;
     struct price_head head = {.n_rows = (uint32_t)n_rows,
+                              .n_vendor_rows = (uint32_t)p->n_vendor_rows,
                               .n_globs = (uint32_t)p->n_globs,
                               .pool_bytes = (uint32_t)p->pool.len,
                               .text_bytes = (uint32_t)p->text.len,

@@ -3,6 +3,7 @@
 
 #define DAY_S 86400
 #define HOURS_MAX 167 /* RFC 8536, version 3 */
+#define CHANGES 8     /* of four years */
 #define NAME_MIN 3
 #define NAME_MAX_BYTES 16
 
@@ -150,8 +151,8 @@ struct change {
     bool to_dst;
 };
 
-/* The changes of three years around `at`, sorted: times may reach a week into the next year. */
-static void changes_around(const struct zone_rule *r, int64_t at, struct change out[6])
+/* The changes of the years around `at`, sorted: times may reach a week into another year. */
+static void changes_around(const struct zone_rule *r, int64_t at, struct change out[CHANGES])
 {
     int64_t year;
     int month;
@@ -159,11 +160,11 @@ static void changes_around(const struct zone_rule *r, int64_t at, struct change 
     size_t n = 0;
 
     zone_civil_date((at >= 0 ? at : at - DAY_S + 1) / DAY_S, &year, &month, &day);
-    for (int64_t y = year - 1; y <= year + 1; y++) {
+    for (int64_t y = year - 1; y <= year + 2; y++) {
         out[n++] = (struct change){local_moment(&r->dst_begin, y) - r->offset, true};
         out[n++] = (struct change){local_moment(&r->dst_end, y) - r->dst_offset, false};
     }
-    for (size_t i = 1; i < 6; i++) {
+    for (size_t i = 1; i < CHANGES; i++) {
         struct change c = out[i];
         size_t j = i;
 
@@ -175,27 +176,27 @@ static void changes_around(const struct zone_rule *r, int64_t at, struct change 
 
 int32_t zone_rule_offset(const struct zone_rule *r, int64_t at, bool *is_dst)
 {
-    struct change changes[6];
+    struct change changes[CHANGES];
 
     *is_dst = false;
     if (!r->has_dst)
         return r->offset;
     changes_around(r, at, changes);
     /* A year of summer ends when the next one begins, at the same moment: the later one counts. */
-    for (size_t i = 0; i < 6 && changes[i].at <= at; i++)
+    for (size_t i = 0; i < CHANGES && changes[i].at <= at; i++)
         *is_dst = changes[i].to_dst ||
-                  (i + 1 < 6 && changes[i + 1].at == changes[i].at && changes[i + 1].to_dst);
+                  (i + 1 < CHANGES && changes[i + 1].at == changes[i].at && changes[i + 1].to_dst);
     return *is_dst ? r->dst_offset : r->offset;
 }
 
 int64_t zone_rule_next(const struct zone_rule *r, int64_t at)
 {
-    struct change changes[6];
+    struct change changes[CHANGES];
 
     if (!r->has_dst)
         return INT64_MAX;
     changes_around(r, at, changes);
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < CHANGES; i++) {
         if (changes[i].at > at)
             return changes[i].at;
     }

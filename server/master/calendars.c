@@ -73,7 +73,7 @@ static void fill_even(struct calendar *c, const struct zone *z, uint64_t now_ms)
             break;
         standard = zone_offset(z, at, &is_dst);
     }
-    offset_ms = (is_dst ? offset : standard) * 1000ll;
+    offset_ms = (int64_t)(is_dst ? offset : standard) * 1000;
     c->n = 1;
     c->bounds[0] = CALENDAR_EPOCH_MS - (uint64_t)((offset_ms % period + period) % period);
 }
