@@ -18,6 +18,7 @@
 #include "shm/layout.h"
 #include "shm/limits.h"
 #include "shm/live.h"
+#include "shm/owner_names.h"
 #include "shm/owners.h"
 #include "shm/published.h"
 #include "shm/region.h"
@@ -101,6 +102,13 @@ struct account_row { /* writer: master.  readers: workers, admin. */
 };
 static_assert(sizeof(struct account_row) == CACHE_LINE, "one row, one line");
 
+struct owner_name_row { /* writer: master.  readers: workers, admin.  owner_names.h */
+    _Alignas(CACHE_LINE) struct seqlock lock;
+    _Atomic uint32_t len;
+    _Atomic uint64_t words[OWNER_NAME_MAX / 8];
+};
+static_assert(sizeof(struct owner_name_row) == 2 * CACHE_LINE, "two lines");
+
 struct published_shared {
     struct region_header header;
     _Alignas(CACHE_LINE) _Atomic uint64_t generation; /* half is generation & 1; 0: none */
@@ -119,6 +127,7 @@ struct published_shared {
     _Alignas(PAGE_BYTES) struct calendar_row calendars[CALENDARS_MAX];
     _Alignas(PAGE_BYTES) struct owner_row owners[OWNERS_MAX];
     _Alignas(PAGE_BYTES) struct account_row accounts[ACCOUNTS_MAX];
+    _Alignas(PAGE_BYTES) struct owner_name_row owner_names[OWNERS_MAX];
 };
 
 /* --- region secrets --- */

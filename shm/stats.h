@@ -48,6 +48,7 @@ enum stat_id {
     STAT_RECORDS_SPILLED, /* lost because the outbox was full: a fault */
     STAT_FORWARDED,       /* requests passed on to the admin process */
     STAT_BODY_BYTES_HELD, /* gauge: buffered request bodies */
+    STAT_RECORDS_LATE,    /* durability strict: the answer ended before its record was on disk */
     STATS_N
 };
 static_assert(STATS_N <= STATS_MAX, "room");

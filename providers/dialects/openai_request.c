@@ -1,5 +1,6 @@
 #include "providers/dialects/openai.h"
 
+#include "providers/spans.h"
 #include "server/base/buf.h"
 
 struct scan {
@@ -36,12 +37,56 @@ static bool take_model(struct scan *s, const struct json_member *m)
     return true;
 }
 
-static void take_max_tokens(struct scan *s, const struct json_member *m)
+static void take_most(uint64_t *most, struct str raw)
 {
     uint64_t n;
 
-    if (m->type == JSON_NUMBER && json_raw_u64(m->raw, &n))
-        s->req->max_tokens = n;
+    if (spans_number(raw, &n))
+        *most = max_u64(*most, n);
+}
+
+static bool is_one_of(struct str key, const struct str *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(key, names[i]))
+            return true;
+    }
+    return false;
+}
+
+/* What bears on the cost, as one of the six wires calls it. */
+static void take_cost(struct scan *s, struct str key, const struct json_member *m)
+{
+    static const struct str most[] = {{"max_tokens", 10},
+                                      {"max_completion_tokens", 21},
+                                      {"max_output_tokens", 17},
+                                      {"max_tokens_to_sample", 20}};
+    static const struct str choices[] = {{"n", 1}, {"best_of", 7}};
+    static const struct str settings[] = {
+        {"generationConfig", 16}, {"inferenceConfig", 15}, {"textGenerationConfig", 20}};
+    static const struct str tools[] = {{"tools", 5}, {"functions", 9}, {"toolConfig", 10}};
+    static const struct str references[] = {{"previous_response_id", 20},
+                                            {"conversation", 12},
+                                            {"prompt_id", 9},
+                                            {"cachedContent", 13},
+                                            {"cached_content", 14}};
+
+    if (m->type == JSON_NUMBER && is_one_of(key, most, ARRAY_LEN(most))) {
+        take_most(&s->req->max_tokens, m->raw);
+    } else if (m->type == JSON_NUMBER && is_one_of(key, choices, ARRAY_LEN(choices))) {
+        take_most(&s->req->choices, m->raw);
+    } else if (m->type == JSON_OBJECT && is_one_of(key, settings, ARRAY_LEN(settings))) {
+        take_most(&s->req->max_tokens, spans_member(m->raw, "maxOutputTokens"));
+        take_most(&s->req->max_tokens, spans_member(m->raw, "maxTokens"));
+        take_most(&s->req->max_tokens, spans_member(m->raw, "maxTokenCount"));
+        take_most(&s->req->choices, spans_member(m->raw, "candidateCount"));
+    } else if (m->type == JSON_STRING && str_eq(key, STR("service_tier"))) {
+        s->req->service_tier = spans_text(m->raw);
+    } else if (is_one_of(key, tools, ARRAY_LEN(tools))) {
+        s->req->has_tools = true;
+    } else if (m->type != JSON_NULL && is_one_of(key, references, ARRAY_LEN(references))) {
+        s->req->has_reference = true;
+    }
 }
 
 /* "mod\u0065l" is "model" too. */
@@ -64,9 +109,9 @@ static bool on_member(void *ctx, const struct json_member *m)
     else if (str_eq(key, STR("stream_options"))) {
         s->req->stream_options_raw = m->raw;
         s->stream_options_type = m->type;
-    } else if (str_eq(key, STR("max_tokens")) || str_eq(key, STR("max_completion_tokens")) ||
-               str_eq(key, STR("max_output_tokens")))
-        take_max_tokens(s, m);
+    } else {
+        take_cost(s, key, m);
+    }
     return true;
 }
 

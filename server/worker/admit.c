@@ -2,32 +2,44 @@
 
 #include "server/worker/fail.h"
 #include "server/worker/parse.h"
+#include "server/worker/refusal.h"
 #include "server/worker/route.h"
 #include "server/worker/worker.h"
+#include "shm/scope.h"
 
 #define TELL_MAX 20 /* patterns named in a refusal */
 
 bool admit_name(const struct request *r, struct str name)
 {
+    if (scope_denies_name(r, name))
+        return false;
     return r->key.models.len == 0 || glob_list_match(r->key.models, name);
+}
+
+bool admit_target_text(struct str provider, struct str model, char room[ADMIT_TARGET_MAX],
+                       struct str *out)
+{
+    static_assert(PROVIDER_NAME_MAX + MODEL_MAX + 2 == ADMIT_TARGET_MAX, "as its header says");
+
+    if (provider.len > PROVIDER_NAME_MAX || model.len > MODEL_MAX)
+        return false;
+    memcpy(room, provider.p, provider.len);
+    room[provider.len] = '/';
+    if (model.len > 0)
+        memcpy(room + provider.len + 1, model.p, model.len);
+    *out = (struct str){room, provider.len + 1 + model.len};
+    return true;
 }
 
 bool admit_target(const struct request *r, struct str provider, struct str model)
 {
-    char text[PROVIDER_NAME_MAX + MODEL_MAX + 2];
-    size_t len = 0;
+    char text[ADMIT_TARGET_MAX];
+    struct str target;
 
     if (r->key.models.len == 0)
         return true;
-    if (provider.len > PROVIDER_NAME_MAX || model.len > MODEL_MAX)
-        return false;
-    memcpy(text, provider.p, provider.len);
-    len = provider.len;
-    text[len++] = '/';
-    if (model.len > 0)
-        memcpy(text + len, model.p, model.len);
-    len += model.len;
-    return glob_list_match(r->key.models, (struct str){text, len});
+    return admit_target_text(provider, model, text, &target) &&
+           glob_list_match(r->key.models, target);
 }
 
 static bool needs_endpoint(const struct request *r)
@@ -35,38 +47,87 @@ static bool needs_endpoint(const struct request *r)
     return r->path.is_broad || r->asked.len == 0;
 }
 
-static enum step_result refuse(struct request *r)
+static bool is_limited(const struct request *r)
 {
-    struct str rest = r->key.models;
-    struct str list =
-        needs_endpoint(r)
-            ? arena_printf(r->arena,
-                           "this needs PROVIDER/%s, and this key may use: ", r->path.endpoint)
-            : STR("this key may use: ");
+    return r->key.models.len > 0 || r->scope.n_providers > 0 || r->scope.denied.len > 0;
+}
+
+/* What a key may use, or must not: as its owner wrote it. */
+static struct str tell(struct request *r, struct str list, struct str globs)
+{
     struct str pattern;
     size_t n = 0;
 
-    while (str_next(&rest, '\0', &pattern) && n < TELL_MAX) {
+    while (str_next(&globs, '\0', &pattern) && n < TELL_MAX) {
         if (pattern.len == 0)
             continue;
         list =
             arena_concat(r->arena, (struct str[]){list, n > 0 ? STR(", ") : STR_NONE, pattern}, 3);
         n++;
     }
-    if (n == TELL_MAX && rest.len > 0)
+    if (n == TELL_MAX && globs.len > 0)
         list = arena_concat(r->arena, (struct str[]){list, STR(", ...")}, 2);
-    return request_fail(r, &FAIL_MODEL_NOT_ALLOWED, list,
-                        needs_endpoint(r) ? STR_NONE : STR("model"));
+    return list;
+}
+
+static struct str tell_providers(struct request *r)
+{
+    struct str list = STR("this key may use: ");
+
+    for (uint32_t i = 0; i < r->scope.n_providers && i < TELL_MAX; i++)
+        list = arena_concat(r->arena,
+                            (struct str[]){list, i > 0 ? STR(", ") : STR_NONE,
+                                           r->scope.providers[i].name},
+                            3);
+    return list;
+}
+
+static enum step_result refuse(struct request *r)
+{
+    struct str param = needs_endpoint(r) ? STR_NONE : STR("model");
+    struct str list;
+
+    if (!route_has_provider(r))
+        return request_fail(r, &FAIL_PROVIDER_NOT_ALLOWED, tell_providers(r), param);
+    if (r->key.models.len == 0) {
+        list = r->scope.denied.len > 0
+                   ? tell(r, STR("this key may not use: "), r->scope.denied)
+                   : STR("its providers were given other models");
+        return request_fail(r, &FAIL_MODEL_NOT_ALLOWED, list, param);
+    }
+    list = needs_endpoint(r)
+               ? arena_printf(r->arena, "this needs PROVIDER/%s, and this key may use: ",
+                              r->path.endpoint)
+               : STR("this key may use: ");
+    return request_fail(r, &FAIL_MODEL_NOT_ALLOWED, tell(r, list, r->key.models), param);
+}
+
+/* Requests and tokens of the key, its team and its customer. */
+static enum step_result take_rates(struct request *r)
+{
+    struct estimate estimate;
+
+    if (!r->payers.has_rates)
+        return STEP_NEXT;
+    money_estimate(r, &estimate);
+    if (rates_take(r, &r->payers.accounts, &estimate, &r->refusal))
+        return STEP_NEXT;
+    return refusal_fail(r, &r->refusal);
 }
 
 enum step_result admit_step(struct request *r)
 {
     enum step_result result = route_resolve(r);
 
-    if (result != STEP_NEXT || r->key.models.len == 0)
+    if (result != STEP_NEXT)
         return result;
-    r->allowed_by_name = r->asked.len > 0 && admit_name(r, r->asked);
-    if ((r->allowed_by_name && !r->path.is_broad) || route_has_allowed(r))
-        return STEP_NEXT;
-    return refuse(r);
+    if (is_limited(r)) {
+        bool is_denied = r->asked.len > 0 && scope_denies_name(r, r->asked);
+
+        r->allowed_by_name =
+            r->asked.len > 0 && r->key.models.len > 0 && !is_denied && admit_name(r, r->asked);
+        if (is_denied || !route_has_allowed(r))
+            return refuse(r);
+    }
+    return take_rates(r);
 }

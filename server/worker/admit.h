@@ -1,10 +1,12 @@
 /*
- * admit - may this virtual key use this model? (Limits and budgets get their place here.)
+ * admit - may this virtual key use this model, and has it room in its sliding limits?
  *
- * Runs in:  worker.   Reads: published.   Writes: nothing shared.
+ * Runs in:  worker.   Reads: published.   Writes: counters (requests, tokens).
  * A key's globs are matched against the name the client used and against provider/model of what
  * stands behind it; one match is enough, and then only the targets that match are used. Requests
- * without a model count as "provider/endpoint" ("openai/files"). Does not: reserve anything yet.
+ * without a model count as "provider/endpoint" ("openai/files"). Deny lists and the key's providers (scope.h) come
+ * before that. Limits of requests and tokens of the key, its team and its customer are taken here,
+ * once for a request, however many attempts it makes. Does not: reserve money (money.h).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,6 +15,10 @@
 
 #include "server/worker/request.h"
 
+/* "provider/model" in `room`; false: it is too long to be one. */
+#define ADMIT_TARGET_MAX (128 + 512 + 2) /* PROVIDER_NAME_MAX, MODEL_MAX */
+bool admit_target_text(struct str provider, struct str model, char room[ADMIT_TARGET_MAX],
+                       struct str *out);
 /* May the request's key use this name, as a client would write it? */
 bool admit_name(const struct request *r, struct str name);
 bool admit_target(const struct request *r, struct str provider, struct str model);

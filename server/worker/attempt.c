@@ -23,6 +23,8 @@ void attempt_begin(struct request *r)
         a->in_flight = true;
     }
     a->sent_us = loop_now_us(w->loop);
+    r->answer_bytes = 0;
+    money_sent(r);
     r->upstream_done = false;
     r->upstream_paused = false;
     r->discard = false;

@@ -56,6 +56,8 @@ static enum step_result refuse(struct request *r, const struct fail *f, struct s
 {
     stat_add(r->worker->slot, STAT_AUTH_FAILURES, 1);
     r->key = (struct virtual_key){.id = 0};
+    r->payers = (struct payers){.team_id = 0};
+    r->scope = (struct key_scope){.n_providers = 0};
     return request_fail(r, f, detail, STR_NONE);
 }
 
@@ -65,6 +67,25 @@ static enum step_result admit_stranger(struct request *r)
     if (origin_is_foreign(r->ex))
         return refuse(r, &FAIL_FORBIDDEN,
                       STR("a web page of another origin needs a virtual key here"));
+    r->admitted = true;
+    return STEP_NEXT;
+}
+
+/* It is one of ours: is it good, here and now? */
+static enum step_result enter(struct request *r)
+{
+    const struct fail *wrong;
+    struct str detail = STR_NONE;
+
+    if ((r->key.flags & KEY_ACTIVE) == 0)
+        return refuse(r, &FAIL_KEY_INACTIVE, r->key.name);
+    if (r->key.expires_ms != 0 && r->key.expires_ms <= r->begun_ms)
+        return refuse(r, &FAIL_KEY_EXPIRED, r->key.name);
+    wrong = payers_walk(r, &detail);
+    if (wrong == NULL)
+        wrong = scope_enter(r, &detail);
+    if (wrong != NULL)
+        return refuse(r, wrong, detail);
     r->admitted = true;
     return STEP_NEXT;
 }
@@ -89,10 +110,5 @@ enum step_result auth_step(struct request *r)
             return refuse(r, &FAIL_BAD_KEY, STR_NONE);
         return admit_stranger(r);
     }
-    if ((r->key.flags & KEY_ACTIVE) == 0)
-        return refuse(r, &FAIL_KEY_INACTIVE, r->key.name);
-    if (r->key.expires_ms != 0 && r->key.expires_ms <= r->begun_ms)
-        return refuse(r, &FAIL_KEY_EXPIRED, r->key.name);
-    r->admitted = true;
-    return STEP_NEXT;
+    return enter(r);
 }

@@ -2,6 +2,8 @@
 
 #include "providers/chat_text.h"
 #include "server/worker/answer.h"
+#include "server/worker/money_tell.h"
+#include "server/worker/refusal.h"
 #include "server/worker/relay.h"
 #include "server/worker/request.h"
 #include "server/worker/settle.h"
@@ -10,6 +12,7 @@
 #define INVALID "invalid_request_error"
 #define AUTH "authentication_error"
 #define PERMISSION "permission_error"
+#define BLOCKED "access_blocked"
 #define UPSTREAM "upstream_error"
 #define SERVER "server_error"
 
@@ -26,8 +29,26 @@ const struct fail FAIL_UNKNOWN_PROVIDER = {"unknown_provider", 404, INVALID,
 const struct fail FAIL_UNKNOWN_MODEL = {
     "unknown_model", 404, INVALID,
     "no provider here has this model: use a name of GET /v1/models, or provider/model"};
-const struct fail FAIL_MODEL_NOT_ALLOWED = {"model_not_allowed", 403, PERMISSION,
+const struct fail FAIL_MODEL_NOT_ALLOWED = {"model_not_allowed", 403, "model_blocked",
                                             "this virtual key may not use this model"};
+const struct fail FAIL_PROVIDER_NOT_ALLOWED = {"provider_not_allowed", 403, "provider_blocked",
+                                               "this virtual key may not use this provider"};
+const struct fail FAIL_ROUTE_NOT_ALLOWED = {"route_not_allowed", 403, BLOCKED,
+                                            "this virtual key may not use this path"};
+const struct fail FAIL_NETWORK_NOT_ALLOWED = {
+    "network_not_allowed", 403, BLOCKED, "this virtual key may not be used from this address"};
+const struct fail FAIL_KEY_BLOCKED = {"key_blocked", 403, BLOCKED,
+                                      "this virtual key may not be used now"};
+const struct fail FAIL_BUDGET_EXCEEDED = {"budget_exceeded", 402, "budget_exceeded",
+                                          "Budget exceeded: the budget"};
+const struct fail FAIL_REQUEST_LIMITED = {"request_limited", 429, "request_limited",
+                                          "Too many requests: the limit"};
+const struct fail FAIL_TOKEN_LIMITED = {"token_limited", 429, "token_limited",
+                                        "Too many tokens: the limit"};
+const struct fail FAIL_CONCURRENCY_LIMITED = {"concurrency_limited", 429, "rate_limited",
+                                              "Too many requests at the same time: the limit"};
+const struct fail FAIL_UNPRICED = {
+    "unpriced", 400, INVALID, "nobody has told what this model costs, and such models are refused here"};
 const struct fail FAIL_NO_KEY = {
     "no_key", 401, AUTH,
     "a virtual key is needed: send it as \"Authorization: Bearer sk-bf-...\" (or x-api-key, "
@@ -35,9 +56,9 @@ const struct fail FAIL_NO_KEY = {
 const struct fail FAIL_BAD_KEY = {
     "bad_key", 401, AUTH,
     "there is no such virtual key: check that it was copied whole and was not revoked"};
-const struct fail FAIL_KEY_EXPIRED = {"key_expired", 401, AUTH,
+const struct fail FAIL_KEY_EXPIRED = {"key_expired", 403, BLOCKED,
                                       "this virtual key has expired: ask for a new one"};
-const struct fail FAIL_KEY_INACTIVE = {"key_inactive", 401, AUTH,
+const struct fail FAIL_KEY_INACTIVE = {"key_inactive", 403, BLOCKED,
                                        "this virtual key is switched off"};
 const struct fail FAIL_BAD_PATH = {
     "bad_path", 404, INVALID,
@@ -96,7 +117,8 @@ static struct str whole_text(struct arena *a, const struct fail *f, struct str d
 {
     if (detail.len == 0)
         return str_of(f->text);
-    return arena_concat(a, (struct str[]){str_of(f->text), STR(": "), detail}, 3);
+    return arena_concat(
+        a, (struct str[]){str_of(f->text), refusal_is(f) ? STR(" ") : STR(": "), detail}, 3);
 }
 
 /* OpenAI's errors have our own names in them; the others' types are their SDKs' to choose. */
@@ -180,6 +202,21 @@ void fail_write(struct arena *a, struct str path, const struct fail *f, struct s
     put_body(&w, own_words(dialect_get(p.dialect)), out);
 }
 
+/* What its limits say, and how long to wait for more. */
+static void add_money(struct request *r, const struct fail *f, struct fail_text *t)
+{
+    struct http_header headers[MONEY_HEADERS_MAX];
+    size_t n = money_headers(r, headers);
+
+    for (size_t i = 0; i < n; i++)
+        add_header(t, headers[i].name, headers[i].value);
+    if (!refusal_is(f))
+        return;
+    n = refusal_headers(r, headers);
+    for (size_t i = 0; i < n; i++)
+        add_header(t, headers[i].name, headers[i].value);
+}
+
 static void answer_whole(struct request *r, const struct fail *f, struct str detail,
                          struct str param)
 {
@@ -190,6 +227,7 @@ static void answer_whole(struct request *r, const struct fail *f, struct str det
     put_headers(&w, r->path.dialect, &t);
     if (r->n_attempts > 0)
         add_header(&t, STR("x-bf-attempts"), arena_printf(r->arena, "%u", r->n_attempts));
+    add_money(r, f, &t);
     if (f == &FAIL_BAD_METHOD)
         add_header(&t, STR("allow"), detail);
     put_body(&w, own_words(translate_client(r)), &t);

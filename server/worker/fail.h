@@ -34,7 +34,9 @@ extern const struct fail FAIL_NOT_JSON, FAIL_NO_MODEL, FAIL_BAD_MODEL, FAIL_UNKN
     FAIL_UPSTREAM_TIMEOUT, FAIL_UPSTREAM_SILENT, FAIL_UPSTREAM_CUT, FAIL_UPSTREAM_NONSENSE,
     FAIL_ADMIN_DOWN, FAIL_NOT_READY, FAIL_OVERLOADED, FAIL_FORBIDDEN, FAIL_BAD_HTTP,
     FAIL_HEAD_TOO_LARGE, FAIL_TOO_SLOW, FAIL_NO_DIALECT, FAIL_NOT_FAITHFUL, FAIL_UNTRANSLATABLE,
-    FAIL_UPSTREAM_ERROR, FAIL_NO_IMAGES;
+    FAIL_UPSTREAM_ERROR, FAIL_NO_IMAGES, FAIL_KEY_BLOCKED, FAIL_NETWORK_NOT_ALLOWED,
+    FAIL_ROUTE_NOT_ALLOWED, FAIL_PROVIDER_NOT_ALLOWED, FAIL_BUDGET_EXCEEDED, FAIL_REQUEST_LIMITED,
+    FAIL_TOKEN_LIMITED, FAIL_CONCURRENCY_LIMITED, FAIL_UNPRICED;
 
 /*
  * Settle, and answer with it (or, when the answer has begun, end the stream with an error event in the
@@ -43,7 +45,7 @@ extern const struct fail FAIL_NOT_JSON, FAIL_NO_MODEL, FAIL_BAD_MODEL, FAIL_UNKN
  */
 void fail_answer(struct request *r, const struct fail *f, struct str detail, struct str param);
 
-#define FAIL_HEADERS_MAX 6
+#define FAIL_HEADERS_MAX 26
 struct fail_text {
     const char *id;                               /* given: what the answer calls the request */
     struct str body;                              /* arena, as the headers' values are */

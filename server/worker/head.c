@@ -2,11 +2,12 @@
  * head - the head of a relayed answer: what passes and what is added.
  */
 #include "server/worker/header.h"
+#include "server/worker/money_tell.h"
 #include "server/worker/relay.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
-#define ADDED_MAX 8
+#define ADDED_MAX (8 + MONEY_HEADERS_MAX)
 
 /*
  * What belongs to the provider's connection, and what would bind the client to the provider's
@@ -61,7 +62,7 @@ void head_keep(struct request *r, const struct upstream_head *head)
             read_type(r, value);
         else if (str_eq(name, STR("retry-after")) && str_parse_u64(value, &number))
             r->attempt.retry_after_s = (uint32_t)min_u64(number, UINT32_MAX);
-        if (header_passes(name))
+        if (header_passes(name) && !money_hides(r, name))
             kept[n++] = (struct http_header){arena_str(r->arena, name), arena_str(r->arena, value)};
     }
     if (is_chunked) /* a length beside the chunks is a lie that would become the client's framing */
@@ -97,8 +98,10 @@ void head_send(struct request *r, int64_t content_length)
             STR("x-bf-attempts"),
             r->n_attempts == 1 ? STR("1") : arena_printf(r->arena, "%u", r->n_attempts)};
     }
-    if (!r->is_forward)
+    if (!r->is_forward) {
         all[n++] = (struct http_header){STR("x-bf-fidelity"), translate_fidelity(r)};
+        n += money_headers(r, all + n);
+    }
     if (r->is_stream) {
         /* proxies in front of us (nginx) would collect the events otherwise */
         all[n++] = (struct http_header){STR("x-accel-buffering"), STR("no")};

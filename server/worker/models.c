@@ -71,12 +71,18 @@ static bool model_is_allowed(struct request *r, const struct pub_model *m)
 {
     const struct pub_view *v = &r->worker->view;
 
-    if (admit_name(r, pub_text(v, m->name)))
-        return true;
+    if (m->n_targets == 0)
+        return admit_name(r, pub_text(v, m->name));
+    if (scope_denies_name(r, pub_text(v, m->name)))
+        return false;
     for (uint32_t i = 0; i < m->n_targets; i++) {
         const struct pub_target *t = pub_target(v, m->first_target + i);
 
-        if (admit_target(r, pub_text(v, pub_provider(v, t->provider)->name), pub_text(v, t->model)))
+        struct str provider = pub_text(v, pub_provider(v, t->provider)->name);
+        struct str model = pub_text(v, t->model);
+
+        if (scope_allows(r, provider, model) &&
+            (admit_name(r, pub_text(v, m->name)) || admit_target(r, provider, model)))
             return true;
     }
     return false;
@@ -88,7 +94,7 @@ static void add_at_provider(struct request *r, struct list *l, const struct pub_
     const struct pub_view *v = &r->worker->view;
     struct str provider = pub_text(v, p->name);
 
-    if (admit_target(r, provider, model))
+    if (scope_allows(r, provider, model) && admit_target(r, provider, model))
         add_model(l, arena_concat(r->arena, (struct str[]){provider, STR("/"), model}, 3), provider,
                   catalogue_of(v, p, model));
 }
@@ -117,7 +123,7 @@ static void add_known(struct request *r, struct list *l, const struct cat_model 
         struct str provider = pub_text(v, p->name);
         struct str id = catalogue_served(v, p, m, name);
 
-        if (id.len == 0)
+        if (id.len == 0 || scope_denies_name(r, name) || !scope_allows(r, provider, id))
             continue;
         if (!is_listed && (admit_name(r, name) || admit_target(r, provider, id))) {
             add_model(l, name, provider, m);
@@ -173,7 +179,8 @@ static enum step_result put_one(struct request *r, struct list *l)
     result = route_resolve(r);
     if (result != STEP_NEXT)
         return result;
-    if (r->key.models.len > 0 && !admit_name(r, r->asked) && !route_has_allowed(r))
+    r->allowed_by_name = r->key.models.len > 0 && admit_name(r, r->asked);
+    if (scope_denies_name(r, r->asked) || !route_has_allowed(r))
         return suggest_model(r); /* what a key may not use does not exist for it */
     if (r->resolved.model != UINT32_MAX) {
         const struct pub_model *m = pub_model(v, r->resolved.model);

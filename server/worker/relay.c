@@ -5,6 +5,7 @@
 #include "server/base/alloc.h"
 #include "server/base/log.h"
 #include "server/worker/fail.h"
+#include "server/worker/refusal.h"
 #include "server/worker/route.h"
 #include "server/worker/send.h"
 #include "server/worker/translate.h"
@@ -170,6 +171,19 @@ void relay_writable(struct request *r)
     }
 }
 
+void relay_unheard(struct request *r)
+{
+    relay_take(r);
+    loop_timer_stop(&r->timer);
+    if (r->is_json && !r->is_stream)
+        watch_tail(r, buf_view(&r->buffers->out));
+    buf_clear(&r->buffers->out);
+    if (r->upstream_paused) {
+        r->upstream_paused = false;
+        upstream_resume(r->call);
+    }
+}
+
 static bool status_may_improve(int status)
 {
     return status == 401 || status == 402 || status == 403 || status == 429 || status >= 500;
@@ -199,7 +213,7 @@ static void on_head(void *ctx, const struct upstream_head *head)
     r->watching = r->is_stream && !r->is_forward && !r->attempt.is_abroad && watch_is_work(r);
     if (r->attempt.is_abroad)
         translate_head(r);
-    if (!r->is_forward && status_may_improve(head->status) && route_has_more(r)) {
+    if (!r->is_forward && !r->unheard && status_may_improve(head->status) && route_has_more(r)) {
         /* Its end keeps the connection usable; a slow one is not worth the wait. */
         r->discard = true;
         loop_timer_start(r->worker->loop, &r->timer, RELAY_DISCARD_MS, on_discard_over);
@@ -267,6 +281,13 @@ static int take_body(struct request *r, struct str bytes)
     return rc;
 }
 
+/* It has cost as much as its budgets let it: it ends here. */
+static void stop_for_money(struct request *r)
+{
+    r->broken = &FAIL_BUDGET_EXCEEDED;
+    loop_timer_start(r->worker->loop, &r->timer, 0, on_discard_over);
+}
+
 static void on_body(void *ctx, struct str bytes)
 {
     struct request *r = ctx;
@@ -276,8 +297,13 @@ static void on_body(void *ctx, struct str bytes)
     request_enter(r);
     if (r->attempt.first_byte_us == 0)
         r->attempt.first_byte_us = loop_now_us(r->worker->loop) - r->attempt.sent_us;
+    r->answer_bytes += bytes.len;
     if (take_body(r, bytes) != 0)
         loop_timer_start(r->worker->loop, &r->timer, 0, on_discard_over);
+    else if (!money_streamed(r, &r->refusal))
+        stop_for_money(r);
+    else if (r->unheard)
+        relay_unheard(r);
     else if (!hold(r))
         flush(r);
     if (r->buffers->out.len > relay_max(r) && r->client_busy && !r->upstream_paused) {
@@ -322,6 +348,8 @@ static enum sample_outcome outcome_of_status(const struct request *r)
 {
     int status = r->attempt.status;
 
+    if (r->broken == &FAIL_BUDGET_EXCEEDED)
+        return SAMPLE_CLIENT_GONE; /* nobody's fault: we have left */
     if (status == 401 || status == 402 || status == 403)
         return SAMPLE_KEY_REFUSED;
     if (status == 429)
@@ -430,8 +458,12 @@ enum step_result relay_step(struct request *r)
             broken = &FAIL_UPSTREAM_CUT;
     }
     attempt_end(r, relay_outcome(r));
-    if (r->discard || (!r->answer_begun && connect_failed(r) && route_has_more(r)))
+    if (r->broken == &FAIL_BUDGET_EXCEEDED)
+        return refusal_fail(r, &r->refusal);
+    if (r->discard || (!r->answer_begun && !r->unheard && connect_failed(r) && route_has_more(r))) {
+        money_release(r);
         return STEP_RETRY;
+    }
     if (r->buffers != NULL && !r->answer_begun)
         buf_clear(&r->buffers->out); /* held back, and no part of an error's answer */
     return fail_with(r, broken != NULL ? broken : fail_of_result(r));

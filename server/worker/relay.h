@@ -46,6 +46,9 @@ void relay_break(struct request *r, struct str event);
 void relay_abort(struct request *r);
 /* From http.c: the client took what was sent. */
 void relay_writable(struct request *r);
+/* The client has gone and the call goes on: what waits for it is dropped, what comes is only looked
+ * at. */
+void relay_unheard(struct request *r);
 /* What the client gets for the status of the upstream. */
 int relay_status(const struct request *r);
 /* What an attempt that ends now, whole or cut, says of its route. */

@@ -102,20 +102,40 @@ void report_sample(struct report *r, const struct sample *s)
         flush_later(r, BATCH_MS);
 }
 
-void report_record(struct report *r, const struct record *rec)
+uint64_t report_stored(const struct report *r)
+{
+    return stored_of(r->worker);
+}
+
+void report_settled(struct report *r, uint64_t seq)
 {
     struct worker *w = r->worker;
-    uint8_t bytes[OUTBOX_RECORD_MAX];
-    size_t len = record_encode(rec, bytes, sizeof(bytes));
+    bool is_strict = w->view.image != NULL && (w->view.image->flags & PUB_DURABILITY_STRICT) != 0;
 
-    if (len == 0 || outbox_put(&w->slot->outbox, bytes, (uint32_t)len, stored_of(w)) == 0) {
+    if (seq == 0) {
         stat_add(w->slot, STAT_RECORDS_SPILLED, 1);
         log_error("record_lost", "slot=%u text=\"the outbox is full: is the aggregator alive?\"",
                   w->in->slot);
         return;
     }
     stat_add(w->slot, STAT_RECORDS, 1);
-    flush_later(r, BATCH_MS);
+    if (is_strict)
+        send_records(r); /* somebody waits for it to be stored */
+    else
+        flush_later(r, BATCH_MS);
+}
+
+uint64_t report_record(struct report *r, const struct record *rec)
+{
+    struct worker *w = r->worker;
+    uint8_t bytes[OUTBOX_RECORD_MAX];
+    size_t len = record_encode(rec, bytes, sizeof(bytes));
+    uint64_t seq = 0;
+
+    if (len > 0)
+        seq = outbox_put(&w->slot->outbox, bytes, (uint32_t)len, stored_of(w));
+    report_settled(r, seq);
+    return seq;
 }
 
 void report_flush(struct report *r)

@@ -32,6 +32,8 @@ static void release(struct request *r)
     struct worker *w = r->worker;
 
     loop_timer_stop(&r->timer);
+    loop_timer_stop(&r->patience);
+    w->n_unheard -= r->unheard;
     relay_release(r);
     stat_add(w->slot, STAT_REQUESTS_OPEN, (uint64_t)-1);
     worker_arena_give(w, r->arena); /* `r` lies in it */
@@ -75,7 +77,7 @@ void request_leave(struct request *r)
     if (--r->depth > 0)
         return;
     live_step(r->worker->slot, 0, 0);
-    if (!r->gone)
+    if (!r->gone && !(r->unheard && r->settled))
         return;
     /* We may be inside a callback of the call itself, which cannot be cancelled from there. */
     if (r->call != NULL)
@@ -148,6 +150,7 @@ static struct request *create(struct worker *w, struct http_exchange *ex)
     r->attempt.row = UINT32_MAX;
     r->content_length = -1;
     r->body_bytes = ex->body.len;
+    r->is_post = str_eq(ex->method, STR("POST"));
     r->begun_us = loop_now_us(w->loop);
     r->begun_ms = clock_real_ms();
     crypto_uuid(r->begun_ms, r->id);
@@ -200,9 +203,55 @@ void request_on_writable(struct request *r)
     request_leave(r);
 }
 
+uint64_t request_real_ms(const struct request *r)
+{
+    return r->begun_ms + (loop_now_us(r->worker->loop) - r->begun_us) / 1000;
+}
+
+/* --- on_disconnect: finish --- */
+
+/* Long enough for any answer; a provider that never ends must not be listened to for ever. */
+#define UNHEARD_MS 600000
+
+static void on_patience_over(struct timer *t)
+{
+    struct request *r = container_of(t, struct request, patience);
+
+    r->gone = true;
+    end(r);
+}
+
+/* A call is under way, and it was said to let it go on. */
+static bool goes_on(const struct request *r)
+{
+    const struct worker *w = r->worker;
+
+    return r->call != NULL && r->money.is_held && !r->settled && !r->discard && !r->is_forward &&
+           (w->view.image->flags & PUB_FINISH) != 0 && !w->draining;
+}
+
+/* What the call still reads of the exchange is copied: the exchange ends now. */
+static void go_on(struct request *r)
+{
+    struct openai_parts *parts = &r->attempt.parts;
+
+    for (size_t i = 0; i < parts->n; i++)
+        parts->parts[i] = arena_str(r->arena, parts->parts[i]);
+    r->unheard = true;
+    r->worker->n_unheard++;
+    r->client_busy = false;
+    loop_timer_start(r->worker->loop, &r->patience, UNHEARD_MS, on_patience_over);
+    relay_unheard(r);
+}
+
 void request_on_gone(struct request *r)
 {
     must(!r->gone);
+    if (goes_on(r)) {
+        go_on(r);
+        r->ex = NULL;
+        return;
+    }
     r->gone = true;
     r->ex = NULL;
     if (r->depth == 0)

@@ -25,6 +25,9 @@
 #include "server/base/str.h"
 #include "server/worker/http.h"
 #include "server/worker/loop.h"
+#include "server/worker/money.h"
+#include "server/worker/payers.h"
+#include "server/worker/scope.h"
 #include "server/worker/upstream.h"
 #include "shm/keys.h"
 #include "shm/published.h"
@@ -56,6 +59,7 @@ struct resolved {
     uint32_t model;      /* pub_model, or UINT32_MAX: one provider, below */
     uint32_t provider;   /* pub_provider */
     struct str name;     /* the upstream's name of the model; empty: the request has none */
+    bool is_known;       /* the catalogue knew it: other providers may serve it as well */
 };
 
 /* The route of the attempt under way: copied from the published image. */
@@ -89,6 +93,7 @@ struct request {
     uint32_t depth;           /* callbacks we are inside of: no release, no cancel until 0 */
     bool running;             /* inside request_run: a callback must not enter it again */
     bool gone;                /* request_on_gone came */
+    bool unheard;             /* ... but the call goes on, for what it will have cost */
     bool settled;
 
     uint8_t id[16];
@@ -99,6 +104,8 @@ struct request {
     /* auth */
     struct virtual_key key; /* key.id 0: none was used */
     bool admitted;          /* auth passed: it gets a usage record */
+    struct key_scope scope; /* of the key */
+    struct payers payers;
     /* parse */
     struct path path;                /* dialect, operation, what the URL says */
     struct openai_request openai;    /* of a JSON body: what stands on its top level */
@@ -113,7 +120,11 @@ struct request {
     uint32_t tried_rows[ATTEMPTS_MAX];
     uint32_t n_attempts;
     uint64_t token_since_ms; /* waiting for the first token of a key; 0: not */
+    uint64_t room_since_ms;  /* waiting for what others hold of a budget; 0: not */
     struct attempt attempt;
+    struct rates rates; /* taken from sliding limits */
+    struct money money; /* of the attempt */
+    struct refusal refusal; /* when `fail` is about a budget or limit */
     /* send, relay */
     struct translation *translation; /* translate.c: NULL until one is needed */
     struct upstream_call *call;      /* NULL: none under way */
@@ -124,6 +135,7 @@ struct request {
     enum upstream_result result; /* when upstream_done */
     const struct fail *broken;   /* we found the answer at fault ourselves */
     bool is_forward;             /* to the admin process */
+    bool is_post;
     bool upstream_done;          /* on_done came */
     bool discard;                /* this answer is not for the client: another attempt follows */
     bool discard_over;           /* ... and we have waited long enough for its end */
@@ -139,6 +151,7 @@ struct request {
     bool answer_closing;    /* nothing more will be added */
     bool answer_ended;      /* the final bytes were handed over */
     uint64_t content_bytes; /* of streamed text, for an estimate */
+    uint64_t answer_bytes;  /* of the provider's answer */
     uint64_t done_us;       /* monotonic: the upstream's end */
     /* settle */
     const struct fail *fail;
@@ -149,6 +162,7 @@ struct request {
     uint64_t first_byte_us; /* from begun_us */
     uint64_t bytes_out;
     struct timer timer;
+    struct timer patience; /* unheard: not for ever */
 };
 
 /* Run steps from r->step until one waits or the request has ended. */
@@ -156,6 +170,8 @@ void request_run(struct request *r);
 /* Around everything that a callback does with a request: it may end inside. */
 void request_enter(struct request *r);
 void request_leave(struct request *r); /* `r` may be gone behind it */
+/* Real time now, by the request's own beginning: a clock that is set does not tear a request apart. */
+uint64_t request_real_ms(const struct request *r);
 /* For steps: remember why, and say STEP_FAIL. Detail and param may be STR_NONE. */
 enum step_result request_fail(struct request *r, const struct fail *f, struct str detail,
                               struct str param);

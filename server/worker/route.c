@@ -8,12 +8,17 @@
 #include "server/worker/controls.h"
 #include "server/worker/fail.h"
 #include "server/worker/parse.h"
+#include "server/worker/refusal.h"
 #include "server/worker/send.h"
 #include "server/worker/sign.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
+#include "shm/scope.h"
 
 #define NO_MODEL UINT32_MAX
+#define SHARE_WHOLE 1000
+#define ROOM_WAIT_MS 5000 /* for what others hold of a budget to be spent or given back */
+#define ROOM_LOOK_MS 30
 
 static bool is_openai_family(enum dialect_id d)
 {
@@ -29,7 +34,7 @@ static void resolve_to(struct request *r, const struct pub_provider *p, struct s
 {
     const struct pub_view *v = &r->worker->view;
 
-    r->resolved = (struct resolved){v->generation, NO_MODEL, provider_index(v, p), name};
+    r->resolved = (struct resolved){v->generation, NO_MODEL, provider_index(v, p), name, false};
 }
 
 static bool is_of(const struct pub_provider *p, struct str vendor)
@@ -140,6 +145,7 @@ enum step_result route_resolve(struct request *r)
     const struct pub_provider *p = NULL;
     struct str name;
     ptrdiff_t slash;
+    bool is_known;
 
     if (r->resolved.generation == v->generation)
         return STEP_NEXT;
@@ -148,7 +154,7 @@ enum step_result route_resolve(struct request *r)
     model = pub_find_model(v, r->asked);
     if (model != NULL) {
         r->resolved =
-            (struct resolved){v->generation, (uint32_t)(model - pub_model(v, 0)), 0, STR_NONE};
+            (struct resolved){v->generation, (uint32_t)(model - pub_model(v, 0)), 0, STR_NONE, false};
         return STEP_NEXT;
     }
     slash = str_index(r->asked, '/');
@@ -163,10 +169,12 @@ enum step_result route_resolve(struct request *r)
     }
     name = r->asked;
     p = catalogue_resolve(r, &name);
+    is_known = p != NULL;
     if (p == NULL)
         p = find_by_glob(v, r->asked);
     if (p != NULL) {
         resolve_to(r, p, name);
+        r->resolved.is_known = is_known;
         return STEP_NEXT;
     }
     if (slash < 0 && r->path.op != OP_MODELS && (p = own_provider(r)) != NULL) {
@@ -244,6 +252,8 @@ static bool target_is_allowed(const struct request *r, const struct pub_provider
 {
     struct str provider = pub_text(&r->worker->view, p->name);
 
+    if (!scope_allows(r, provider, model))
+        return false;
     if (r->key.models.len == 0)
         return true;
     if ((r->path.is_broad || r->asked.len == 0) &&
@@ -252,11 +262,21 @@ static bool target_is_allowed(const struct request *r, const struct pub_provider
     return r->asked.len == 0 || r->allowed_by_name || admit_target(r, provider, model);
 }
 
+/* The key's own share for a provider, in thousandths. */
+static uint64_t scope_weight(const struct request *r, const struct pub_provider *p)
+{
+    const struct scope_provider *own =
+        scope_provider_of(r, pub_text(&r->worker->view, p->name));
+
+    return own != NULL ? own->weight : SHARE_WHOLE;
+}
+
 /* The routes of one target: its provider's keys that serve the model and were not tried. */
 static void gather_routes(struct request *r, const struct pub_route *routes, uint32_t n_routes,
                           struct str model, uint64_t weight, struct candidates *out)
 {
     const struct pub_view *v = &r->worker->view;
+    uint64_t share = n_routes > 0 ? scope_weight(r, pub_provider(v, routes[0].provider)) : 0;
 
     if (n_routes > 0 && face_for(r, pub_provider(v, routes[0].provider), model) == NULL) {
         out->is_unspoken = true;
@@ -268,10 +288,39 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
         if (route->row >= ROUTES_MAX || was_tried(r, route->row) ||
             !key_serves(v, pub_key(v, route->key), model))
             continue;
-        out->items[out->n] = (struct balance_item){route->row, weight * route->weight};
+        out->items[out->n] = (struct balance_item){
+            route->row, weight * route->weight * share / SHARE_WHOLE};
         out->routes[out->n] = route;
         out->models[out->n] = model;
         out->n++;
+    }
+}
+
+static void gather_provider(struct request *r, const struct pub_provider *p, struct str name,
+                            struct candidates *out)
+{
+    uint32_t n_routes = 0;
+    const struct pub_route *routes = pub_find_routes(&r->worker->view, p, name, &n_routes);
+
+    if (target_is_allowed(r, p, name))
+        gather_routes(r, routes, n_routes, name, 1000, out);
+}
+
+/*
+ * A key that names its providers means that they share what it asks for: those of them that serve a
+ * model of the catalogue stand in for one another, by their weights.
+ */
+static void gather_shared(struct request *r, struct candidates *out)
+{
+    const struct pub_view *v = &r->worker->view;
+    const struct cat_model *m = cat_find_any(pub_catalogue(v), r->asked);
+
+    for (uint32_t i = 0; m != NULL && i < r->scope.n_providers; i++) {
+        const struct pub_provider *p = pub_find_provider(v, r->scope.providers[i].name);
+        struct str id = p != NULL ? catalogue_served(v, p, m, r->asked) : STR_NONE;
+
+        if (id.len > 0)
+            gather_provider(r, p, id, out);
     }
 }
 
@@ -283,12 +332,10 @@ static void gather(struct request *r, struct candidates *out)
     out->n = 0;
     out->is_unspoken = false;
     if (r->resolved.model == NO_MODEL) {
-        const struct pub_provider *p = pub_provider(v, r->resolved.provider);
-        uint32_t n_routes = 0;
-        const struct pub_route *routes = pub_find_routes(v, p, r->resolved.name, &n_routes);
-
-        if (target_is_allowed(r, p, r->resolved.name))
-            gather_routes(r, routes, n_routes, r->resolved.name, 1000, out);
+        if (r->resolved.is_known && r->scope.n_providers > 1)
+            gather_shared(r, out);
+        else
+            gather_provider(r, pub_provider(v, r->resolved.provider), r->resolved.name, out);
         return;
     }
     model = pub_model(v, r->resolved.model);
@@ -301,21 +348,40 @@ static void gather(struct request *r, struct candidates *out)
     }
 }
 
-bool route_has_allowed(struct request *r)
+typedef bool target_fn(const struct request *r, const struct pub_provider *p, struct str model);
+
+/* Does it hold of the provider that the name stands for, or of one of the targets? */
+static bool any_target(const struct request *r, target_fn *holds)
 {
     const struct pub_view *v = &r->worker->view;
     const struct pub_model *model;
 
     if (r->resolved.model == NO_MODEL)
-        return target_is_allowed(r, pub_provider(v, r->resolved.provider), r->resolved.name);
+        return holds(r, pub_provider(v, r->resolved.provider), r->resolved.name);
     model = pub_model(v, r->resolved.model);
     for (uint32_t i = 0; i < model->n_targets; i++) {
         const struct pub_target *t = pub_target(v, model->first_target + i);
 
-        if (target_is_allowed(r, pub_provider(v, t->provider), pub_text(v, t->model)))
+        if (holds(r, pub_provider(v, t->provider), pub_text(v, t->model)))
             return true;
     }
     return false;
+}
+
+bool route_has_allowed(struct request *r)
+{
+    return any_target(r, target_is_allowed);
+}
+
+static bool is_of_scope(const struct request *r, const struct pub_provider *p, struct str model)
+{
+    (void)model;
+    return scope_has_provider(r, pub_text(&r->worker->view, p->name));
+}
+
+bool route_has_provider(struct request *r)
+{
+    return any_target(r, is_of_scope);
 }
 
 static uint32_t attempts_max(const struct request *r)
@@ -396,7 +462,7 @@ static size_t first_with_token(const struct request *r, const struct candidates 
     return i;
 }
 
-static void on_token_timer(struct timer *t)
+static void on_again(struct timer *t)
 {
     request_run(container_of(t, struct request, timer));
 }
@@ -415,27 +481,104 @@ static enum step_result wait_for_token(struct request *r, const struct pub_route
             arena_printf(r->arena, "provider \"%.*s\"",
                          STR_ARGS(pub_text(v, pub_provider(v, route->provider)->name))),
             STR_NONE);
-    loop_timer_start(r->worker->loop, &r->timer, TOKEN_LOOK_MS, on_token_timer);
+    loop_timer_start(r->worker->loop, &r->timer, TOKEN_LOOK_MS, on_again);
     return STEP_WAIT;
+}
+
+/* --- what it may cost --- */
+
+/*
+ * What others hold of a budget, and will hardly spend in full, is no reason to refuse: for a while
+ * it is waited for. What is spent is.
+ */
+static enum step_result wait_or_refuse(struct request *r)
+{
+    uint64_t now_ms = loop_now_ms(r->worker->loop);
+
+    if (!money_may_come_free(r, &r->refusal))
+        return refusal_fail(r, &r->refusal);
+    if (r->room_since_ms == 0)
+        r->room_since_ms = max_u64(now_ms, 1);
+    if (now_ms - min_u64(r->room_since_ms, now_ms) >= ROOM_WAIT_MS)
+        return refusal_fail(r, &r->refusal);
+    loop_timer_start(r->worker->loop, &r->timer, ROOM_LOOK_MS, on_again);
+    return STEP_WAIT;
+}
+
+/* Leave out every route to the provider and model of number `which`. */
+static void drop(struct candidates *found, size_t which)
+{
+    uint32_t provider = found->routes[which]->provider;
+    struct str model = found->models[which];
+    size_t n = 0;
+
+    for (size_t i = 0; i < found->n; i++) {
+        if (found->routes[i]->provider == provider && str_eq(found->models[i], model))
+            continue;
+        found->items[n] = found->items[i];
+        found->routes[n] = found->routes[i];
+        found->models[n++] = found->models[i];
+    }
+    found->n = n;
+}
+
+static enum step_result unpriced(struct request *r, const struct pub_provider *p, struct str model)
+{
+    return request_fail(r, &FAIL_UNPRICED,
+                        arena_printf(r->arena,
+                                     "\"%.*s/%.*s\": its price belongs under prices: in the "
+                                     "configuration, or unknown_price: allow",
+                                     STR_ARGS(pub_text(&r->worker->view, p->name)), STR_ARGS(model)),
+                        STR("model"));
+}
+
+/* Which of them has room for it, and a token? */
+static enum step_result choose(struct request *r, struct candidates *found)
+{
+    const struct pub_view *v = &r->worker->view;
+    enum step_result without_price = STEP_NEXT;
+    bool is_refused = false;
+
+    while (found->n > 0) {
+        struct refusal why;
+        size_t i =
+            balance_choose(r->worker, found->items, found->n, loop_now_ms(r->worker->loop));
+
+        if (!has_token(r, found->routes[i])) {
+            i = first_with_token(r, found);
+            if (i == found->n)
+                return wait_for_token(r, found->routes[0]);
+        }
+        r->token_since_ms = 0;
+        switch (money_take(r, found->routes[i], found->models[i], &why)) {
+        case MONEY_HELD:
+            return adopt(r, found->routes[i], found->models[i]);
+        case MONEY_REFUSED:
+            r->refusal = why;
+            return wait_or_refuse(r);
+        case MONEY_FULL:
+            return request_fail(r, &FAIL_OVERLOADED, STR_NONE, STR_NONE);
+        case MONEY_ELSEWHERE:
+            r->refusal = is_refused ? r->refusal : why;
+            is_refused = true;
+            break;
+        case MONEY_UNPRICED:
+            without_price =
+                unpriced(r, pub_provider(v, found->routes[i]->provider), found->models[i]);
+            break;
+        }
+        drop(found, i);
+    }
+    return is_refused ? wait_or_refuse(r) : without_price;
 }
 
 enum step_result route_step(struct request *r)
 {
     struct candidates found;
     enum step_result result = route_resolve(r);
-    size_t i;
 
     if (result != STEP_NEXT)
         return result;
     gather(r, &found);
-    if (found.n == 0)
-        return no_route(r, &found);
-    i = balance_choose(r->worker, found.items, found.n, loop_now_ms(r->worker->loop));
-    if (!has_token(r, found.routes[i])) {
-        i = first_with_token(r, &found);
-        if (i == found.n)
-            return wait_for_token(r, found.routes[0]);
-    }
-    r->token_since_ms = 0;
-    return adopt(r, found.routes[i], found.models[i]);
+    return found.n > 0 ? choose(r, &found) : no_route(r, &found);
 }

@@ -22,6 +22,8 @@
 enum step_result route_resolve(struct request *r);
 /* Is there a target that the key may use? (Asked when its name alone did not admit it.) */
 bool route_has_allowed(struct request *r);
+/* ... one of a provider that the key names, whatever the model? */
+bool route_has_provider(struct request *r);
 /* May another attempt be made, and is there a route that was not tried? */
 bool route_has_more(struct request *r);
 

@@ -2,11 +2,12 @@
 
 #include "server/base/log.h"
 #include "server/worker/fail.h"
+#include "server/worker/money_tell.h"
 #include "server/worker/relay.h"
 #include "server/worker/report.h"
 #include "server/worker/worker.h"
 
-#define BYTES_PER_TOKEN 4 /* of English text; an estimate is marked as one */
+#define STORED_WAIT_MS 5000 /* for a record to be on disk; then the answer goes out all the same */
 
 static bool op_tells_usage(enum path_op op)
 {
@@ -17,6 +18,8 @@ static bool op_tells_usage(enum path_op op)
 static uint32_t estimate(struct request *r)
 {
     bool was_answered = r->attempt.status >= 200 && r->attempt.status < 300;
+    bool is_whole = was_answered && r->upstream_done && r->result == UPSTREAM_OK;
+    uint64_t written = r->content_bytes;
 
     if (r->n_attempts == 0 || (r->attempt.status != 0 && !was_answered))
         return 0; /* nothing was used */
@@ -24,13 +27,15 @@ static uint32_t estimate(struct request *r)
         return RECORD_NO_USAGE;
     if (was_answered)
         stat_add(r->worker->slot, STAT_USAGE_MISSING, 1);
-    /* A stream, or a call we gave up: the prompt was read, and what came through was written. */
-    if (r->content_bytes > 0 || r->gone) {
-        r->usage.input = (r->attempt.upstream.body_bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
-        r->usage.output = (r->content_bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
-        return RECORD_ESTIMATED;
-    }
-    return was_answered ? RECORD_NO_USAGE : 0;
+    /* A whole answer is mostly its text. */
+    if (written == 0 && was_answered && !r->is_stream && r->money.ask.has_output)
+        written = r->answer_bytes;
+    /* Or a stream, or a call we gave up: the prompt was read, and what came through was written. */
+    if (written == 0 && !r->gone && !is_whole)
+        return was_answered ? RECORD_NO_USAGE : 0;
+    r->usage.input = r->money.estimate.input;
+    r->usage.output = estimate_text(written);
+    return RECORD_ESTIMATED;
 }
 
 static void count(struct request *r, uint64_t total_us)
@@ -95,7 +100,7 @@ static void record(struct request *r, uint32_t flags, uint64_t total_us)
         .asked = str_eq(r->asked, model) ? STR_NONE : r->asked,
         .endpoint = str_of(r->path.endpoint),
         .fail = r->fail != NULL ? str_of(r->fail->name) : STR_NONE,
-        .status = r->gone ? 499 : (uint32_t)r->status,
+        .status = r->gone || r->unheard ? 499 : (uint32_t)r->status,
         .upstream_status = (uint32_t)a->status,
         .attempts = r->n_attempts,
         .flags = flags,
@@ -110,7 +115,7 @@ static void record(struct request *r, uint32_t flags, uint64_t total_us)
     };
 
     memcpy(rec.id, r->id, sizeof(rec.id));
-    report_record(r->worker->report, &rec);
+    (void)money_settle(r, &rec); /* a lost one is counted there, and money stays booked */
 }
 
 void settle(struct request *r)
@@ -123,23 +128,61 @@ void settle(struct request *r)
     r->settled = true;
     if (r->is_stream)
         flags |= RECORD_STREAM;
-    if (r->gone)
+    if (r->gone || r->unheard)
         flags |= RECORD_CLIENT_GONE;
     if (!r->is_forward && !r->usage.known)
         flags |= estimate(r);
-    if (r->gone)
+    if (r->gone || r->unheard)
         stat_add(r->worker->slot, STAT_CLIENT_GONE, 1);
     count(r, total_us);
     if (!r->is_forward && r->admitted && r->path.op != OP_NONE && r->path.op != OP_MODELS)
         record(r, flags, total_us);
+    else
+        money_release(r);
     log_debug("request", "id=%s endpoint=%s status=%d attempts=%u us=%llu fail=%s", r->id_text,
               r->path.endpoint != NULL ? r->path.endpoint : "none", r->status, r->n_attempts,
               (unsigned long long)total_us, r->fail != NULL ? r->fail->name : "none");
 }
 
+/* --- durability: strict --- */
+
+static bool settle_waits(struct request *r);
+
+static void on_stored_timer(struct timer *t)
+{
+    struct request *r = container_of(t, struct request, timer);
+
+    request_enter(r);
+    if (!r->gone && !settle_waits(r))
+        relay_end(r);
+    request_leave(r);
+}
+
+/* Must the answer's last bytes wait for its record to be on disk? Then it is looked again soon. */
+static bool settle_waits(struct request *r)
+{
+    uint64_t now_ms = loop_now_ms(r->worker->loop);
+    struct money *m = &r->money;
+
+    if (r->ex == NULL || money_is_stored(r))
+        return false;
+    if (m->stored_since_ms == 0)
+        m->stored_since_ms = max_u64(now_ms, 1);
+    if (now_ms - min_u64(m->stored_since_ms, now_ms) >= STORED_WAIT_MS) {
+        stat_add(r->worker->slot, STAT_RECORDS_LATE, 1);
+        log_warn("record_late", "req=%s text=\"its answer ends before it is on disk\"", r->id_text);
+        return false;
+    }
+    loop_timer_start(r->worker->loop, &r->timer, LOOP_TICK_MS, on_stored_timer);
+    return true;
+}
+
 enum step_result settle_step(struct request *r)
 {
     settle(r);
+    money_tell(r);
+    if (settle_waits(r))
+        return STEP_WAIT;
     relay_end(r);
     return STEP_DONE;
 }

@@ -189,11 +189,14 @@ static void take_frame(struct request *r, const struct chat_frame *frame)
 {
     struct translation *t = r->translation;
     struct chat_sink sink = sink_of(r);
+    bool was_known = r->usage.known;
 
     if (t->has_error || t->has_end || r->broken != NULL)
         return;
     if (t->upstream->decode_frame(t->decoder, frame, &sink) != 0 && !t->has_error)
         r->broken = &FAIL_UPSTREAM_NONSENSE;
+    if (r->usage.known && !was_known)
+        money_look_service(r, frame->data);
     /* every block leaves a little behind, and a provider may send blocks for ever */
     if (arena_bytes(r->arena) - t->arena_before > STATES_MAX)
         r->broken = &FAIL_UPSTREAM_NONSENSE;
@@ -312,6 +315,7 @@ const struct fail *translate_end(struct request *r)
         encode_error(r);
         return NULL;
     case ANSWER_WHOLE:
+        money_look_service(r, buf_view(&r->buffers->held));
         if (t->task != OP_NONE)
             return task_answer(r, t);
         if (t->upstream->decode_answer(t->decoder, one_line(r, buf_view(&r->buffers->held)),

@@ -6,7 +6,7 @@
 
 bool watch_is_work(const struct request *r)
 {
-    return r->ex != NULL && str_eq(r->ex->method, STR("POST"));
+    return r->is_post;
 }
 
 /* True: the frame is nobody's but ours. */
@@ -14,10 +14,13 @@ static bool take_frame(struct request *r, const struct chat_frame *frame)
 {
     const struct dialect *d = translate_client(r);
     struct chat_seen seen = {.is_done = false};
+    bool was_known = r->usage.known;
 
     if (d == NULL)
         return false;
     d->look_frame(frame, &seen, &r->usage);
+    if (r->usage.known && !was_known)
+        money_look_service(r, frame->data);
     r->content_bytes += seen.content_bytes;
     r->stream_finished = r->stream_finished || seen.is_done || seen.is_finish;
     r->stream_error = r->stream_error || seen.is_error;
@@ -30,6 +33,7 @@ static void look_answer(struct request *r, struct str body)
 
     if (d != NULL)
         d->look_answer(body, &r->usage);
+    money_look_service(r, body);
 }
 
 static void on_event(void *ctx, const struct sse_event *event)

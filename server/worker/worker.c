@@ -4,19 +4,25 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/base/alloc.h"
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/base/log.h"
+#include "server/worker/estimate.h"
 #include "server/worker/http_server.h"
 #include "server/worker/loop_io.h"
+#include "server/worker/pricing.h"
 #include "server/worker/report.h"
 #include "server/worker/sign.h"
 #include "server/worker/upstream.h"
 #include "server/worker/worker.h"
+#include "shm/ledger.h"
+#include "shm/limits.h"
 
 #define ARENA_BYTES 8192        /* a usual request's; an idle worker keeps 64 of them at most */
 #define CROWD 100               /* requests at once, after which memory is given back */
@@ -153,6 +159,10 @@ static int start(struct worker *w, const struct inherit *in)
     w->json = json_parser_create();
     w->scratch = arena_create(ARENA_BYTES);
     w->report = report_create(w);
+    w->ledger = ledger_open(&in->regions, in->slot);
+    w->estimator = estimator_create();
+    w->pricing = pricing_create();
+    w->limits = xcalloc(1, sizeof(*w->limits));
     w->upstream = upstream_create(w->loop, w->slot, &err);
     w->http = w->upstream != NULL ? http_create(w, &err) : NULL;
     if (w->http == NULL) {
@@ -193,7 +203,7 @@ static bool run(struct worker *w)
         }
         if (!w->draining)
             continue;
-        if (http_is_drained(w->http) && report_is_sent(w->report))
+        if (http_is_drained(w->http) && w->n_unheard == 0 && report_is_sent(w->report))
             return true;
         /* The master's patience is the same; this is for when it has died. */
         if (loop_now_ms(w->loop) - drain_since_ms >= w->view.image->drain_ms) {
@@ -210,6 +220,10 @@ static void stop(struct worker *w)
     http_free(w->http);
     upstream_free(w->upstream);
     loop_free(w->loop);
+    ledger_close(w->ledger);
+    estimator_free(w->estimator);
+    pricing_free(w->pricing);
+    free(w->limits);
     json_parser_free(w->json);
     sign_free(w->signers);
     arena_free(w->scratch);

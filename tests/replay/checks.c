@@ -210,14 +210,16 @@ static struct str record_text(void)
         client.arena,
         " status=%u upstream_status=%u attempts=%u provider=%.*s key=%.*s model=%.*s asked=%.*s "
         "endpoint=%.*s fail=%.*s vk=%.*s in=%llu out=%llu cached=%llu reasoning=%llu stream=%d "
-        "estimated=%d gone=%d no_usage=%d bytes_in=%llu bytes_out=%llu ",
+        "estimated=%d gone=%d no_usage=%d unpriced=%d cost=%llu service=%u "
+        "bookings=%u bytes_in=%llu bytes_out=%llu ",
         r->status, r->upstream_status, r->attempts, STR_ARGS(r->provider),
         STR_ARGS(r->provider_key), STR_ARGS(r->model), STR_ARGS(r->asked), STR_ARGS(r->endpoint),
         STR_ARGS(r->fail), STR_ARGS(r->key_name), (unsigned long long)r->tokens.input,
         (unsigned long long)r->tokens.output, (unsigned long long)r->tokens.cached,
         (unsigned long long)r->tokens.reasoning, (r->flags & RECORD_STREAM) != 0,
         (r->flags & RECORD_ESTIMATED) != 0, (r->flags & RECORD_CLIENT_GONE) != 0,
-        (r->flags & RECORD_NO_USAGE) != 0, (unsigned long long)r->bytes_in,
+        (r->flags & RECORD_NO_USAGE) != 0, (r->flags & RECORD_UNPRICED) != 0,
+        (unsigned long long)r->cost_nanousd, r->service, r->n_bookings, (unsigned long long)r->bytes_in,
         (unsigned long long)r->bytes_out);
 }
 
@@ -302,6 +304,8 @@ int check_rest(struct error *err)
         return error_set(err, "%zu timers are still pending", timers_pending());
     if (world_arenas_out() > 0)
         return error_set(err, "%zu arenas were not given back", world_arenas_out());
+    if (world_holds() > 0)
+        return error_set(err, "%u holds are still open", world_holds());
     if (world_in_flight() != 0)
         return error_set(err, "%u attempts still count as in flight", world_in_flight());
     if (world_stat(STAT_REQUESTS_OPEN) != 0 || world_stat(STAT_STREAMS_OPEN) != 0)

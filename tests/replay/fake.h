@@ -87,6 +87,8 @@ struct fake_reports {
     struct record record; /* the last one; its texts are copied */
     size_t n_records;
     uint8_t bytes[4096];
+    uint64_t n_stored; /* number of the last record that is "on disk" */
+    bool is_slow;      /* ... as they will be when told to */
 };
 extern struct fake_reports reports;
 
@@ -111,5 +113,6 @@ uint64_t world_stat(enum stat_id which);
 uint32_t world_in_flight(void); /* over all rows, without those */
 bool world_in_request(void);    /* does the slot say that one is being run */
 size_t world_arenas_out(void);
+uint32_t world_holds(void); /* open */
 
 #endif

@@ -10,7 +10,11 @@
 #include "server/base/fd.h"
 #include "server/master/publish.h"
 #include "server/vendors.h"
+#include "server/worker/estimate.h"
+#include "server/worker/pricing.h"
 #include "shm/keys.h"
+#include "shm/ledger.h"
+#include "shm/limits.h"
 #include "shm/weights.h"
 #include "tests/replay/fake.h"
 
@@ -79,7 +83,8 @@ int world_open(struct error *err)
     if (region_create(REGION_PUBLISHED, 1, &r->published, err) != 0 ||
         region_create(REGION_SECRETS, 1, &r->secrets, err) != 0 ||
         region_create(REGION_WEIGHTS, 1, &r->weights, err) != 0 ||
-        region_create(REGION_LIVE, 1, &r->live, err) != 0)
+        region_create(REGION_LIVE, 1, &r->live, err) != 0 ||
+        region_create(REGION_COUNTERS, 1, &r->counters, err) != 0)
         return -1;
     (void)snprintf(inherit.admin_socket, sizeof(inherit.admin_socket), "/run/test/admin.sock");
     worker.in = &inherit;
@@ -88,6 +93,10 @@ int world_open(struct error *err)
     worker.scratch = arena_create(ARENA_BYTES);
     live_take(worker.slot, 1, 1);
     keys = key_table_open(&r->published);
+    worker.ledger = ledger_open(r, 0);
+    worker.estimator = estimator_create();
+    worker.pricing = pricing_create();
+    worker.limits = xcalloc(1, sizeof(*worker.limits));
     return 0;
 }
 
@@ -96,6 +105,10 @@ void world_close(void)
     struct regions *r = &inherit.regions;
 
     key_table_close(keys);
+    ledger_close(worker.ledger);
+    estimator_free(worker.estimator);
+    pricing_free(worker.pricing);
+    free(worker.limits);
     json_parser_free(worker.json);
     arena_free(worker.scratch);
     while (worker.n_free_arenas > 0)
@@ -106,6 +119,7 @@ void world_close(void)
     region_close(&r->secrets);
     region_close(&r->weights);
     region_close(&r->live);
+    region_close(&r->counters);
 }
 
 uint64_t world_stat(enum stat_id which)
@@ -123,6 +137,8 @@ void world_reset(void)
             live_leave(worker.slot, i);
     }
     others_in_flight = 0;
+    estimator_free(worker.estimator);
+    worker.estimator = estimator_create();
     for (enum stat_id i = 0; i < STATS_N; i++)
         stat_add(worker.slot, i, 0 - world_stat(i));
     fake_random = 0;
@@ -156,6 +172,11 @@ uint32_t world_in_flight(void)
     for (uint32_t i = 0; i < n_identities; i++)
         n += live_in_flight(worker.slot, i);
     return n - others_in_flight;
+}
+
+uint32_t world_holds(void)
+{
+    return ledger_holds(&inherit.regions.live, 0);
 }
 
 bool world_in_request(void)
