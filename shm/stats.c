@@ -39,8 +39,9 @@ static const struct stat_info stats[STATS_N] = {
                               "Usage records lost because the journal was full: a fault.", false},
     [STAT_FORWARDED] = {"forwarded_total", "Requests passed on to the admin process.", false},
     [STAT_BODY_BYTES_HELD] = {"body_bytes_held", "Bytes of request bodies held in memory.", true},
-    [STAT_RECORDS_LATE] = {"records_late_total",
-                           "Answers that ended before their record was on disk (durability: strict).", false},
+    [STAT_RECORDS_LATE] =
+        {"records_late_total",
+         "Answers that ended before their record was on disk (durability: strict).", false},
 };
 
 static const struct stat_info histograms[HISTOGRAMS_N] = {

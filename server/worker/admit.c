@@ -75,10 +75,9 @@ static struct str tell_providers(struct request *r)
     struct str list = STR("this key may use: ");
 
     for (uint32_t i = 0; i < r->scope.n_providers && i < TELL_MAX; i++)
-        list = arena_concat(r->arena,
-                            (struct str[]){list, i > 0 ? STR(", ") : STR_NONE,
-                                           r->scope.providers[i].name},
-                            3);
+        list = arena_concat(
+            r->arena,
+            (struct str[]){list, i > 0 ? STR(", ") : STR_NONE, r->scope.providers[i].name}, 3);
     return list;
 }
 
@@ -90,14 +89,13 @@ static enum step_result refuse(struct request *r)
     if (!route_has_provider(r))
         return request_fail(r, &FAIL_PROVIDER_NOT_ALLOWED, tell_providers(r), param);
     if (r->key.models.len == 0) {
-        list = r->scope.denied.len > 0
-                   ? tell(r, STR("this key may not use: "), r->scope.denied)
-                   : STR("its providers were given other models");
+        list = r->scope.denied.len > 0 ? tell(r, STR("this key may not use: "), r->scope.denied)
+                                       : STR("its providers were given other models");
         return request_fail(r, &FAIL_MODEL_NOT_ALLOWED, list, param);
     }
     list = needs_endpoint(r)
-               ? arena_printf(r->arena, "this needs PROVIDER/%s, and this key may use: ",
-                              r->path.endpoint)
+               ? arena_printf(r->arena,
+                              "this needs PROVIDER/%s, and this key may use: ", r->path.endpoint)
                : STR("this key may use: ");
     return request_fail(r, &FAIL_MODEL_NOT_ALLOWED, tell(r, list, r->key.models), param);
 }

@@ -5,18 +5,19 @@
 
 #include "server/base/alloc.h"
 
-#define ENTRIES 4096 /* of each table; a power of two: 128 KiB, and only what is used is ever touched */
-#define ENOUGH 8     /* answers after which a key's own are better than its route's */
-#define SOME 3       /* ... after which a route's are better than a guess */
+#define ENTRIES                                                                                    \
+    4096         /* of each table; a power of two: 128 KiB, and only what is used is ever touched */
+#define ENOUGH 8 /* answers after which a key's own are better than its route's */
+#define SOME 3   /* ... after which a route's are better than a guess */
 #define FIXED 256u   /* ratios and means have 8 bits behind the point */
 #define RATIO_MIN 1u /* bytes of a token: nobody has less */
 #define RATIO_MAX 16u
 
 /* Decayed figures of one route, or one key. */
 struct seen {
-    uint64_t id;    /* 0: free */
-    uint32_t n;     /* answers; stops at ENOUGH */
-    uint32_t ratio; /* bytes of text for a token, FIXED */
+    uint64_t id;              /* 0: free */
+    uint32_t n;               /* answers; stops at ENOUGH */
+    uint32_t ratio;           /* bytes of text for a token, FIXED */
     uint64_t mean, deviation; /* tokens of one answer, FIXED */
 };
 
@@ -182,8 +183,7 @@ static void make_output(const struct estimator *e, const struct estimate_ask *as
     if (!ask->has_output)
         return;
     out->most_output = times(most, choices);
-    out->output =
-        min_u64(times(s != NULL ? usual(s) : ESTIMATE_OUTPUT, choices), out->most_output);
+    out->output = min_u64(times(s != NULL ? usual(s) : ESTIMATE_OUTPUT, choices), out->most_output);
     out->careful_output =
         s != NULL ? min_u64(times(seldom_more(s), choices), out->most_output) : out->most_output;
 }

@@ -20,13 +20,13 @@
 
 struct estimator;
 
-#define ESTIMATE_BYTES_PER_TOKEN 4     /* until there is something learned */
-#define ESTIMATE_OUTPUT 1024           /* tokens of an answer, likewise */
-#define ESTIMATE_OUTPUT_MAX 16384      /* at most, where neither client nor catalogue says it */
-#define ESTIMATE_MEDIA 1024            /* tokens of an image, audio or document, if it is a usual one */
-#define ESTIMATE_MEDIA_MAX 16384       /* ... at most, or a token for each ESTIMATE_MEDIA_BYTES */
+#define ESTIMATE_BYTES_PER_TOKEN 4 /* until there is something learned */
+#define ESTIMATE_OUTPUT 1024       /* tokens of an answer, likewise */
+#define ESTIMATE_OUTPUT_MAX 16384  /* at most, where neither client nor catalogue says it */
+#define ESTIMATE_MEDIA 1024        /* tokens of an image, audio or document, if it is a usual one */
+#define ESTIMATE_MEDIA_MAX 16384   /* ... at most, or a token for each ESTIMATE_MEDIA_BYTES */
 #define ESTIMATE_MEDIA_BYTES 8
-#define ESTIMATE_TOOLS_MAX 1024        /* what providers add to the prompt of a request with tools */
+#define ESTIMATE_TOOLS_MAX 1024 /* what providers add to the prompt of a request with tools */
 #define ESTIMATE_LOOK_MAX (256u << 10) /* bytes in which links are counted */
 #define ESTIMATE_TOKENS_MAX (1ull << 40)
 

@@ -35,8 +35,8 @@ const struct fail FAIL_PROVIDER_NOT_ALLOWED = {"provider_not_allowed", 403, "pro
                                                "this virtual key may not use this provider"};
 const struct fail FAIL_ROUTE_NOT_ALLOWED = {"route_not_allowed", 403, BLOCKED,
                                             "this virtual key may not use this path"};
-const struct fail FAIL_NETWORK_NOT_ALLOWED = {
-    "network_not_allowed", 403, BLOCKED, "this virtual key may not be used from this address"};
+const struct fail FAIL_NETWORK_NOT_ALLOWED = {"network_not_allowed", 403, BLOCKED,
+                                              "this virtual key may not be used from this address"};
 const struct fail FAIL_KEY_BLOCKED = {"key_blocked", 403, BLOCKED,
                                       "this virtual key may not be used now"};
 const struct fail FAIL_BUDGET_EXCEEDED = {"budget_exceeded", 402, "budget_exceeded",
@@ -48,7 +48,8 @@ const struct fail FAIL_TOKEN_LIMITED = {"token_limited", 429, "token_limited",
 const struct fail FAIL_CONCURRENCY_LIMITED = {"concurrency_limited", 429, "rate_limited",
                                               "Too many requests at the same time: the limit"};
 const struct fail FAIL_UNPRICED = {
-    "unpriced", 400, INVALID, "nobody has told what this model costs, and such models are refused here"};
+    "unpriced", 400, INVALID,
+    "nobody has told what this model costs, and such models are refused here"};
 const struct fail FAIL_NO_KEY = {
     "no_key", 401, AUTH,
     "a virtual key is needed: send it as \"Authorization: Bearer sk-bf-...\" (or x-api-key, "

@@ -8,7 +8,7 @@
 #include "server/worker/worker.h"
 #include "shm/calendar.h"
 
-#define EDGE_SHARE 10        /* the last tenth of a budget: whole answers must fit in full there */
+#define EDGE_SHARE 10 /* the last tenth of a budget: whole answers must fit in full there */
 
 /* --- what is asked --- */
 
@@ -389,8 +389,7 @@ static void learn(struct request *r, const struct record *rec)
 {
     if (r->money.price != NULL && r->usage.known && (rec->flags & RECORD_ESTIMATED) == 0 &&
         rec->tokens.input > 0)
-        estimate_learn(r->worker->estimator, &r->money.ask, rec->tokens.input,
-                       rec->tokens.output);
+        estimate_learn(r->worker->estimator, &r->money.ask, rec->tokens.input, rec->tokens.output);
 }
 
 bool money_settle(struct request *r, struct record *rec)

@@ -30,24 +30,24 @@ struct request;
 
 /* Of the attempt under way. */
 struct money {
-    struct str provider;           /* arena; that was asked last what it may cost */
-    const struct price *price;     /* arena; NULL: no route was chosen yet */
-    struct estimate_ask ask;       /* with the route's figures */
-    struct estimate estimate;      /* tokens */
-    struct accounts accounts;      /* all that it counts against */
-    enum price_service service;    /* as asked for, then as the answer said it */
-    uint64_t likely;               /* nano-dollars held at least */
-    uint64_t raise_at;             /* bytes of streamed text that cost more than that */
+    struct str provider;        /* arena; that was asked last what it may cost */
+    const struct price *price;  /* arena; NULL: no route was chosen yet */
+    struct estimate_ask ask;    /* with the route's figures */
+    struct estimate estimate;   /* tokens */
+    struct accounts accounts;   /* all that it counts against */
+    enum price_service service; /* as asked for, then as the answer said it */
+    uint64_t likely;            /* nano-dollars held at least */
+    uint64_t raise_at;          /* bytes of streamed text that cost more than that */
     uint32_t hold;
-    uint32_t rates_from;           /* of r->rates: this attempt's own */
-    uint64_t needed;    /* nano-dollars that did not fit, ... */
-    uint32_t tenth;     /* ... and the part of the limit that may be added to it: 1 / tenth; 0: none */
-    bool is_asked; /* `ask` says what the request is */
+    uint32_t rates_from; /* of r->rates: this attempt's own */
+    uint64_t needed;     /* nano-dollars that did not fit, ... */
+    uint32_t tenth; /* ... and the part of the limit that may be added to it: 1 / tenth; 0: none */
+    bool is_asked;  /* `ask` says what the request is */
     bool is_held;
-    bool is_raisable;              /* a budget with OVERSHOOT_AUTO is among them */
-    uint64_t cost_nanousd;         /* settled */
-    uint64_t record;               /* number of the record; 0: there is none */
-    uint64_t stored_since_ms;      /* waiting for it to be stored (monotonic); 0: not yet */
+    bool is_raisable;         /* a budget with OVERSHOOT_AUTO is among them */
+    uint64_t cost_nanousd;    /* settled */
+    uint64_t record;          /* number of the record; 0: there is none */
+    uint64_t stored_since_ms; /* waiting for it to be stored (monotonic); 0: not yet */
 };
 
 enum money_result {

@@ -27,8 +27,8 @@ static void look(struct request *r, const struct accounts *list, uint32_t kind,
         account_usage(&r->worker->in->regions, a, now_ms, &now);
         left = a->limit > now.used ? a->limit - now.used : 0;
         /* left / limit < out->left / out->limit */
-        if (out->is_there && (unsigned __int128)left * out->limit >=
-                                 (unsigned __int128)out->left * a->limit)
+        if (out->is_there &&
+            (unsigned __int128)left * out->limit >= (unsigned __int128)out->left * a->limit)
             continue;
         *out = (struct tightest){true, a->limit, left, max_u64(now.reset_ms, now_ms)};
     }
@@ -80,10 +80,9 @@ static size_t put(struct request *r, const struct tightest *t, const struct name
         return 0;
     out[0] = (struct http_header){names->limit, number(r, t->limit)};
     out[1] = (struct http_header){names->remaining, number(r, t->left)};
-    out[2] = (struct http_header){names->reset,
-                                  is_anthropic ? moment(r, t->reset_ms)
-                                               : duration(r, t->reset_ms -
-                                                                 min_u64(now_ms, t->reset_ms))};
+    out[2] = (struct http_header){
+        names->reset, is_anthropic ? moment(r, t->reset_ms)
+                                   : duration(r, t->reset_ms - min_u64(now_ms, t->reset_ms))};
     return 3;
 }
 
@@ -121,8 +120,7 @@ static size_t put_openai(struct request *r, const struct accounts *list, struct 
     return n + put(r, &of_tokens, &tokens, out + n);
 }
 
-static size_t put_anthropic(struct request *r, const struct accounts *list,
-                            struct http_header *out)
+static size_t put_anthropic(struct request *r, const struct accounts *list, struct http_header *out)
 {
     static const struct {
         uint32_t kind;
@@ -146,8 +144,8 @@ static size_t put_anthropic(struct request *r, const struct accounts *list,
 
 bool money_hides(const struct request *r, struct str name)
 {
-    return r->payers.has_rates && (str_starts(name, STR("x-ratelimit-")) ||
-                                   str_starts(name, STR("anthropic-ratelimit-")));
+    return r->payers.has_rates &&
+           (str_starts(name, STR("x-ratelimit-")) || str_starts(name, STR("anthropic-ratelimit-")));
 }
 
 /* --- costs --- */

@@ -127,8 +127,7 @@ static void find_owners(struct request *r, const struct pub_provider *p, struct 
                         struct route_owners *out)
 {
     const struct region *published = &r->worker->in->regions.published;
-    const struct scope_provider *own =
-        scope_provider_of(r, pub_text(&r->worker->view, p->name));
+    const struct scope_provider *own = scope_provider_of(r, pub_text(&r->worker->view, p->name));
 
     out->own.kind = OWNER_FREE;
     out->own.n_accounts = 0;

@@ -25,8 +25,8 @@ struct fail;
 struct pub_provider;
 struct request;
 
-#define PAYERS_MAX 8               /* owners of one attempt that have accounts of their own */
-#define PAYERS_ACCOUNTS_MAX 96     /* of one attempt */
+#define PAYERS_MAX 8           /* owners of one attempt that have accounts of their own */
+#define PAYERS_ACCOUNTS_MAX 96 /* of one attempt */
 
 /* Accounts, in the request's arena. */
 struct accounts {

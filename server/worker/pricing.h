@@ -39,8 +39,7 @@ struct pricing *pricing_create(void);
 void pricing_free(struct pricing *p); /* takes NULL */
 
 /* Valid until the next call. */
-const struct priced *pricing_find(struct worker *w, const struct pub_provider *p,
-                                  struct str model);
+const struct priced *pricing_find(struct worker *w, const struct pub_provider *p, struct str model);
 /* A copy for the request's life: as long as it has tiers. */
 const struct price *pricing_keep(struct request *r, const struct priced *found);
 

@@ -14,8 +14,9 @@
 
 struct str refusal_dollars(struct arena *a, uint64_t nanousd)
 {
-    struct str text = arena_printf(a, "%llu.%09llu", (unsigned long long)(nanousd / NANO_PER_DOLLAR),
-                                   (unsigned long long)(nanousd % NANO_PER_DOLLAR));
+    struct str text =
+        arena_printf(a, "%llu.%09llu", (unsigned long long)(nanousd / NANO_PER_DOLLAR),
+                     (unsigned long long)(nanousd % NANO_PER_DOLLAR));
     size_t zeros = 0;
 
     while (zeros < DIGITS_MAX - DIGITS_MIN && text.p[text.len - 1 - zeros] == '0')

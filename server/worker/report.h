@@ -29,7 +29,7 @@ uint64_t report_record(struct report *r, const struct record *rec);
 /* A record was put there with its hold (ledger.h), as number `seq`; 0: it was lost. */
 void report_settled(struct report *r, uint64_t seq);
 uint64_t report_stored(const struct report *r); /* number of the last one that is on disk */
-void report_flush(struct report *r);                            /* also called by the loop */
-bool report_is_sent(const struct report *r);                    /* nothing waits: may it end? */
+void report_flush(struct report *r);            /* also called by the loop */
+bool report_is_sent(const struct report *r);    /* nothing waits: may it end? */
 
 #endif

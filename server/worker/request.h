@@ -122,8 +122,8 @@ struct request {
     uint64_t token_since_ms; /* waiting for the first token of a key; 0: not */
     uint64_t room_since_ms;  /* waiting for what others hold of a budget; 0: not */
     struct attempt attempt;
-    struct rates rates; /* taken from sliding limits */
-    struct money money; /* of the attempt */
+    struct rates rates;     /* taken from sliding limits */
+    struct money money;     /* of the attempt */
     struct refusal refusal; /* when `fail` is about a budget or limit */
     /* send, relay */
     struct translation *translation; /* translate.c: NULL until one is needed */
@@ -136,14 +136,14 @@ struct request {
     const struct fail *broken;   /* we found the answer at fault ourselves */
     bool is_forward;             /* to the admin process */
     bool is_post;
-    bool upstream_done;          /* on_done came */
-    bool discard;                /* this answer is not for the client: another attempt follows */
-    bool discard_over;           /* ... and we have waited long enough for its end */
-    bool is_stream;              /* the answer is a stream of events */
-    bool is_eventstream;         /* ... in AWS's framing */
-    bool is_json;                /* the answer may tell usage */
-    bool withhold_usage;         /* the usage chunk was our wish, not the client's */
-    bool watching;               /* events are looked at */
+    bool upstream_done;  /* on_done came */
+    bool discard;        /* this answer is not for the client: another attempt follows */
+    bool discard_over;   /* ... and we have waited long enough for its end */
+    bool is_stream;      /* the answer is a stream of events */
+    bool is_eventstream; /* ... in AWS's framing */
+    bool is_json;        /* the answer may tell usage */
+    bool withhold_usage; /* the usage chunk was our wish, not the client's */
+    bool watching;       /* events are looked at */
     bool stream_finished, stream_error; /* what the events said */
     bool upstream_paused;
     bool client_busy;       /* an http_send is under way */

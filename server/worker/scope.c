@@ -78,8 +78,8 @@ static struct str tell_routes(struct request *r, uint32_t allowed)
     for (uint32_t i = 0; i < SCOPE_ROUTES; i++) {
         if ((allowed & 1u << i) == 0)
             continue;
-        list = arena_concat(
-            r->arena, (struct str[]){list, str_of(between), str_of(scope_route_names[i])}, 3);
+        list = arena_concat(r->arena,
+                            (struct str[]){list, str_of(between), str_of(scope_route_names[i])}, 3);
         between = ", ";
     }
     return list;
@@ -149,7 +149,8 @@ static void keep(struct request *r, const struct scope *s)
 
 const struct fail *scope_enter(struct request *r, struct str *detail)
 {
-    static struct scope s; /* 5 KB, of which a usual key needs a hundred: not on every request's way */
+    static struct scope
+        s; /* 5 KB, of which a usual key needs a hundred: not on every request's way */
 
     if (r->key.scope.len == 0)
         return NULL;

@@ -37,13 +37,13 @@ struct worker {
     struct loop *loop;
     struct http_server *http;
     struct upstream *upstream;
-    struct report *report;   /* samples and records on their way to the pipes */
-    struct ledger *ledger;         /* holds, in the slot */
-    struct estimator *estimator;   /* what requests have used lately */
-    struct pricing *pricing;       /* prices at hand */
-    struct model_limits *limits;   /* of models, for everybody: a copy */
-    uint32_t n_unheard;            /* calls that go on without their clients */
-    struct signers *signers; /* sign.c: NULL until a request is signed */
+    struct report *report;       /* samples and records on their way to the pipes */
+    struct ledger *ledger;       /* holds, in the slot */
+    struct estimator *estimator; /* what requests have used lately */
+    struct pricing *pricing;     /* prices at hand */
+    struct model_limits *limits; /* of models, for everybody: a copy */
+    uint32_t n_unheard;          /* calls that go on without their clients */
+    struct signers *signers;     /* sign.c: NULL until a request is signed */
     struct json_parser *json;
     struct arena *scratch;         /* for one event of an answer: reset behind each */
     struct arena *free_arenas[64]; /* reset and ready: no malloc per request */

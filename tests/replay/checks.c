@@ -219,8 +219,8 @@ static struct str record_text(void)
         (unsigned long long)r->tokens.reasoning, (r->flags & RECORD_STREAM) != 0,
         (r->flags & RECORD_ESTIMATED) != 0, (r->flags & RECORD_CLIENT_GONE) != 0,
         (r->flags & RECORD_NO_USAGE) != 0, (r->flags & RECORD_UNPRICED) != 0,
-        (unsigned long long)r->cost_nanousd, r->service, r->n_bookings, (unsigned long long)r->bytes_in,
-        (unsigned long long)r->bytes_out);
+        (unsigned long long)r->cost_nanousd, r->service, r->n_bookings,
+        (unsigned long long)r->bytes_in, (unsigned long long)r->bytes_out);
 }
 
 /* CHECK_RECORD name=value ... : each of them */
