@@ -33,7 +33,7 @@
 #define LITELLM_ID_MAX 120 /* bytes of a user's, team's or customer's id: "user:" goes before it */
 #define LITELLM_META "litellm"
 #define LITELLM_NO_ALIAS "litellm-key-" /* a key's name begins so when it was given none */
-#define LITELLM_FOREVER "3660d" /* the longest window: of a budget that is never reset */
+#define LITELLM_FOREVER "3660d"         /* the longest window: of a budget that is never reset */
 
 /* Is it one of these routes? Then it is answered, now or later. */
 bool litellm_handle(struct exchange *ex);
