@@ -57,6 +57,9 @@ const struct json *litellm_keep_entity(struct exchange *ex, const struct json *r
 struct str litellm_id_of(const struct json *entity);
 /* An entity's "litellm" part of its metadata; NULL when it has none. */
 const struct json *litellm_meta(const struct json *entity);
+/* One request makes a second change: with the client's Idempotency-Key for both, the master would
+ * take the second for the first. */
+void litellm_next_call(struct exchange *ex);
 void litellm_ask_delete(struct exchange *ex, enum entity_kind kind, struct str id, call_fn *fn);
 
 /* --- what goes to the master (litellm_rules.c) --- */

@@ -70,3 +70,15 @@ bool litellm_refused(struct exchange *ex, const struct json *reply)
     call_refuse(ex, reply);
     return true;
 }
+
+void litellm_next_call(struct exchange *ex)
+{
+    uint8_t hash[SHA256_BYTES];
+    char hex[2 * SHA256_BYTES + 1];
+
+    if (ex->idempotency.len == 0)
+        return;
+    crypto_sha256(ex->idempotency, hash);
+    crypto_hex(hash, SHA256_BYTES, hex);
+    ex->idempotency = arena_printf(ex->arena, "after-%s", hex);
+}

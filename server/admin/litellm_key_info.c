@@ -58,6 +58,7 @@ static bool find_for_caller(struct exchange *ex, struct str asked, struct virtua
         return false;
     }
     *out = own;
+    out->id = own_key_id(ex, &own);
     return true;
 }
 
@@ -182,7 +183,9 @@ static void on_end(struct entity_walk *walk, struct exchange *ex)
 {
     const struct listing *l = walk->ctx;
     struct writer w = {&ex->out, true};
-    uint64_t total = max_u64(walk->total, walk->n_skipped + walk->n_given);
+    uint64_t seen = walk->n_skipped + walk->n_given;
+    /* Nobody has counted what a filter lets through: then there is at least one more. */
+    uint64_t total = max_u64(walk->total, seen + (walk->is_done ? 0 : 1));
 
     writer_array_end(&w);
     writer_u64(&w, "total_count", total);

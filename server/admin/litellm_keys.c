@@ -305,10 +305,12 @@ static void on_rotated(struct exchange *ex, const struct json *reply)
     c->new_key =
         arena_str(ex->arena, key.len > 0 ? key : json_str(litellm_get(c->body, "new_key")));
     crypto_sha256(c->new_key, c->hash);
-    if (has_rules(c->body))
+    if (has_rules(c->body)) {
+        litellm_next_call(ex);
         send_change(ex, litellm_keep_entity(ex, reply));
-    else
-        answer_row(ex, json_get(reply, "entity"));
+        return;
+    }
+    answer_row(ex, json_get(reply, "entity"));
 }
 
 static bool read_grace(struct exchange *ex, const struct json *body, uint64_t *out_ms)

@@ -110,19 +110,6 @@ static const struct json *key_body(struct exchange *ex, const struct json *body,
     return json_parse(ex->admin->json, ex->arena, buf_view(&text), &err);
 }
 
-/* The user and its key are two entities: one Idempotency-Key must not name both to the master. */
-static void rename_call(struct exchange *ex)
-{
-    uint8_t hash[SHA256_BYTES];
-    char hex[2 * SHA256_BYTES + 1];
-
-    if (ex->idempotency.len == 0)
-        return;
-    crypto_sha256(ex->idempotency, hash);
-    crypto_hex(hash, SHA256_BYTES, hex);
-    ex->idempotency = arena_printf(ex->arena, "key-of-%s", hex);
-}
-
 static void on_user(struct exchange *ex, struct owner_job *job, const struct json *entity)
 {
     struct made_user *user = arena_alloc(ex->arena, sizeof(*user));
@@ -136,7 +123,7 @@ static void on_user(struct exchange *ex, struct owner_job *job, const struct jso
     }
     struct json_error err;
     user->entity = json_parse(ex->admin->json, ex->arena, arena_str(ex->arena, entity->raw), &err);
-    rename_call(ex);
+    litellm_next_call(ex);
     litellm_generate(ex, key_body(ex, job->body, job->id), on_key, user);
 }
 

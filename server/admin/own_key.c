@@ -9,6 +9,7 @@
 #include "server/admin/params.h"
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
+#include "shm/scope.h"
 
 #define KEY_TEXT_MAX 512 /* as the worker takes them */
 
@@ -34,6 +35,15 @@ bool own_key_find(struct exchange *ex, struct virtual_key *out)
     return keys_find(&ex->admin->regions->published, hash, ex->arena, out);
 }
 
+uint64_t own_key_id(struct exchange *ex, const struct virtual_key *key)
+{
+    struct scope *scope = arena_alloc(ex->arena, sizeof(*scope));
+
+    if (key->scope.len == 0 || scope_decode(key->scope, scope) != 0 || scope->books_as == 0)
+        return key->id;
+    return scope->books_as;
+}
+
 static bool take_turn(struct admin *a, uint64_t id, uint64_t second)
 {
     uint32_t slot = (uint32_t)(id % OWN_KEY_SLOTS);
@@ -54,7 +64,7 @@ bool own_key_may(struct exchange *ex, const struct virtual_key *key)
     else if (key->expires_ms != 0 && key->expires_ms <= now)
         exchange_error(ex, 401, "key_expired", NULL,
                        "this virtual key has expired: ask for a new one");
-    else if (!take_turn(ex->admin, key->id, now / 1000))
+    else if (!take_turn(ex->admin, own_key_id(ex, key), now / 1000))
         exchange_error(ex, 429, "too_often", NULL,
                        "a key may ask for its own state %d times a second", OWN_KEY_PER_SECOND);
     else
@@ -199,7 +209,7 @@ static void answer_own(struct exchange *ex)
     }
     if (!own_key_may(ex, &key))
         return;
-    key_id_format(key.id, id);
+    key_id_format(own_key_id(ex, &key), id);
     entity_ask(ex, ENTITY_KEY, arena_str(ex->arena, str_of(id)), on_key);
 }
 

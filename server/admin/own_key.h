@@ -34,6 +34,8 @@ struct own_key_rates {
 struct str own_key_credential(const struct exchange *ex);
 /* Is the credential a virtual key? Then *out is it, whatever its state. */
 bool own_key_find(struct exchange *ex, struct virtual_key *out);
+/* Of the key that this text is one of: a rotated key's old text has a row of its own for a while. */
+uint64_t own_key_id(struct exchange *ex, const struct virtual_key *key);
 /* May this key be told about itself now? False: answered (401, 429). */
 BF_MUST_CHECK bool own_key_may(struct exchange *ex, const struct virtual_key *key);
 

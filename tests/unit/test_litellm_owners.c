@@ -163,7 +163,7 @@ static void a_user_gets_a_key(void **state)
     /* Its own call to the master: with the user's name for it, the user would be the answer. */
     expect_call(f, MADE_KEY,
                 PARTS("\"kind\":\"key\"", "\"customer\":\"user:grace\"", "\"user:grace\"]",
-                      "\"models\":[\"openai/*\"]", "\"idempotency\":\"key-of-"));
+                      "\"models\":[\"openai/*\"]", "\"idempotency\":\"after-"));
     expect_parts(&ex, 200,
                  PARTS("\"key\":\"sk-bf-made\"", "\"user_id\":\"grace\"",
                        "\"user_email\":\"g@example.com\""));
