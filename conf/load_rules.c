@@ -5,12 +5,12 @@
 #include "conf/amounts.h"
 #include "conf/load_money.h"
 #include "conf/values.h"
+#include "server/base/zone.h"
 
 #define MINUTE_MS 60000ull
 #define BUDGET_LENGTH_MAX (3660 * 86400000ull)
 #define LIMIT_LENGTH_MAX (31 * 86400000ull)
 #define CONCURRENCY_MAX 1000000
-#define ZONE_BYTES_MAX 63 /* as shm/calendar.h has room for */
 #define WINDOW_HELP "one of 1m, 5m, 1h, 1d, 1w, 1M, 1Q, 1Y, or a number of days or hours such as 7d"
 #define PERCENT_MAX 100000 /* thousandths */
 
@@ -80,19 +80,6 @@ static void set_window(struct load *l, const struct load_at *at, const struct lo
     d->budget.length_ms = length;
 }
 
-static bool zone_is_good(struct str zone)
-{
-    bool good = zone.len > 0 && zone.len <= ZONE_BYTES_MAX && zone.p[0] != '/';
-
-    for (size_t i = 0; i < zone.len && good; i++) {
-        char c = zone.p[i];
-
-        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || str_is_digit(c) || c == '_' ||
-               c == '/' || c == '+' || c == '-';
-    }
-    return good;
-}
-
 static void set_time_zone(struct load *l, const struct load_at *at, const struct load_key *key,
                           void *object)
 {
@@ -102,8 +89,9 @@ static void set_time_zone(struct load *l, const struct load_at *at, const struct
     (void)key;
     if (!load_text(l, at, &text, NULL))
         return;
-    if (!zone_is_good(text))
-        load_must_be(l, at, "the name of a time zone such as Europe/Berlin");
+    if (!zone_is_there(text))
+        load_must_be(l, at,
+                     "the name of a time zone such as Europe/Berlin that this machine knows");
     else
         d->budget.time_zone = text.p;
 }

@@ -1,13 +1,16 @@
 #include "server/base/zone.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "server/base/alloc.h"
 #include "server/base/buf.h"
 #include "server/base/fd.h"
 
 #define ZONE_FOLDER "/usr/share/zoneinfo/"
+#define PATH_BYTES (sizeof(ZONE_FOLDER) + ZONE_NAME_MAX)
 #define DAY_S 86400
 #define OFFSET_MAX (26 * 3600) /* RFC 8536: less than 25 hours one way, 26 the other */
 #define TIMES_MAX 4096
@@ -203,21 +206,44 @@ bool zone_name_is_good(struct str name)
     return !begins && name.len <= ZONE_NAME_MAX;
 }
 
+static bool is_utc(struct str name)
+{
+    return str_eq(name, STR("UTC")) || str_eq(name, STR("Etc/UTC"));
+}
+
+/* The name is good. */
+static void file_of(struct str name, char path[PATH_BYTES])
+{
+    (void)snprintf(path, PATH_BYTES, ZONE_FOLDER "%.*s", STR_ARGS(name)); /* fits */
+}
+
+bool zone_is_there(struct str name)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+
+    if (!zone_name_is_good(name))
+        return false;
+    if (is_utc(name))
+        return true;
+    file_of(name, path);
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 int zone_load(struct str name, struct zone **out, struct error *err)
 {
-    char path[sizeof(ZONE_FOLDER) + ZONE_NAME_MAX] = ZONE_FOLDER;
+    char path[PATH_BYTES];
     struct buf bytes = BUF_INIT;
     int rc = -1;
 
     if (!zone_name_is_good(name))
         return error_set(err, "a time zone is a name such as Europe/Berlin or UTC");
-    if (str_eq(name, STR("UTC")) || str_eq(name, STR("Etc/UTC"))) {
+    if (is_utc(name)) {
         *out = xcalloc(1, sizeof(**out));
         (*out)->n_types = 1;
         return 0;
     }
-    memcpy(path + strlen(ZONE_FOLDER), name.p, name.len);
-    path[strlen(ZONE_FOLDER) + name.len] = '\0';
+    file_of(name, path);
     if (fd_read_file(path, ZONE_FILE_MAX, &bytes, err) == 0)
         rc = zone_parse(buf_view(&bytes), out, err);
     if (rc != 0)

@@ -26,6 +26,8 @@ struct zone;
 
 /* Letters, digits and _ + - / in 1 to 63 bytes, no empty part: nothing that leaves the folder. */
 bool zone_name_is_good(struct str name);
+/* Such a name, with a file of it (which nobody has read yet). */
+bool zone_is_there(struct str name);
 /* "Europe/Berlin"; "UTC" needs no file. -1: not a zone's name, not there, not sound. */
 BF_MUST_CHECK int zone_load(struct str name, struct zone **out, struct error *err);
 /* The bytes of such a file. */

@@ -270,7 +270,11 @@ static void bad_rules_are_told(void **state)
          "mean nothing"},
         {"customers: { a: { budgets: [{ limit: 1, time_zone: ../etc/passwd }] } }\n",
          "t.yaml:1: customers.a.budgets[0].time_zone must be the name of a time zone such as "
-         "Europe/Berlin, is \"../etc/passwd\""},
+         "Europe/Berlin that this machine knows, is \"../etc/passwd\""},
+        {"customers: { a: { budgets: [{ limit: 1, calendar: true, time_zone: Europe/Berlni }] } "
+         "}\n",
+         "t.yaml:1: customers.a.budgets[0].time_zone must be the name of a time zone such as "
+         "Europe/Berlin that this machine knows, is \"Europe/Berlni\""},
         {"customers: { a: { budgets: [{ limit: 1, overshoot: 101% }] } }\n",
          "t.yaml:1: customers.a.budgets[0].overshoot must be none, auto, an amount of dollars, or "
          "a "

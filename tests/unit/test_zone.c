@@ -253,9 +253,12 @@ static void names_stay_in_the_folder(void **state)
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         if (zone_load(str_of(bad[i]), &z, &err) == 0)
             fail_msg("%s is no time zone", bad[i]);
+        assert_false(zone_is_there(str_of(bad[i])));
         assert_true(err.text[0] != '\0');
     }
     assert_int_equal(zone_load((struct str){"UTC\0x", 5}, &z, &err), -1);
+    assert_true(zone_is_there(STR("UTC")));
+    assert_true(zone_is_there(STR("America/Argentina/Buenos_Aires")));
     assert_int_equal(zone_load(STR("tzdata/zi"), &z, &err), -1);
 }
 
