@@ -42,7 +42,7 @@ struct live_shared;
 struct slot;
 
 #define HOLDS_MAX 16384u     /* of one worker: upstream calls at the same time */
-#define HOLD_ACCOUNTS_MAX 24 /* of one hold: budgets and concurrency limits */
+#define HOLD_ACCOUNTS_MAX 32 /* of one hold: budgets and concurrency limits */
 #define HOLD_TEXTS_MAX 320
 
 /* What a record needs to be written for a worker that died: the names are cut to fit. */

@@ -118,16 +118,19 @@ static uint64_t moved(uint64_t amount, uint64_t before, uint64_t after)
 struct addition {
     struct counter *cells;
     uint32_t window;
-    bool begins; /* the window when neither cell has it; else nothing is changed */
+    bool is_new; /* the clock says that this is the window now */
     uint64_t before, after;
     uint64_t limit;
     uint64_t operation;
 };
 
-/* The older of two windows makes room. */
-static int oldest(struct counter first, struct counter second)
+/*
+ * Neither cell has the window. A hold that took nothing has not begun it, and now it has something to
+ * book; or it is not kept any more, and what is booked there is the journal's alone.
+ */
+static bool may_begin(const struct addition *x, uint32_t oldest)
 {
-    return tag_window(first.tag) < tag_window(second.tag) ? 0 : 1;
+    return x->is_new || (x->after > x->before && x->window > oldest);
 }
 
 static bool add(const struct actor *a, const struct addition *x, uint64_t *out_amount)
@@ -142,12 +145,13 @@ static bool add(const struct actor *a, const struct addition *x, uint64_t *out_a
         if (tag_window(old.tag) != x->window) {
             struct counter second = counter_look(&x->cells[1]);
 
-            if (tag_window(second.tag) != x->window && !x->begins)
-                return true;
-            if (tag_window(second.tag) == x->window || oldest(old, second) == 1) {
-                old = second;
+            if (tag_window(second.tag) == x->window ||
+                tag_window(second.tag) <= tag_window(old.tag)) {
+                old = second; /* it is the one, or the older one, which makes room */
                 cell = &x->cells[1];
             }
+            if (tag_window(old.tag) != x->window && !may_begin(x, tag_window(old.tag)))
+                return true;
         }
         amount = tag_window(old.tag) == x->window ? old.amount : 0;
         if (x->limit != UINT64_MAX && x->after > x->before &&
@@ -168,7 +172,7 @@ static bool add_lane(const struct actor *a, uint32_t row, enum hold_phase phase,
     const struct hold_account *account = hold_account_look(&a->s->holds, row, lane / 2);
     struct addition x = {.cells = lane_cells(a, row, lane),
                          .window = LOAD(account->window) & HOLD_WINDOW,
-                         .begins = phase == HOLD_TAKING,
+                         .is_new = phase == HOLD_TAKING,
                          .before = steps_lane_before(a, row, phase, lane),
                          .after = steps_lane_after(a, row, phase, lane),
                          .limit = limit};

@@ -165,6 +165,14 @@ int region_protect(const struct region *r, struct error *err)
     return 0;
 }
 
+int region_unprotect(const struct region *r, struct error *err)
+{
+    must(r->base != NULL);
+    if (mprotect(r->base, r->bytes, PROT_READ | PROT_WRITE) != 0)
+        return error_errno(err, "write to region %s", kind_names[r->kind]);
+    return 0;
+}
+
 void region_close(struct region *r)
 {
     if (r->base != NULL)

@@ -42,6 +42,8 @@ BF_MUST_CHECK int region_open(enum region_kind kind, int fd, bool writable, stru
 BF_MUST_CHECK int region_verify(const struct region *r, struct error *err);
 /* From here on a store into it faults in this process. */
 BF_MUST_CHECK int region_protect(const struct region *r, struct error *err);
+/* Take that back: only of a mapping that was made writable. */
+BF_MUST_CHECK int region_unprotect(const struct region *r, struct error *err);
 /* Unmap and close; harmless on REGION_NONE. */
 void region_close(struct region *r);
 

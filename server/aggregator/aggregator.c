@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "server/aggregator/journal.h"
+#include "server/aggregator/orphans.h"
 #include "server/aggregator/samples.h"
 #include "server/base/alloc.h"
 #include "server/base/clock.h"
@@ -20,14 +21,12 @@
 #include "server/base/log.h"
 #include "server/inherit.h"
 #include "shm/control.h"
-#include "shm/live.h"
 
-#define COALESCE_MS 20       /* 64 KiB, the smallest pipe, hold 20,000 records a second */
-#define PUBLISH_MS 250       /* weights, while samples come */
-#define BEAT_MS 1000         /* and when none do */
-#define READ_BYTES 65536     /* a pipe's capacity */
-#define READS_MAX 8          /* of one pipe in a row: the others wait */
-#define ORPHAN_BEAT_MS 10000 /* a worker that has not beaten for so long has ended */
+#define COALESCE_MS 20   /* 64 KiB, the smallest pipe, hold 20,000 records a second */
+#define PUBLISH_MS 250   /* weights, while samples come */
+#define BEAT_MS 1000     /* and when none do */
+#define READ_BYTES 65536 /* a pipe's capacity */
+#define READS_MAX 8      /* of one pipe in a row: the others wait */
 
 /* pollfds: the first two are always watched. */
 enum { POLL_CONTROL, POLL_SIGNAL, POLL_PIPES };
@@ -155,19 +154,9 @@ static void on_signal(struct aggregator *a)
         a->is_asked_to_stop = true;
 }
 
-static bool workers_live(const struct aggregator *a, uint64_t mono_ms)
+static bool is_orphan(const struct aggregator *a)
 {
-    uint32_t n = live_slots(&a->in->regions.live);
-
-    for (uint32_t i = 0; i < n; i++) {
-        const struct slot *s = live_slot(&a->in->regions.live, i);
-        pid_t pid = (pid_t)atomic_load_explicit(&s->pid, memory_order_relaxed);
-        uint64_t beat_ms = atomic_load_explicit(&s->beat_ms, memory_order_relaxed);
-
-        if (pid > 0 && kill(pid, 0) == 0 && mono_ms - min_u64(beat_ms, mono_ms) < ORPHAN_BEAT_MS)
-            return true;
-    }
-    return false;
+    return a->control < 0 || getppid() != a->in->master;
 }
 
 /*
@@ -177,9 +166,7 @@ static bool workers_live(const struct aggregator *a, uint64_t mono_ms)
  */
 static bool may_stop(struct aggregator *a, uint64_t mono_ms)
 {
-    bool is_orphan = a->control < 0 || getppid() != a->in->master;
-
-    return is_orphan ? !workers_live(a, mono_ms) : a->is_asked_to_stop;
+    return is_orphan(a) ? !orphans_live(&a->in->regions.live, mono_ms) : a->is_asked_to_stop;
 }
 
 /* --- time --- */
@@ -332,6 +319,8 @@ int aggregator_main(const struct inherit *in)
     a = create(in);
     a->signals = signals;
     run(a);
+    if (is_orphan(a))
+        orphans_recover(&in->regions, clock_real_ms());
     read_pipes(a);
     if (!journal_finish(a->journal)) {
         log_error("journal_unfinished", "note=\"records stay in shared memory\"");

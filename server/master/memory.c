@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/base/fd.h"
 #include "server/base/log.h"
+#include "shm/ledger.h"
 #include "shm/live.h"
 
 /* Secrets and tokens are not kept: nobody but us is to have them, and they come again soon. */
@@ -45,13 +47,24 @@ void memory_close(struct regions *r)
         region_close(region_of(r, k));
 }
 
-/* Whoever was in a slot is dead: systemd starts a daemon when the one before is gone. */
-static void wipe_slots(const struct region *live)
+void memory_recover(const struct regions *r, uint32_t slot)
 {
-    uint32_t n = live_slots(live);
+    struct recovered ended = ledger_recover(r, slot, clock_real_ms());
 
-    for (uint32_t i = 0; i < n; i++)
-        live_retire(live_slot(live, i));
+    if (ended.returned + ended.settled > 0)
+        log_warn("holds_ended", "slot=%u returned=%u settled=%u unrecorded=%u", slot,
+                 ended.returned, ended.settled, ended.unrecorded);
+}
+
+/* Whoever was in a slot is dead: systemd starts a daemon when the one before is gone. */
+static void wipe_slots(const struct regions *r)
+{
+    uint32_t n = live_slots(&r->live);
+
+    for (uint32_t i = 0; i < n; i++) {
+        memory_recover(r, i);
+        live_retire(live_slot(&r->live, i));
+    }
 }
 
 /* All that were kept, or none. Returns how many there were, or -1. */
@@ -110,7 +123,7 @@ int memory_open(struct passed *passed, struct regions *out, bool *out_fresh, str
         }
     }
     if (kept > 0)
-        wipe_slots(&out->live);
+        wipe_slots(out);
     return 0;
 }
 

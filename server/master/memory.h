@@ -11,6 +11,7 @@
 #define MASTER_MEMORY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "server/base/base.h"
 #include "server/base/error.h"
@@ -22,6 +23,8 @@ BF_MUST_CHECK int memory_open(struct passed *passed, struct regions *out, bool *
                               struct error *err);
 /* Hand them to systemd to keep. */
 void memory_store(const struct regions *r, const struct notify *n);
+/* End the holds of a slot whose worker is dead, before it is wiped. Logs what was ended. */
+void memory_recover(const struct regions *r, uint32_t slot);
 void memory_close(struct regions *r);
 
 #endif

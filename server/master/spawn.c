@@ -14,6 +14,7 @@
 #include "server/base/fd.h"
 #include "server/base/log.h"
 #include "server/master/fork.h"
+#include "server/master/memory.h"
 #include "server/master/pipes.h"
 #include "server/master/reload.h"
 #include "server/master/state.h"
@@ -218,8 +219,10 @@ static void buried(struct master *m, struct child *c, int status, uint64_t now_m
     char name[32];
 
     report(m, c, status);
-    if (c->role == ROLE_WORKER)
+    if (c->role == ROLE_WORKER) {
+        memory_recover(&m->regions, c->slot);
         live_wipe(live_slot(&m->regions.live, c->slot));
+    }
     fd_close(&c->control);
     c->pid = 0;
     if (!c->wanted) {

@@ -1,0 +1,582 @@
+#include "tests/unit/ledger_fixture.h"
+
+#define DOLLAR 1000000000ull
+#define BILLION (1000000000ull * DOLLAR) /* 10^18 nano-dollars */
+
+static struct ledger_fixture f;
+static struct ledger *l;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fixture_open(&f);
+    l = fixture_worker(&f, 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    ledger_close(l);
+    fixture_close(&f);
+    return 0;
+}
+
+static uint32_t take(const struct account *accounts, uint32_t n, uint64_t likely, uint64_t worst)
+{
+    struct hold_want want = fixture_want(accounts, n, likely, worst);
+    struct refusal why;
+    uint32_t hold;
+
+    assert_int_equal(hold_take(l, &want, &hold, &why), HOLD_OK);
+    return hold;
+}
+
+static struct refusal refused(const struct account *accounts, uint32_t n, uint64_t likely,
+                              uint64_t worst)
+{
+    struct hold_want want = fixture_want(accounts, n, likely, worst);
+    struct refusal why;
+    uint32_t hold;
+
+    assert_int_equal(hold_take(l, &want, &hold, &why), HOLD_OVER);
+    return why;
+}
+
+static uint64_t used(const struct account *a)
+{
+    return fixture_used(&f, a, FIXTURE_NOW);
+}
+
+static void without_overshoot_the_worst_is_held(void **state)
+{
+    struct account a = fixture_budget(&f, 10 * DOLLAR, 0);
+    struct refusal why;
+    uint32_t hold;
+
+    (void)state;
+    hold = take(&a, 1, 1 * DOLLAR, 6 * DOLLAR);
+    assert_int_equal(used(&a), 6 * DOLLAR);
+    why = refused(&a, 1, 1 * DOLLAR, 4 * DOLLAR + 1);
+    assert_int_equal(why.account.id, a.id);
+    assert_int_equal(why.used, 6 * DOLLAR);
+    assert_int_equal(why.reset_ms, CALENDAR_EPOCH_MS + 101 * FIXTURE_HOUR);
+    assert_int_equal(used(&a), 6 * DOLLAR);
+    assert_int_equal(fixture_settle(l, hold, 2 * DOLLAR), 1);
+    assert_int_equal(used(&a), 2 * DOLLAR);
+    hold = take(&a, 1, 8 * DOLLAR, 8 * DOLLAR);
+    assert_int_equal(used(&a), 10 * DOLLAR);
+    hold_release(l, hold);
+    assert_int_equal(used(&a), 2 * DOLLAR);
+    assert_int_equal(ledger_holds(&f.regions.live, 0), 0);
+}
+
+static void a_stated_overshoot_bounds_the_worst(void **state)
+{
+    struct account a = fixture_budget(&f, 10 * DOLLAR, 2 * DOLLAR);
+    struct refusal why;
+    uint32_t holds[2];
+
+    (void)state;
+    holds[0] = take(&a, 1, 1 * DOLLAR, 6 * DOLLAR);
+    holds[1] = take(&a, 1, 1 * DOLLAR, 6 * DOLLAR);
+    assert_int_equal(used(&a), 2 * DOLLAR);
+    why = refused(&a, 1, 0, 1); /* 12 may be the worst, and it is */
+    assert_int_equal(why.used, 2 * DOLLAR);
+    assert_int_equal(used(&a), 2 * DOLLAR);
+    fixture_settle(l, holds[0], 6 * DOLLAR);
+    fixture_settle(l, holds[1], 5 * DOLLAR);
+    assert_int_equal(used(&a), 11 * DOLLAR);
+    (void)refused(&a, 1, 1, 1);         /* within the overshoot, but the limit is used up */
+    hold_release(l, take(&a, 1, 0, 0)); /* what costs nothing always fits */
+}
+
+static void auto_holds_the_likely_and_lets_it_grow(void **state)
+{
+    struct account a = fixture_budget(&f, 10 * DOLLAR, OVERSHOOT_AUTO);
+    struct refusal why;
+    uint32_t first = take(&a, 1, 4 * DOLLAR, 100 * DOLLAR);
+    uint32_t second = take(&a, 1, 6 * DOLLAR, 100 * DOLLAR);
+
+    (void)state;
+    assert_int_equal(used(&a), 10 * DOLLAR);
+    (void)refused(&a, 1, 1, 1);
+    assert_true(hold_raise(l, first, 3 * DOLLAR, &why)); /* less than it has: nothing to do */
+    assert_int_equal(used(&a), 10 * DOLLAR);
+    assert_true(hold_raise(l, first, 5 * DOLLAR, &why));
+    assert_int_equal(used(&a), 11 * DOLLAR);
+    assert_false(hold_raise(l, second, 6 * DOLLAR + 1, &why));
+    assert_int_equal(why.account.id, a.id);
+    assert_int_equal(why.used, 11 * DOLLAR);
+    assert_int_equal(used(&a), 11 * DOLLAR);
+    hold_release(l, first);
+    assert_int_equal(used(&a), 6 * DOLLAR);
+    assert_true(hold_raise(l, second, 11 * DOLLAR, &why));
+    fixture_settle(l, second, 1);
+    assert_int_equal(used(&a), 1);
+}
+
+static void a_raise_is_all_or_nothing(void **state)
+{
+    struct account a[3] = {fixture_budget(&f, 100 * DOLLAR, OVERSHOOT_AUTO),
+                           fixture_budget(&f, 100 * DOLLAR, 0),
+                           fixture_budget(&f, 10 * DOLLAR, OVERSHOOT_AUTO)};
+    struct refusal why;
+    uint32_t hold = take(a, 3, 2 * DOLLAR, 3 * DOLLAR);
+
+    (void)state;
+    assert_false(hold_raise(l, hold, 12 * DOLLAR, &why));
+    assert_int_equal(why.account.id, a[2].id);
+    assert_int_equal(used(&a[0]), 2 * DOLLAR);
+    assert_int_equal(used(&a[1]), 3 * DOLLAR);
+    assert_int_equal(used(&a[2]), 2 * DOLLAR);
+    assert_true(hold_raise(l, hold, 11 * DOLLAR, &why));
+    assert_int_equal(used(&a[0]), 11 * DOLLAR);
+    assert_int_equal(used(&a[1]), 3 * DOLLAR);
+    hold_release(l, hold);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(used(&a[i]), 0);
+}
+
+static void concurrency_is_exact(void **state)
+{
+    struct account a = fixture_account(&f, ACCOUNT_CONCURRENCY, 3, 0);
+    struct refusal why;
+    uint32_t holds[3];
+
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3; i++)
+            holds[i] = take(&a, 1, 0, 0);
+        why = refused(&a, 1, 0, 0);
+        assert_int_equal(why.used, 3);
+        assert_int_equal(why.reset_ms, 0);
+        assert_int_equal(account_held(&f.regions, &a, 0), 3);
+        hold_release(l, holds[0]);
+        fixture_settle(l, holds[1], 5 * DOLLAR);
+        assert_int_equal(used(&a), 1);
+        fixture_settle(l, holds[2], 0);
+        assert_int_equal(used(&a), 0);
+    }
+}
+
+static void all_or_nothing(void **state)
+{
+    struct account a[4] = {fixture_budget(&f, 100, 0),
+                           fixture_account(&f, ACCOUNT_CONCURRENCY, 9, 0),
+                           fixture_budget(&f, 100, 30), fixture_budget(&f, 5, OVERSHOOT_AUTO)};
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct refusal why = refused(a, 4, 6, 20);
+
+        assert_int_equal(why.account.id, a[3].id);
+    }
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(used(&a[i]), 0);
+    assert_int_equal(ledger_holds(&f.regions.live, 0), 0);
+}
+
+static void of_many_accounts_none_is_forgotten(void **state)
+{
+    struct account a[HOLD_ACCOUNTS_MAX + 1];
+    struct hold_want want;
+    struct refusal why;
+    struct record rec;
+    uint32_t hold;
+
+    (void)state;
+    for (uint32_t i = 0; i <= HOLD_ACCOUNTS_MAX; i++)
+        a[i] = i < RECORD_BOOKINGS_MAX ? fixture_budget(&f, 100, i % 3)
+                                       : fixture_account(&f, ACCOUNT_CONCURRENCY, 9, 0);
+    want = fixture_want(a, HOLD_ACCOUNTS_MAX + 1, 5, 7);
+    assert_int_equal(hold_take(l, &want, &hold, &why), HOLD_FULL);
+    assert_int_equal(used(&a[0]), 0);
+    hold = take(a, HOLD_ACCOUNTS_MAX, 5, 7);
+    hold_bookings(l, hold, &rec);
+    assert_int_equal(rec.n_bookings, RECORD_BOOKINGS_MAX);
+    for (uint32_t i = 0; i < HOLD_ACCOUNTS_MAX; i++)
+        assert_true(used(&a[i]) > 0);
+    fixture_settle(l, hold, 6);
+    for (uint32_t i = 0; i < HOLD_ACCOUNTS_MAX; i++)
+        assert_int_equal(used(&a[i]), i < RECORD_BOOKINGS_MAX ? 6 : 0);
+}
+
+static void check_booked(void *ctx, const struct record *rec)
+{
+    const struct account *a = ctx;
+
+    assert_int_equal(rec->cost_nanousd, 42);
+    assert_int_equal(rec->n_bookings, a != NULL);
+    if (a != NULL) {
+        assert_int_equal(rec->bookings[0].account, a->id);
+        assert_int_equal(rec->bookings[0].window, 100);
+    }
+}
+
+static void the_record_says_what_was_booked(void **state)
+{
+    struct account a[2] = {fixture_account(&f, ACCOUNT_CONCURRENCY, 3, 0),
+                           fixture_budget(&f, 100, OVERSHOOT_AUTO)};
+    struct account rate = fixture_account(&f, ACCOUNT_REQUESTS, 3, 60000);
+
+    (void)state;
+    assert_int_equal(fixture_settle(l, take(a, 2, 50, 60), 42), 1);
+    assert_int_equal(fixture_records(&f, 0, 1, check_booked, &a[1]), 2);
+    assert_int_equal(fixture_settle(l, take(NULL, 0, 50, 60), 42), 2);
+    assert_int_equal(fixture_settle(l, take(&rate, 1, 50, 60), 42), 3); /* not a hold's business */
+    assert_int_equal(fixture_records(&f, 0, 2, check_booked, NULL), 4);
+    assert_int_equal(used(&rate), 0);
+}
+
+/* --- windows --- */
+
+static uint32_t take_at(const struct account *a, uint64_t cost, uint64_t real_ms)
+{
+    struct hold_want want = fixture_want(a, 1, cost, cost);
+    struct refusal why;
+    uint32_t hold;
+
+    want.real_ms = real_ms;
+    assert_int_equal(hold_take(l, &want, &hold, &why), HOLD_OK);
+    return hold;
+}
+
+static void a_request_settles_where_it_was_held(void **state)
+{
+    struct account a = fixture_budget(&f, 100, 0);
+    uint64_t next = FIXTURE_NOW + FIXTURE_HOUR;
+    uint32_t old = take_at(&a, 90, FIXTURE_NOW);
+    uint32_t older = take_at(&a, 10, FIXTURE_NOW);
+    uint32_t hold = take_at(&a, 80, next); /* the budget has begun anew */
+
+    (void)state;
+    fixture_settle(l, old, 50);
+    assert_int_equal(fixture_used(&f, &a, FIXTURE_NOW), 60);
+    assert_int_equal(fixture_used(&f, &a, next), 80);
+    fixture_settle(l, hold, 30);
+    assert_int_equal(fixture_used(&f, &a, next), 30);
+    /* A third window: the first one is not kept any more, and who settles there changes nothing. */
+    hold = take_at(&a, 100, next + FIXTURE_HOUR);
+    fixture_settle(l, older, 7);
+    assert_int_equal(fixture_used(&f, &a, next), 30);
+    assert_int_equal(fixture_used(&f, &a, next + FIXTURE_HOUR), 100);
+    hold_release(l, hold);
+    assert_int_equal(fixture_used(&f, &a, next + FIXTURE_HOUR), 0);
+}
+
+static void a_hold_of_nothing_is_booked_all_the_same(void **state)
+{
+    struct account a = fixture_budget(&f, 100, 10);
+    uint32_t hold = take(&a, 1, 0, 0);
+
+    (void)state;
+    fixture_settle(l, hold, 12);
+    assert_int_equal(used(&a), 12);
+    fixture_settle(l, take(&a, 1, 0, 0), 0);
+    assert_int_equal(used(&a), 12);
+}
+
+static void a_clock_that_comes_back_forgets_nothing(void **state)
+{
+    struct account a = fixture_budget(&f, 100, 0);
+    uint64_t ahead = FIXTURE_NOW + 2 * FIXTURE_HOUR;
+    struct hold_want want = fixture_want(&a, 1, 41, 41);
+    struct refusal why;
+    uint32_t hold;
+
+    (void)state;
+    fixture_settle(l, take_at(&a, 60, FIXTURE_NOW), 60);
+    fixture_settle(l, take_at(&a, 10, FIXTURE_NOW + FIXTURE_HOUR), 10);
+    /* One back: that window is kept. */
+    assert_int_equal(hold_take(l, &want, &hold, &why), HOLD_OVER);
+    fixture_settle(l, take_at(&a, 70, ahead), 70);
+    /* Two back: it is not, and the request counts in the earliest that is. */
+    hold = take_at(&a, 30, FIXTURE_NOW);
+    assert_int_equal(fixture_used(&f, &a, FIXTURE_NOW + FIXTURE_HOUR), 40);
+    assert_int_equal(fixture_used(&f, &a, FIXTURE_NOW), 40);
+    fixture_settle(l, hold, 20);
+    assert_int_equal(fixture_used(&f, &a, FIXTURE_NOW + FIXTURE_HOUR), 30);
+}
+
+static void a_clock_far_ahead_does_not_stop_windows(void **state)
+{
+    struct account a = fixture_budget(&f, 100, 0);
+    uint64_t far = FIXTURE_NOW + 100000 * FIXTURE_HOUR;
+
+    (void)state;
+    fixture_settle(l, take_at(&a, 100, far), 100);
+    fixture_settle(l, take_at(&a, 100, far + FIXTURE_HOUR), 100);
+    for (uint64_t i = 0; i < 5; i++) {
+        uint64_t now = FIXTURE_NOW + i * FIXTURE_HOUR;
+        struct hold_want want = fixture_want(&a, 1, 1, 1);
+        struct refusal why;
+        uint32_t hold;
+
+        fixture_settle(l, take_at(&a, 100, now), 100);
+        want.real_ms = now;
+        assert_int_equal(hold_take(l, &want, &hold, &why), HOLD_OVER);
+        assert_int_equal(fixture_used(&f, &a, now), 100);
+    }
+}
+
+static void what_the_journal_has_is_restored(void **state)
+{
+    struct account a = fixture_budget(&f, 100, 10);
+
+    (void)state;
+    account_restore(&f.regions.counters, &a, 99, 33);
+    account_restore(&f.regions.counters, &a, 100, 95);
+    account_restore(&f.regions.counters, &a, 98, 44); /* only the latest two are kept */
+    assert_int_equal(used(&a), 95);
+    assert_int_equal(fixture_used(&f, &a, FIXTURE_NOW - FIXTURE_HOUR), 33);
+    (void)refused(&a, 1, 6, 6);
+    (void)refused(&a, 1, 5, 16);
+    fixture_settle(l, take(&a, 1, 5, 15), 9);
+    assert_int_equal(used(&a), 104);
+}
+
+/* --- a worker's death --- */
+
+static void check_crashed(void *ctx, const struct record *rec)
+{
+    const struct account *a = ctx;
+
+    assert_int_equal(rec->flags, RECORD_ESTIMATED | RECORD_CRASHED);
+    assert_int_equal(rec->tokens.input, 100);
+    assert_int_equal(rec->tokens.output, 251);
+    /* 100 x 2,500 + 251 x 10,000 + 11 */
+    assert_int_equal(rec->cost_nanousd, 2760011);
+    assert_str(rec->key_name, "a-key");
+    assert_str(rec->provider, "openai");
+    assert_str(rec->model, "gpt-4o");
+    assert_str(rec->endpoint, "chat.completions");
+    assert_str(rec->provider_key, "");
+    assert_int_equal(rec->total_us, 500000);
+    assert_int_equal(rec->n_bookings, 1);
+    assert_int_equal(rec->bookings[0].account, a->id);
+}
+
+static void a_dead_workers_holds_end(void **state)
+{
+    struct account a[2] = {fixture_budget(&f, 10 * DOLLAR, OVERSHOOT_AUTO),
+                           fixture_account(&f, ACCOUNT_CONCURRENCY, 5, 0)};
+    struct recovered ended;
+    uint32_t sent;
+
+    (void)state;
+    (void)take(a, 2, 3 * DOLLAR, 3 * DOLLAR);
+    sent = take(a, 2, 1 * DOLLAR, 1 * DOLLAR);
+    (void)take(a, 2, 2 * DOLLAR, 2 * DOLLAR);
+    hold_sent(l, sent);
+    hold_streamed(l, sent, 1001);
+    assert_int_equal(account_held(&f.regions, &a[0], 100), 6 * DOLLAR);
+    assert_int_equal(ledger_holds(&f.regions.live, 0), 3);
+    ended = ledger_recover(&f.regions, 0, FIXTURE_NOW);
+    assert_int_equal(ended.returned, 2);
+    assert_int_equal(ended.settled, 1);
+    assert_int_equal(ended.unrecorded, 0);
+    assert_int_equal(used(&a[0]), 2760011);
+    assert_int_equal(used(&a[1]), 0);
+    assert_int_equal(account_held(&f.regions, &a[0], 100), 0);
+    assert_int_equal(ledger_holds(&f.regions.live, 0), 0);
+    assert_int_equal(fixture_records(&f, 0, 1, check_crashed, &a[0]), 2);
+    ended = ledger_recover(&f.regions, 0, FIXTURE_NOW); /* nothing is left to do */
+    assert_int_equal(ended.returned + ended.settled, 0);
+    assert_int_equal(used(&a[0]), 2760011);
+    ledger_close(l);
+    l = fixture_worker(&f, 0);
+    fixture_settle(l, take(a, 2, DOLLAR, DOLLAR), 1);
+    assert_int_equal(used(&a[0]), 2760012);
+}
+
+static void an_account_that_was_removed_limits_nothing(void **state)
+{
+    struct account a[2] = {fixture_budget(&f, 5, 0), fixture_budget(&f, 100, 0)};
+    struct account copies[2] = {a[0], a[1]};
+    struct refusal why;
+    uint32_t hold;
+
+    (void)state;
+    hold = take(a, 2, 5, 5);
+    account_table_remove(f.table, a[0].index);
+    assert_true(take(copies, 2, 50, 50) != hold);
+    assert_int_equal(used(&a[1]), 55);
+    assert_true(hold_raise(l, hold, 9, &why));
+    fixture_settle(l, hold, 4);
+    assert_int_equal(used(&a[1]), 54);
+}
+
+/* --- arithmetic --- */
+
+/* Random holds of up to a billion dollars against what a model says. */
+static void sums_are_those_of_a_model(void **state)
+{
+    struct account a[3] = {fixture_budget(&f, BILLION, 0), fixture_budget(&f, BILLION, BILLION),
+                           fixture_budget(&f, BILLION, OVERSHOOT_AUTO)};
+    uint64_t x = 88172645463325252ull;
+    struct {
+        uint32_t hold;
+        uint64_t likely, worst;
+    } open[64];
+    uint32_t n = 0;
+    unsigned __int128 spent = 0;
+    unsigned __int128 likely = 0;
+    unsigned __int128 worst = 0;
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        struct hold_want want;
+        struct refusal why;
+        uint64_t low;
+        uint64_t high;
+        uint32_t hold;
+
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        low = x % (BILLION >> (x >> 40 & 31));
+        high = low + x % (1 + (low >> 2));
+        want = fixture_want(a, 3, low, high);
+        if (n < 64 && x % 3 != 0) {
+            bool fits = spent + worst + high <= BILLION && spent + likely + low <= BILLION;
+
+            assert_int_equal(hold_take(l, &want, &hold, &why), fits ? HOLD_OK : HOLD_OVER);
+            if (fits) {
+                open[n].hold = hold;
+                open[n].likely = low;
+                open[n++].worst = high;
+                likely += low;
+                worst += high;
+            }
+        } else if (n > 0) {
+            uint32_t at = (uint32_t)(x >> 20) % n;
+            uint64_t cost = x % 5 == 0 ? 0 : open[at].worst / 64;
+
+            assert_true(fixture_settle(l, open[at].hold, cost) > 0);
+            outbox_trim(&live_slot(&f.regions.live, 0)->outbox, UINT64_MAX);
+            spent += cost;
+            likely -= open[at].likely;
+            worst -= open[at].worst;
+            open[at] = open[--n];
+        }
+        assert_int_equal(used(&a[0]), (uint64_t)(spent + worst));
+        assert_int_equal(used(&a[1]), (uint64_t)(spent + likely));
+        assert_int_equal(used(&a[2]), (uint64_t)(spent + likely));
+    }
+}
+
+static void nothing_overflows(void **state)
+{
+    struct account a[2] = {fixture_budget(&f, UINT64_MAX, OVERSHOOT_AUTO),
+                           fixture_budget(&f, UINT64_MAX, UINT64_MAX - 1)};
+    struct refusal why;
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        uint32_t hold = take(a, 2, 0, 0);
+
+        assert_true(hold_raise(l, hold, UINT64_MAX, &why) || i >= 3);
+        fixture_settle(l, hold, UINT64_MAX);
+        if (i < 3)
+            assert_int_equal(used(&a[0]), (uint64_t)(i + 1) << 62);
+        else if (used(&a[0]) == UINT64_MAX)
+            break;
+    }
+    assert_true(used(&a[0]) == UINT64_MAX && used(&a[1]) == UINT64_MAX);
+    (void)refused(a, 2, 1, 1);
+}
+
+/* --- many at once --- */
+
+#define RACERS 4
+#define RACE_LIMIT 20000
+
+static void race(void *ctx)
+{
+    struct account *a = ctx;
+    uint32_t slot = (uint32_t)a[2].index;
+    struct ledger *mine = fixture_worker(&f, slot);
+    struct hold_want want = fixture_want(a, 2, 3, 3);
+    uint32_t refusals = 0;
+    uint32_t turn = 0;
+
+    /* Who is refused looks again: what another holds may come back. */
+    while (refusals < 2000) {
+        struct refusal why;
+        uint32_t hold;
+
+        if (hold_take(mine, &want, &hold, &why) != HOLD_OK) {
+            refusals++;
+            if (why.used < why.account.limit - 2 || why.used > why.account.limit)
+                _exit(1);
+            continue;
+        }
+        refusals = 0;
+        if (turn++ % 4 == 0)
+            hold_release(mine, hold);
+        else
+            (void)fixture_settle(mine, hold, 1);
+        outbox_trim(&live_slot(&f.regions.live, slot)->outbox, UINT64_MAX);
+    }
+    ledger_close(mine);
+}
+
+static void all_of_a_budget_is_spendable_and_no_more(void **state)
+{
+    struct account a[3] = {fixture_budget(&f, RACE_LIMIT, 0), fixture_budget(&f, RACE_LIMIT, 0)};
+    pid_t children[RACERS];
+    uint64_t most = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < RACERS; i++) {
+        a[2].index = i + 1;
+        children[i] = fork();
+        if (children[i] == 0) {
+            race(a);
+            _exit(0);
+        }
+        assert_true(children[i] > 0);
+    }
+    for (uint32_t left = RACERS; left > 0;) {
+        int status;
+
+        most = max_u64(most, used(&a[0]));
+        if (waitpid(-1, &status, WNOHANG) > 0) {
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+            left--;
+        }
+    }
+    assert_true(most <= RACE_LIMIT);
+    /* Three are held for each one spent: the last two cannot be had. */
+    assert_true(used(&a[0]) > RACE_LIMIT - 3 && used(&a[0]) <= RACE_LIMIT);
+    assert_int_equal(used(&a[0]), used(&a[1]));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(without_overshoot_the_worst_is_held),
+        TEST(a_stated_overshoot_bounds_the_worst),
+        TEST(auto_holds_the_likely_and_lets_it_grow),
+        TEST(a_raise_is_all_or_nothing),
+        TEST(concurrency_is_exact),
+        TEST(all_or_nothing),
+        TEST(of_many_accounts_none_is_forgotten),
+        TEST(the_record_says_what_was_booked),
+        TEST(a_request_settles_where_it_was_held),
+        TEST(a_hold_of_nothing_is_booked_all_the_same),
+        TEST(a_clock_that_comes_back_forgets_nothing),
+        TEST(a_clock_far_ahead_does_not_stop_windows),
+        TEST(what_the_journal_has_is_restored),
+        TEST(a_dead_workers_holds_end),
+        TEST(an_account_that_was_removed_limits_nothing),
+        TEST(sums_are_those_of_a_model),
+        TEST(nothing_overflows),
+        TEST(all_of_a_budget_is_spendable_and_no_more),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
