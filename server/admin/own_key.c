@@ -60,9 +60,9 @@ bool own_key_may(struct exchange *ex, const struct virtual_key *key)
     uint64_t now = clock_real_ms();
 
     if ((key->flags & KEY_ACTIVE) == 0)
-        exchange_error(ex, 401, "key_inactive", NULL, "this virtual key is switched off");
+        exchange_error(ex, 403, "key_inactive", NULL, "this virtual key is switched off");
     else if (key->expires_ms != 0 && key->expires_ms <= now)
-        exchange_error(ex, 401, "key_expired", NULL,
+        exchange_error(ex, 403, "key_expired", NULL,
                        "this virtual key has expired: ask for a new one");
     else if (!take_turn(ex->admin, own_key_id(ex, key), now / 1000))
         exchange_error(ex, 429, "too_often", NULL,

@@ -36,7 +36,7 @@ struct str own_key_credential(const struct exchange *ex);
 bool own_key_find(struct exchange *ex, struct virtual_key *out);
 /* Of the key that this text is one of: a rotated key's old text has a row of its own for a while. */
 uint64_t own_key_id(struct exchange *ex, const struct virtual_key *key);
-/* May this key be told about itself now? False: answered (401, 429). */
+/* May this key be told about itself now? False: answered (403, 429). */
 BF_MUST_CHECK bool own_key_may(struct exchange *ex, const struct virtual_key *key);
 
 /* May this call go through the whole journal? All keys together once a second, others always. */

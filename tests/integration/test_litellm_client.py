@@ -92,7 +92,7 @@ def test_the_life_of_a_key(litellm, proxy):
     assert [one["request_id"] for one in proxy.get("/spend/logs", request_id=request_id)] == [request_id]
 
     assert proxy.post("/key/block", key=key)["blocked"] is True
-    with pytest.raises(openai.AuthenticationError):
+    with pytest.raises(openai.PermissionDeniedError):
         client(litellm, key).chat.completions.create(model="up/echo", messages=HELLO)
     assert proxy.post("/key/unblock", key=token_of(key))["blocked"] is False
     client(litellm, key).chat.completions.create(model="up/echo", messages=HELLO)

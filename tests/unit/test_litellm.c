@@ -333,7 +333,7 @@ static void a_key_sees_itself_alone(void **state)
     expect_parts(&ex, 403, PARTS("\"code\":\"403\"")); /* the same: it is not told what there is */
     fixture_end(&ex);
     ask_as(f, &ex, "GET", "/key/info", "Bearer sk-a-key-switched-off");
-    expect_parts(&ex, 401, PARTS("switched off"));
+    expect_parts(&ex, 403, PARTS("switched off"));
     fixture_end(&ex);
     ask_as(f, &ex, "GET", "/key/info?key=" KEY_TEXT, "Bearer sk-nobody-has-this");
     expect_parts(&ex, 401, PARTS("\"code\":\"401\""));
