@@ -33,7 +33,7 @@ struct booked_sum *booked_at(struct booked *b, struct booking key);
 /* NULL: there is none. */
 const struct booked_sum *booked_find(const struct booked *b, struct booking key);
 
-/* What a record books; `real_ms`: when. */
+/* What a record books; `real_ms`: when, not 0. */
 void booked_add(struct booked *b, const struct record *r, uint64_t real_ms);
 /* The same amounts are no longer to be found in the log. */
 void booked_forget(struct booked *b, const struct record *r);

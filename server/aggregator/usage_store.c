@@ -174,7 +174,7 @@ int usage_store_add(struct usage_store *s, const struct usage_entry *entry, uint
         if (rc != 0)
             return store_failed(s, rc, "append to the log", err);
         must(sums_add(s->sums, &key, r->key_name, &totals)); /* else it were full */
-        booked_add(s->booked, r, ms);
+        booked_add(s->booked, r, max_u64(real_ms, 1));
         if (s->options.log_max_records == 0)
             booked_forget(s->booked, r);
         s->counters->records++;

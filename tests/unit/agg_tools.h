@@ -29,6 +29,8 @@
 
 #define NOW_MS 1795348800000ull /* noon of 2026-11-22: the tests' real time */
 #define BOOT_ID 0xb007u
+#define BUDGET_OF_ALL 500u  /* accounts that record_of() books to */
+#define BUDGET_OF_KEY 1000u /* and what the key's place among the three is added to */
 
 static char dir[TEMP_DIR_MAX];
 static struct agg_counters counters;
@@ -58,6 +60,9 @@ static inline struct record record_of(uint32_t n)
                        .status = 200,
                        .attempts = 1,
                        .tokens = {.input = 10, .output = 5, .cached = 2, .reasoning = 1},
+                       .cost_nanousd = 1000 + n,
+                       .n_bookings = 2,
+                       .bookings = {{BUDGET_OF_ALL, 3}, {BUDGET_OF_KEY + n % 3, 7}},
                        .first_byte_us = 20000,
                        .total_us = 30000};
 
