@@ -67,6 +67,7 @@ static void load_kind(struct load *l, struct conf_entity *e, struct node *root)
             load_default(l, &at, "models: all");
         return;
     default:
+        (void)take_name(root); /* it is the model, for whoever sends back what he got */
         load_object(l, &at, &table_model_limit, &e->limit);
         e->name = e->limit.model;
         break;
@@ -92,27 +93,32 @@ int conf_entity_load(struct conf_entity *out, enum conf_kind kind, const struct 
     return findings_report(findings, err);
 }
 
+void conf_entity_emit(const struct conf_entity *e, struct emitter *w, const struct export_extra *x)
+{
+    if (e->kind != CONF_KEY)
+        emit_text(w, "name", e->name);
+    switch (e->kind) {
+    case CONF_CUSTOMER:
+        export_customer(w, &e->customer, x);
+        break;
+    case CONF_TEAM:
+        export_team(w, &e->team, x);
+        break;
+    case CONF_KEY:
+        export_key(w, &e->key, x);
+        break;
+    default:
+        export_model_limit(w, &e->limit, x);
+        break;
+    }
+}
+
 void conf_entity_json(const struct conf_entity *e, struct buf *out)
 {
     struct emitter w = {.out = out, .format = CONFIG_JSON};
 
     emit_open(&w, NULL, false);
-    if (e->kind == CONF_CUSTOMER || e->kind == CONF_TEAM)
-        emit_text(&w, "name", e->name);
-    switch (e->kind) {
-    case CONF_CUSTOMER:
-        export_customer(&w, &e->customer);
-        break;
-    case CONF_TEAM:
-        export_team(&w, &e->team);
-        break;
-    case CONF_KEY:
-        export_key(&w, &e->key);
-        break;
-    default:
-        export_model_limit(&w, &e->limit);
-        break;
-    }
+    conf_entity_emit(e, &w, NULL);
     emit_close(&w);
 }
 

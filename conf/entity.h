@@ -11,6 +11,7 @@
 #ifndef CONF_ENTITY_H
 #define CONF_ENTITY_H
 
+#include "conf/export_money.h"
 #include "conf/money.h"
 #include "server/base/arena.h"
 #include "server/base/base.h"
@@ -41,6 +42,8 @@ BF_MUST_CHECK int conf_entity_load(struct conf_entity *out, enum conf_kind kind,
                                    struct error *err);
 /* As conf_entity_load reads it; without a key's value, and without defaults that need not be said. */
 void conf_entity_json(const struct conf_entity *e, struct buf *out);
+/* Its members, into a mapping that is open; with more beside each rule. */
+void conf_entity_emit(const struct conf_entity *e, struct emitter *w, const struct export_extra *x);
 /*
  * What `base` becomes when `patch` is merged into it (RFC 7396), as text. A short form in the patch
  * (budget, rate_limit) replaces the long one, and one parent the other.

@@ -143,7 +143,7 @@ static void put_provider(struct emitter *w, const struct conf_provider *p)
     emit_bool(w, "http2", p->http2);
     emit_bool(w, "h2c", p->h2c);
     if (p->rules != NULL)
-        export_rules(w, p->rules);
+        export_rules(w, p->rules, NULL, NULL);
     emit_close(w);
 }
 

@@ -20,7 +20,7 @@ static void put_period(struct emitter *w, const struct conf_budget *b)
     buf_fini(&text);
 }
 
-void export_budget(struct emitter *w, const struct conf_budget *b)
+static void put_budget(struct emitter *w, const struct conf_budget *b)
 {
     emit_formatted(w, "limit", b->limit_nanousd, amount_format);
     put_period(w, b);
@@ -34,7 +34,7 @@ void export_budget(struct emitter *w, const struct conf_budget *b)
         emit_formatted(w, "overshoot", b->overshoot_nanousd, amount_format);
 }
 
-void export_limit(struct emitter *w, const struct conf_limit *l)
+static void put_limit(struct emitter *w, const struct conf_limit *l)
 {
     static const char *const names[] = {"requests", "tokens", "tokens_in", "tokens_out"};
 
@@ -42,28 +42,41 @@ void export_limit(struct emitter *w, const struct conf_limit *l)
     emit_formatted(w, "per", l->length_ms, length_format);
 }
 
-void export_rules(struct emitter *w, const struct conf_rules *rules)
+static void put_limits(struct emitter *w, const struct conf_rules *rules, const char *part,
+                       const struct export_extra *x)
+{
+    emit_open(w, "rate_limits", true);
+    for (size_t i = 0; i < rules->n_limits; i++) {
+        emit_open(w, NULL, false);
+        put_limit(w, &rules->limits[i]);
+        if (x != NULL)
+            x->limit(x->ctx, w, part, &rules->limits[i]);
+        emit_close(w);
+    }
+    emit_close(w);
+}
+
+void export_rules(struct emitter *w, const struct conf_rules *rules, const char *part,
+                  const struct export_extra *x)
 {
     if (rules->n_budgets > 0) {
         emit_open(w, "budgets", true);
         for (size_t i = 0; i < rules->n_budgets; i++) {
             emit_open(w, NULL, false);
-            export_budget(w, &rules->budgets[i]);
+            put_budget(w, &rules->budgets[i]);
+            if (x != NULL)
+                x->budget(x->ctx, w, part, &rules->budgets[i]);
             emit_close(w);
         }
         emit_close(w);
     }
-    if (rules->n_limits > 0) {
-        emit_open(w, "rate_limits", true);
-        for (size_t i = 0; i < rules->n_limits; i++) {
-            emit_open(w, NULL, false);
-            export_limit(w, &rules->limits[i]);
-            emit_close(w);
-        }
-        emit_close(w);
-    }
-    if (rules->concurrency > 0)
-        emit_number(w, "concurrency", rules->concurrency);
+    if (rules->n_limits > 0)
+        put_limits(w, rules, part, x);
+    if (rules->concurrency == 0)
+        return;
+    emit_number(w, "concurrency", rules->concurrency);
+    if (x != NULL)
+        x->concurrency(x->ctx, w, part);
 }
 
 /* --- what any entity has --- */
@@ -81,29 +94,30 @@ static void put_metadata(struct emitter *w, const char *metadata)
         emit_raw(w, "metadata", metadata);
 }
 
-void export_customer(struct emitter *w, const struct conf_customer *c)
+void export_customer(struct emitter *w, const struct conf_customer *c, const struct export_extra *x)
 {
-    export_rules(w, &c->rules);
+    export_rules(w, &c->rules, NULL, x);
     if (c->blocked)
         emit_bool(w, "blocked", true);
     put_tags(w, c->tags, c->n_tags);
     put_metadata(w, c->metadata);
 }
 
-void export_team(struct emitter *w, const struct conf_team *t)
+void export_team(struct emitter *w, const struct conf_team *t, const struct export_extra *x)
 {
     emit_optional(w, "customer", t->customer);
-    export_rules(w, &t->rules);
+    export_rules(w, &t->rules, NULL, x);
     if (t->blocked)
         emit_bool(w, "blocked", true);
     put_tags(w, t->tags, t->n_tags);
     put_metadata(w, t->metadata);
 }
 
-void export_model_limit(struct emitter *w, const struct conf_model_limit *m)
+void export_model_limit(struct emitter *w, const struct conf_model_limit *m,
+                        const struct export_extra *x)
 {
     emit_text(w, "model", m->model);
-    export_rules(w, &m->rules);
+    export_rules(w, &m->rules, NULL, x);
 }
 
 /* --- virtual keys --- */
@@ -136,14 +150,15 @@ static void put_weight(struct emitter *w, uint32_t thousandths)
     buf_fini(&b);
 }
 
-static void put_key_provider(struct emitter *w, const struct conf_key_provider *p)
+static void put_key_provider(struct emitter *w, const struct conf_key_provider *p,
+                             const struct export_extra *x)
 {
     emit_open(w, NULL, false);
     emit_text(w, "provider", p->provider);
     put_list(w, "models", p->models, p->n_models);
     put_list(w, "deny_models", p->denied, p->n_denied);
     put_weight(w, p->weight);
-    export_rules(w, &p->rules);
+    export_rules(w, &p->rules, p->provider, x);
     emit_close(w);
 }
 
@@ -159,16 +174,17 @@ static void put_routes(struct emitter *w, uint32_t routes)
     emit_close(w);
 }
 
-static void put_scope(struct emitter *w, const struct conf_key_scope *s)
+static void put_scope(struct emitter *w, const struct conf_key_scope *s,
+                      const struct export_extra *x)
 {
     put_list(w, "deny_models", s->denied_models, s->n_denied);
     emit_optional(w, "team", s->team);
     emit_optional(w, "customer", s->customer);
-    export_rules(w, &s->rules);
+    export_rules(w, &s->rules, NULL, x);
     if (s->n_providers > 0) {
         emit_open(w, "providers", true);
         for (size_t i = 0; i < s->n_providers; i++)
-            put_key_provider(w, &s->providers[i]);
+            put_key_provider(w, &s->providers[i], x);
         emit_close(w);
     }
     put_routes(w, s->routes);
@@ -183,22 +199,22 @@ static void put_scope(struct emitter *w, const struct conf_key_scope *s)
     put_metadata(w, s->metadata);
 }
 
-/* Whole seconds read better; what has milliseconds keeps them. */
 static void put_expires(struct emitter *w, uint64_t ms)
 {
     struct buf text = BUF_INIT;
 
     if (ms == 0)
         return;
-    if (ms % 1000 == 0)
-        when_format(&text, ms);
-    else
-        buf_u64(&text, ms);
+    when_format(&text, ms);
+    if (ms % 1000 != 0) {
+        text.len--; /* the Z */
+        buf_printf(&text, ".%03uZ", (unsigned)(ms % 1000));
+    }
     emit_text(w, "expires", text.data);
     buf_fini(&text);
 }
 
-void export_key(struct emitter *w, const struct conf_virtual_key *k)
+void export_key(struct emitter *w, const struct conf_virtual_key *k, const struct export_extra *x)
 {
     emit_text(w, "name", k->name);
     put_list(w, "models", k->models, k->n_models);
@@ -207,7 +223,7 @@ void export_key(struct emitter *w, const struct conf_virtual_key *k)
     if (k->strict)
         emit_bool(w, "strict", true);
     if (k->scope != NULL)
-        put_scope(w, k->scope);
+        put_scope(w, k->scope, x);
 }
 
 /* --- the file's --- */
@@ -217,7 +233,7 @@ static void put_customers(struct emitter *w, const struct config *c)
     emit_open(w, "customers", false);
     for (size_t i = 0; i < c->n_customers; i++) {
         emit_open(w, c->customers[i].name, false);
-        export_customer(w, &c->customers[i]);
+        export_customer(w, &c->customers[i], NULL);
         emit_close(w);
     }
     emit_close(w);
@@ -228,7 +244,7 @@ static void put_teams(struct emitter *w, const struct config *c)
     emit_open(w, "teams", false);
     for (size_t i = 0; i < c->n_teams; i++) {
         emit_open(w, c->teams[i].name, false);
-        export_team(w, &c->teams[i]);
+        export_team(w, &c->teams[i], NULL);
         emit_close(w);
     }
     emit_close(w);
@@ -244,7 +260,7 @@ void export_money(struct emitter *w, const struct config *c)
         emit_open(w, "model_limits", true);
         for (size_t i = 0; i < c->n_model_limits; i++) {
             emit_open(w, NULL, false);
-            export_model_limit(w, &c->model_limits[i]);
+            export_model_limit(w, &c->model_limits[i], NULL);
             emit_close(w);
         }
         emit_close(w);

@@ -13,11 +13,13 @@
 #include "conf/store_walk.h"
 #include "server/base/alloc.h"
 
-#define STORE_VERSION 1
+#define STORE_VERSION 2              /* 1: keys only, in another encoding, which is still read */
 #define STORE_MAP_BYTES (4ull << 30) /* address space; the file grows as it is used */
 #define STORE_KEY_MAX 511            /* LMDB's own bound */
 
-static const char *const table_names[STORE_TABLES] = {"file", "keys", "index", "meta"};
+static const char *const table_names[STORE_TABLES] = {
+    "file", "keys", "index", "meta", "customers", "teams", "limits", "accounts", "once",
+};
 
 struct store {
     char path[PATH_MAX];
@@ -101,6 +103,7 @@ static int check_version(struct store *s, struct error *err)
 
     if (found < 0)
         return -1;
+    (void)snprintf(mine, sizeof(mine), "%d", STORE_VERSION);
     if (found == 0) {
         for (int t = 0; t < STORE_TABLES; t++) {
             int rc = mdb_stat(s->write, s->dbi[t], &st);
@@ -108,7 +111,6 @@ static int check_version(struct store *s, struct error *err)
             if (rc != 0 || st.ms_entries > 0)
                 return fail(s, rc != 0 ? rc : MDB_CORRUPTED, err);
         }
-        (void)snprintf(mine, sizeof(mine), "%d", STORE_VERSION);
         return store_put(s, STORE_META, STR("version"), str_of(mine), err);
     }
     if (!str_parse_u64(text, &version) || version == 0)

@@ -43,6 +43,11 @@ enum store_table {
     STORE_KEYS,  /* uint64_t id (big endian): virtual keys of origin api, encoded by the caller */
     STORE_INDEX, /* "route/...", "provider/...": stable number, uint32_t */
     STORE_META,  /* "version"; "mirror": what the last change of STORE_FILE is known by */
+    STORE_CUSTOMERS, /* id (big endian): of origin api, as the keys; likewise the next two */
+    STORE_TEAMS,
+    STORE_LIMITS,
+    STORE_ACCOUNTS, /* "key/<name>", ...: which accounts the file's owners have */
+    STORE_ONCE,     /* answers that are given again to who asks again */
     STORE_TABLES
 };
 BF_MUST_CHECK int store_put(struct store *s, enum store_table t, struct str key, struct str value,

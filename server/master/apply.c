@@ -101,10 +101,9 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
                                 .conf = conf,
                                 .entities = entities,
                                 .mock_url = m->mock_fd >= 0 ? mock_url : NULL,
-                                .keys = m->keys,
-                                .published = &m->regions.published,
+                                .money = m->money,
                                 .mark = m->mark,
-                                .load_keys = how->when != APPLY_RELOAD,
+                                .load = how->when != APPLY_RELOAD,
                                 .fresh = how->when == APPLY_FRESH};
     struct str secrets;
     int64_t generation;
@@ -123,18 +122,24 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
     secrets = (struct str){(const char *)saved.image.secrets, saved.image.secret_len};
     generation =
         published_flip(&m->regions.published, &m->regions.secrets, saved.image.bytes, secrets, err);
-    if (generation < 0)
+    if (generation < 0) {
+        file_abort(m->money, &saved.owners);
         goto out;
+    }
     m->generation = (uint64_t)generation;
     m->settings = settings;
     entities_diff(how->when == APPLY_RELOAD ? m->effective.entities : NULL, entities, how->changes);
     keep_effective(m, conf, entities);
     entities = NULL;
+    file_commit(m->money, &saved.owners);
     /* They were found to fit; a key that still does not go must not hide the others. */
-    if (keyring_apply(m->keys, &m->regions.published, conf, &saved.keys, how->changes, err) != 0)
+    if (keyring_apply(m->money, conf, &saved.keys, how->changes, err) != 0)
         log_error("keys_not_applied", "text=\"%s\"", err->text);
     else
         m->mark = saved.mark;
+    file_drop_gone(m->money, &saved.owners);
+    money_publish_limits(m->money);
+    m->money->secret = m->settings.admin_token;
     rc = 0;
 out:
     pace_end();

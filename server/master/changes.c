@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/config.h"
+#include "conf/entity.h"
+#include "conf/export_money.h"
 #include "conf/price.h"
 #include "conf/routing.h"
 #include "server/base/alloc.h"
@@ -109,6 +110,16 @@ static void add_credential(struct writer *w, const struct conf_provider *p,
     buf_fini(&packed);
 }
 
+static void put_rules(struct buf *out, const struct conf_rules *rules)
+{
+    struct emitter w = {.out = out, .format = CONFIG_JSON};
+
+    buf_cstr(out, ",\"rules\":");
+    emit_open(&w, NULL, false);
+    export_rules(&w, rules, NULL, NULL);
+    emit_close(&w);
+}
+
 static void add_provider(struct writer *w, const struct conf_provider *p)
 {
     struct buf *j = &w->json;
@@ -148,7 +159,10 @@ static void add_provider(struct writer *w, const struct conf_provider *p)
         add_secret(w, k->value.bytes);
         add_credential(w, p, k);
     }
-    buf_cstr(j, "]}");
+    buf_char(j, ']');
+    if (p->rules != NULL)
+        put_rules(j, p->rules);
+    buf_char(j, '}');
     add(w, "provider", p->name);
 }
 
@@ -233,6 +247,28 @@ static void add_price(struct writer *w, const char *name, const struct conf_pric
     add(w, "price", name);
 }
 
+/* As the API shows it: entity_get reads it again from the store's mirror. */
+static void add_entity(struct writer *w, const struct conf_entity *e)
+{
+    conf_entity_json(e, &w->json);
+    add(w, conf_kind_names[e->kind], e->name);
+}
+
+static void add_owners(struct writer *w, const struct config *c)
+{
+    for (size_t i = 0; i < c->n_customers; i++)
+        add_entity(w, &(struct conf_entity){.kind = CONF_CUSTOMER,
+                                            .name = c->customers[i].name,
+                                            .customer = c->customers[i]});
+    for (size_t i = 0; i < c->n_teams; i++)
+        add_entity(w, &(struct conf_entity){
+                          .kind = CONF_TEAM, .name = c->teams[i].name, .team = c->teams[i]});
+    for (size_t i = 0; i < c->n_model_limits; i++)
+        add_entity(w, &(struct conf_entity){.kind = CONF_MODEL_LIMIT,
+                                            .name = c->model_limits[i].model,
+                                            .limit = c->model_limits[i]});
+}
+
 static void add_listener(struct writer *w, const struct conf_listener *l)
 {
     buf_cstr(&w->json, "{\"address\":");
@@ -276,6 +312,10 @@ static void add_settings(struct writer *w, const struct config *c)
     add(w, "setting", "drain");
     buf_json(j, str_of(c->user));
     add(w, "setting", "user");
+    buf_printf(j, "%ju", (uintmax_t)(c->durability_strict ? 0 : c->durability_ms));
+    add(w, "setting", "durability");
+    buf_printf(j, "%s", c->finish_on_disconnect ? "\"finish\"" : "\"cancel\"");
+    add(w, "setting", "on_disconnect");
     buf_printf(j, "%u", c->unknown_price);
     add(w, "setting", "unknown_price");
     buf_printf(j, "%s", c->admin_token.bytes.len > 0 ? "\"set\"" : "\"generated\"");
@@ -298,9 +338,11 @@ struct entities *entities_create(const struct config *conf)
     struct writer w = {e, BUF_INIT, BUF_INIT};
 
     e->arena = arena_create(16384);
-    e->items = arena_alloc(e->arena, (conf->n_providers + conf->n_models + conf->n_catalogue +
-                                      conf->n_prices + conf->n_listeners + conf->n_rules + 16) *
-                                         sizeof(*e->items));
+    e->items =
+        arena_alloc(e->arena, (conf->n_providers + conf->n_models + conf->n_catalogue +
+                               conf->n_prices + conf->n_listeners + conf->n_rules +
+                               conf->n_customers + conf->n_teams + conf->n_model_limits + 16) *
+                                  sizeof(*e->items));
     for (size_t i = 0; i < conf->n_providers; i++)
         add_provider(&w, &conf->providers[i]);
     for (size_t i = 0; i < conf->n_models; i++)
@@ -315,6 +357,7 @@ struct entities *entities_create(const struct config *conf)
         add_price(&w, "default of all", conf->price_default);
     for (size_t i = 0; i < conf->n_listeners; i++)
         add_listener(&w, &conf->listeners[i]);
+    add_owners(&w, conf);
     add_settings(&w, conf);
     qsort(e->items, e->n, sizeof(*e->items), compare);
     buf_fini(&w.json);

@@ -10,6 +10,10 @@
 #include "server/base/pace.h"
 #include "server/inherit.h"
 #include "server/master/changes.h"
+#include "server/master/file_owners.h"
+#include "server/master/key_rows.h"
+
+#define DIRECTORY_MANY 256 /* past it the ids are sorted anew instead of one by one */
 
 uint64_t keyring_file_id(struct str name)
 {
@@ -28,43 +32,51 @@ uint64_t keyring_file_id(struct str name)
 
 /* --- the file's keys --- */
 
-/* All but the id, which takes a hash to know. */
-static struct virtual_key wanted_key(const struct conf_virtual_key *k, struct buf *models)
+/* The row of its team or customer, which file_plan has made. */
+static uint32_t parent_row(const struct money *m, const struct conf_virtual_key *k)
 {
-    struct virtual_key out = {.expires_ms = k->expires_ms,
-                              .flags = (k->active ? KEY_ACTIVE : 0) | (k->strict ? KEY_STRICT : 0),
-                              .name = str_of(k->name),
-                              .hint = str_of(k->hint)};
+    const struct conf_key_scope *s = k->scope;
+    const struct place *p;
+    enum place_kind kind = PLACE_TEAM;
+    const char *name;
 
-    memcpy(out.hash, k->hash, sizeof(out.hash));
-    buf_clear(models);
-    for (size_t i = 0; i < k->n_models; i++) {
-        if (i > 0)
-            buf_char(models, '\0');
-        buf_cstr(models, k->models[i]);
+    if (s == NULL || (s->team == NULL && s->customer == NULL))
+        return ROW_NONE;
+    name = s->team;
+    if (name == NULL) {
+        name = s->customer;
+        kind = PLACE_CUSTOMER;
     }
-    out.models = buf_view(models);
-    return out;
+    p = directory_id(&m->directory, kind, file_id(kind, str_of(name)));
+    return p != NULL ? p->row : ROW_NONE;
+}
+
+static struct key_want wanted_key(const struct money *m, const struct conf_virtual_key *k)
+{
+    static const struct marks none = {.n = 0};
+
+    return (struct key_want){.conf = k, .parent = parent_row(m, k), .marks = &none};
 }
 
 /* What differs, and a bit for each entry of the table that stays. */
-static void find_differing(const struct key_table *t, const struct config *conf,
-                           struct keyring_diff *d, uint8_t *kept)
+static void find_differing(struct money *m, const struct config *conf, struct keyring_diff *d,
+                           uint8_t *kept)
 {
-    struct buf models = BUF_INIT;
+    struct arena *a = arena_create(KEY_BLOB_MAX);
     uint32_t at = UINT32_MAX;
 
     d->differing = xcalloc(conf->n_keys + 1, sizeof(*d->differing));
     for (size_t i = 0; i < conf->n_keys; i++) {
-        struct virtual_key want = wanted_key(&conf->keys[i], &models);
+        struct key_want want = wanted_key(m, &conf->keys[i]);
 
         pace();
-        if (key_table_has(t, &want, &at))
+        arena_reset(a);
+        if (key_is(m, &want, a, &at))
             kept[at / 8] |= (uint8_t)(1u << at % 8);
         else
             d->differing[d->n_differing++] = (uint32_t)i;
     }
-    buf_fini(&models);
+    arena_free(a);
 }
 
 /* The file's keys among the entries that do not stay. Returns how many of those are the API's. */
@@ -83,7 +95,7 @@ static size_t find_gone(const struct region *published, const uint8_t *kept, str
         if ((kept[at / 8] & 1u << at % 8) != 0 || !keys_at(published, at, a, &k))
             continue;
         if ((k.flags & KEY_ORIGIN_API) != 0) {
-            n_api++;
+            n_api++; /* aliases take entries, too */
             continue;
         }
         if (d->n_gone == room) {
@@ -118,20 +130,20 @@ static int check_one(const struct key_table *t, const struct region *published,
     return 0;
 }
 
-int keyring_compare(const struct key_table *t, const struct region *published,
-                    const struct config *conf, struct keyring_diff *out, struct error *err)
+int keyring_compare(struct money *m, const struct config *conf, struct keyring_diff *out,
+                    struct error *err)
 {
-    uint8_t *kept = xcalloc(keys_high(published) / 8 + 1, 1);
+    uint8_t *kept = xcalloc(keys_high(m->published) / 8 + 1, 1);
     struct arena *a = arena_create(4096);
     size_t n_api;
     int rc = 0;
 
     *out = (struct keyring_diff){.arena = arena_create(4096)};
-    find_differing(t, conf, out, kept);
-    n_api = find_gone(published, kept, out);
+    find_differing(m, conf, out, kept);
+    n_api = find_gone(m->published, kept, out);
     free(kept);
     for (size_t i = 0; i < out->n_differing; i++) {
-        if (check_one(t, published, &conf->keys[out->differing[i]], a, err) != 0)
+        if (check_one(m->keys, m->published, &conf->keys[out->differing[i]], a, err) != 0)
             rc = -1;
     }
     arena_free(a);
@@ -150,8 +162,6 @@ void keyring_diff_fini(struct keyring_diff *d)
     *d = (struct keyring_diff){0};
 }
 
-/* --- applying --- */
-
 static int compare_ids(const void *left, const void *right)
 {
     uint64_t a = *(const uint64_t *)left;
@@ -160,59 +170,106 @@ static int compare_ids(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
+int keyring_marks(const struct config *conf, struct store *s, struct keyring_diff *d,
+                  struct error *err)
+{
+    uint64_t *ids = arena_alloc(d->arena, (d->n_differing + 1) * sizeof(*ids));
+    int rc = 0;
+
+    d->marks = arena_zalloc(d->arena, (d->n_differing + 1) * sizeof(*d->marks));
+    for (size_t i = 0; rc == 0 && i < d->n_differing; i++) {
+        const struct conf_virtual_key *k = &conf->keys[d->differing[i]];
+        const struct str parts[] = {STR("key/"), str_of(k->name)};
+        struct file_marks what = {.kind = "key", .name = str_of(k->name)};
+        struct marks_part *list;
+        uint64_t unused;
+
+        pace();
+        ids[i] = keyring_file_id(what.name);
+        what.key = arena_concat(d->arena, parts, ARRAY_LEN(parts));
+        what.n_parts = key_parts(k, d->arena, &list);
+        what.parts = list;
+        rc = file_marks(s, &what, d->arena, &d->marks[i], &unused, err);
+        d->changed |= d->marks[i].changed;
+    }
+    qsort(ids, d->n_differing, sizeof(*ids), compare_ids);
+    for (size_t i = 0; rc == 0 && i < d->n_gone; i++) {
+        const struct str parts[] = {STR("key/"), d->gone[i]};
+
+        /* One that is declared otherwise is not gone: it is among the differing ones, too. */
+        if (bsearch(&d->gone_ids[i], ids, d->n_differing, sizeof(*ids), compare_ids) == NULL)
+            rc = file_marks_drop(s, arena_concat(d->arena, parts, ARRAY_LEN(parts)), err);
+    }
+    return rc;
+}
+
+/* --- applying --- */
+
 /* Where a key goes, and what is told of it. */
 struct target {
-    struct key_table *table;
-    const struct region *published;
+    struct money *money;
     struct arena *arena;
     struct changes *changes;
 };
 
-static int apply_one(const struct target *t, struct virtual_key *want, struct error *err)
+static int apply_one(const struct target *t, struct key_want *want, struct error *err)
 {
+    struct money *m = t->money;
+    struct str name = str_of(want->conf->name);
     struct virtual_key have;
     struct virtual_key other;
-    bool is_there = key_table_get(t->table, want->id, t->arena, &have);
+    struct key_plan plan;
+    bool is_there = key_table_get(m->keys, want->id, t->arena, &have);
 
     want->created_ms = is_there ? have.created_ms : clock_real_ms();
     /* A value that moved from one name of the file to another must leave the first at once. */
-    if (keys_find(t->published, want->hash, t->arena, &other) && other.id != want->id) {
-        (void)key_table_remove(t->table, other.id);
+    if (keys_find(m->published, want->conf->hash, t->arena, &other) && other.id != want->id) {
+        key_remove(m, &other);
         changes_add(t->changes, "key", other.name, "removed");
     }
-    if (key_table_put(t->table, want, err) != 0)
-        return error_wrap(err, "virtual key \"%.*s\"", STR_ARGS(want->name));
-    changes_add(t->changes, "key", want->name, is_there ? "changed" : "added");
+    if (key_plan(m, want, is_there ? &have : NULL, t->arena, &plan, err) != 0 ||
+        key_commit(m, &plan, err) != 0)
+        return error_wrap(err, "virtual key \"%.*s\"", STR_ARGS(name));
+    changes_add(t->changes, "key", name, is_there ? "changed" : "added");
     return 0;
 }
 
-int keyring_apply(struct key_table *t, const struct region *published, const struct config *conf,
-                  const struct keyring_diff *diff, struct changes *changes, struct error *err)
+static void remove_gone(const struct target *t, const struct keyring_diff *diff, size_t i)
 {
-    struct arena *a = arena_create(4096);
-    const struct target target = {t, published, a, changes};
+    struct virtual_key have;
+
+    arena_reset(t->arena);
+    if (!key_table_get(t->money->keys, diff->gone_ids[i], t->arena, &have))
+        return; /* a value that moved has removed it */
+    key_remove(t->money, &have);
+    changes_add(t->changes, "key", diff->gone[i], "removed");
+}
+
+int keyring_apply(struct money *m, const struct config *conf, const struct keyring_diff *diff,
+                  struct changes *changes, struct error *err)
+{
+    const struct target target = {m, arena_create(KEY_BLOB_MAX), changes};
     uint64_t *ids = xcalloc(diff->n_differing + 1, sizeof(*ids)); /* what differs and stays */
-    struct buf models = BUF_INIT;
     int rc = 0;
 
     must_be_role(ROLE_MASTER);
+    if (diff->n_differing + diff->n_gone > DIRECTORY_MANY)
+        directory_keys_changed(&m->directory);
     for (size_t i = 0; rc == 0 && i < diff->n_differing; i++) {
-        struct virtual_key want = wanted_key(&conf->keys[diff->differing[i]], &models);
+        struct key_want want = wanted_key(m, &conf->keys[diff->differing[i]]);
 
-        arena_reset(a);
-        want.id = ids[i] = keyring_file_id(want.name);
+        pace();
+        arena_reset(target.arena);
+        want.id = ids[i] = keyring_file_id(str_of(want.conf->name));
+        want.marks = &diff->marks[i];
         rc = apply_one(&target, &want, err);
     }
     qsort(ids, diff->n_differing, sizeof(*ids), compare_ids);
     for (size_t i = 0; rc == 0 && i < diff->n_gone; i++) {
-        const uint64_t *id = &diff->gone_ids[i];
-
-        if (bsearch(id, ids, diff->n_differing, sizeof(*ids), compare_ids) == NULL &&
-            key_table_remove(t, *id)) /* else a value that moved has removed it */
-            changes_add(changes, "key", diff->gone[i], "removed");
+        if (bsearch(&diff->gone_ids[i], ids, diff->n_differing, sizeof(*ids), compare_ids) == NULL)
+            remove_gone(&target, diff, i);
     }
     free(ids);
-    buf_fini(&models);
-    arena_free(a);
+    arena_free(target.arena);
     return rc;
 }

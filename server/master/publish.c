@@ -186,6 +186,7 @@ static int add_provider(struct build *b, uint32_t index, struct error *err)
     out->between_bytes_ms = narrow_ms(p->between_bytes_ms);
     out->total_ms = narrow_ms(p->total_ms);
     out->flags = provider_flags(p);
+    out->owner = b->req->owners != NULL ? b->req->owners[index] : 0;
     out->first_key = b->n_keys;
     out->api_version = add_cstr(b, p->api_version);
     for (size_t i = 0; i < p->n_keys; i++) {
@@ -255,6 +256,9 @@ static void set_limits(struct pub_image *image, const struct config *conf)
     image->flags = (conf->require_key ? PUB_REQUIRE_KEY : 0) | (conf->http2 ? 0 : PUB_HTTP2_OFF) |
                    (is_open_loopback(conf) ? PUB_API_OPEN_LOOPBACK : 0) |
                    (conf->unknown_price == CONF_PRICE_REFUSE ? PUB_UNKNOWN_PRICE_REFUSED : 0);
+    image->flags |= (conf->durability_strict ? PUB_DURABILITY_STRICT : 0) |
+                    (conf->finish_on_disconnect ? PUB_FINISH : 0);
+    image->durability_ms = narrow_ms(conf->durability_ms);
     image->drain_ms = narrow_ms(conf->drain_ms);
     image->body_max_bytes = l->body_max_bytes;
     image->relay_max_bytes = l->relay_max_bytes;

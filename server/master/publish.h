@@ -29,6 +29,7 @@ struct publish_request {
     const char *mock_url; /* base URL of the mock process; NULL: there is none */
     publish_number_fn *number;
     void *ctx;
+    const uint32_t *owners; /* rows of the providers' budgets and limits, by index; NULL: none */
 };
 
 struct image {

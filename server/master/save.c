@@ -3,11 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/entity.h"
+#include "conf/set.h"
 #include "conf/store.h"
 #include "server/base/alloc.h"
 #include "server/base/arena.h"
 #include "server/base/buf.h"
 #include "server/base/crypto.h"
+#include "server/master/entity_load.h"
 
 /* --- the mirror of what the file declares --- */
 
@@ -29,21 +32,18 @@ static int compare_rows(const void *left, const void *right)
     return str_cmp(((const struct row *)left)->key, ((const struct row *)right)->key);
 }
 
+/* As the API shows it, and its hash: entity_get reads it again. */
 static struct str key_json(struct arena *a, const struct conf_virtual_key *k, struct buf *scratch)
 {
+    struct conf_entity e = {.kind = CONF_KEY, .name = k->name, .key = *k};
     char hash[2 * SHA256_BYTES + 1];
+    struct buf body = BUF_INIT;
 
     buf_clear(scratch);
     crypto_hex(k->hash, sizeof(k->hash), hash);
-    buf_printf(scratch, "{\"sha256\":\"%s\",\"expires_ms\":%ju,\"active\":%s,%s\"models\":[", hash,
-               (uintmax_t)k->expires_ms, k->active ? "true" : "false",
-               k->strict ? "\"strict\":true," : "");
-    for (size_t i = 0; i < k->n_models; i++) {
-        if (i > 0)
-            buf_char(scratch, ',');
-        buf_json(scratch, str_of(k->models[i]));
-    }
-    buf_cstr(scratch, "]}");
+    conf_entity_json(&e, &body);
+    buf_printf(scratch, "{\"hash\":\"%s\",%s", hash, body.data + 1);
+    buf_fini(&body);
     return arena_str(a, buf_view(scratch));
 }
 
@@ -110,16 +110,22 @@ static bool on_stored(void *ctx, struct str key, struct str value)
     return true;
 }
 
+static void want_below(struct mirror *m, struct str prefix)
+{
+    while (m->at < m->n && str_cmp(m->rows[m->at].key, prefix) < 0)
+        want(m, &m->rows[m->at++]);
+}
+
 /* What is in the store and not in the key table's diff is as it should be. */
 static int compare_rest(struct store *s, struct mirror *m, const struct keyring_diff *diff,
                         struct error *err)
 {
-    /* All but "key", in the order in which the store has them. */
-    static const char *const kinds[] = {"listener/", "model/", "provider/", "setting/"};
+    /* In the order in which the store has them. */
+    static const char *const kinds[] = {"catalogue/", "customer/",    "key/",   "listener/",
+                                        "model/",     "model_limit/", "price/", "provider/",
+                                        "rule/",      "setting/",     "team/"};
     int rc = 0;
 
-    while (m->at < m->n && str_starts(m->rows[m->at].key, STR("key/")))
-        want(m, &m->rows[m->at++]);
     for (size_t i = 0; i < diff->n_gone; i++) {
         buf_cstr(&m->stale, "key/");
         buf_str(&m->stale, diff->gone[i]);
@@ -128,7 +134,11 @@ static int compare_rest(struct store *s, struct mirror *m, const struct keyring_
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(kinds); i++) {
         struct store_rows rows = {STORE_FILE, str_of(kinds[i])};
 
-        rc = store_each_below(s, &rows, on_stored, m, err);
+        want_below(m, rows.prefix);
+        if (strcmp(kinds[i], "key/") != 0)
+            rc = store_each_below(s, &rows, on_stored, m, err);
+        while (m->at < m->n && str_starts(m->rows[m->at].key, rows.prefix))
+            want(m, &m->rows[m->at++]);
     }
     return rc;
 }
@@ -268,11 +278,11 @@ static int retire(struct store *s, const struct publish_request *base, struct er
     return rc;
 }
 
-static int build(struct store *s, const struct save_request *req, struct image *out,
-                 struct error *err)
+static int build(struct store *s, const struct save_request *req, const uint32_t *owners,
+                 struct image *out, struct error *err)
 {
     struct numbering n = {s, false};
-    struct publish_request p = {req->conf, req->mock_url, number, &n};
+    struct publish_request p = {req->conf, req->mock_url, number, &n, owners};
 
     if (req->fresh && retire(s, &p, err) != 0)
         return -1;
@@ -283,6 +293,86 @@ static int build(struct store *s, const struct save_request *req, struct image *
     return publish_build(&p, out, err);
 }
 
+struct declared {
+    struct set names;
+    struct arena *arena;
+    struct buf stale; /* keys, each NUL-terminated */
+};
+
+static void declare(struct declared *d, const char *kind, const char *name)
+{
+    const struct str parts[] = {str_of(kind), STR("/"), str_of(name)};
+
+    (void)set_add(&d->names, arena_concat(d->arena, parts, ARRAY_LEN(parts)), 1);
+}
+
+static bool on_account(void *ctx, struct str key, struct str value)
+{
+    struct declared *d = ctx;
+
+    (void)value;
+    /* One that was not there is in the set now, and nobody asks for it again. */
+    if (set_add(&d->names, arena_str(d->arena, key), 1) == 0) {
+        buf_str(&d->stale, key);
+        buf_char(&d->stale, '\0');
+    }
+    return true;
+}
+
+/* Accounts of what is no longer in the file: at a start nobody else knows what was. */
+static int retire_accounts(struct store *s, const struct config *c, struct error *err)
+{
+    struct declared d = {.arena = arena_create(65536), .stale = BUF_INIT};
+    struct str rest;
+    struct str key;
+    int rc;
+
+    set_init(&d.names, c->n_customers + c->n_teams + c->n_keys + c->n_providers);
+    for (size_t i = 0; i < c->n_customers; i++)
+        declare(&d, "customer", c->customers[i].name);
+    for (size_t i = 0; i < c->n_teams; i++)
+        declare(&d, "team", c->teams[i].name);
+    for (size_t i = 0; i < c->n_model_limits; i++)
+        declare(&d, "model_limit", c->model_limits[i].model);
+    for (size_t i = 0; i < c->n_providers; i++)
+        declare(&d, "provider", c->providers[i].name);
+    for (size_t i = 0; i < c->n_keys; i++)
+        declare(&d, "key", c->keys[i].name);
+    rc = store_each(s, STORE_ACCOUNTS, on_account, &d, err);
+    rest = buf_view(&d.stale);
+    while (rc == 0 && str_next(&rest, '\0', &key)) {
+        if (key.len > 0)
+            rc = file_marks_drop(s, key, err);
+    }
+    set_fini(&d.names);
+    buf_fini(&d.stale);
+    arena_free(d.arena);
+    return rc;
+}
+
+/* Whom money belongs to: the file's, then at a start the API's, then the file's keys beside them. */
+static int plan_money(struct store *s, const struct save_request *req, struct saved *out,
+                      struct error *err)
+{
+    struct money *m = req->money;
+
+    if (req->load && retire_accounts(s, req->conf, err) != 0)
+        return -1;
+    out->wrong_file = true;
+    if (file_plan(m, req->conf, s, &out->owners, err) != 0)
+        return -1;
+    out->planned = true;
+    out->wrong_file = false;
+    if (req->load && (entity_load_parents(m, s, err) != 0 || entity_load_keys(m, s, err) != 0))
+        return -1;
+    out->wrong_file = true;
+    if (file_check(m, &out->owners, req->load, err) != 0 ||
+        keyring_compare(m, req->conf, &out->keys, err) != 0)
+        return -1;
+    out->wrong_file = false;
+    return keyring_marks(req->conf, s, &out->keys, err);
+}
+
 int save_config(const struct save_request *req, struct saved *out, struct error *err)
 {
     struct store *s = NULL;
@@ -291,21 +381,23 @@ int save_config(const struct save_request *req, struct saved *out, struct error 
     *out = (struct saved){0};
     if (store_open(req->state_dir, &s, err) != 0)
         return -1;
-    if (store_begin(s, err) != 0 || (req->load_keys && keyring_load(req->keys, s, err) != 0))
+    if (store_begin(s, err) != 0 || plan_money(s, req, out, err) != 0)
         goto out;
     out->wrong_file = true;
-    if (keyring_compare(req->keys, req->published, req->conf, &out->keys, err) != 0 ||
-        build(s, req, &out->image, err) != 0)
+    if (build(s, req, out->owners.provider_rows, &out->image, err) != 0)
         goto out;
     out->wrong_file = false;
-    /* The file is the record: nothing to sync. */
-    if (write_mirror(s, req, out, err) != 0 || store_commit(s, false, err) != 0)
+    /* The file is the record, but not of which accounts it has: those are on disk before they are used. */
+    if (write_mirror(s, req, out, err) != 0 ||
+        store_commit(s, out->owners.changed || out->keys.changed, err) != 0)
         goto out;
     rc = 0;
 out:
     if (rc != 0)
         store_abort(s);
     store_close(s);
+    if (rc != 0 && out->planned)
+        file_abort(req->money, &out->owners);
     return rc;
 }
 
@@ -313,4 +405,5 @@ void saved_fini(struct saved *s)
 {
     image_fini(&s->image);
     keyring_diff_fini(&s->keys);
+    file_plan_fini(&s->owners);
 }

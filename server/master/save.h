@@ -20,11 +20,11 @@
 #include "server/base/base.h"
 #include "server/base/error.h"
 #include "server/master/changes.h"
+#include "server/master/file_owners.h"
 #include "server/master/keyring.h"
 #include "server/master/publish.h"
 
-struct key_table;
-struct region;
+struct money;
 
 /* Of the mirror's state; all zero: not known, all of it is compared. */
 struct mirror_mark {
@@ -36,15 +36,16 @@ struct save_request {
     const struct config *conf;
     const struct entities *entities;
     const char *mock_url; /* NULL: no mock process */
-    struct key_table *keys;
-    const struct region *published;
+    struct money *money;
     struct mirror_mark mark; /* of the mirror when the key table was last made like it */
-    bool load_keys;          /* put the API's keys into the table first */
+    bool load;               /* at a start: put what the API made into the tables first */
     bool fresh;              /* no region knows a number yet: numbers out of use are given back */
 };
 
 struct saved {
     struct image image;
+    struct file_plan owners; /* for file_commit */
+    bool planned;
     struct keyring_diff keys; /* for keyring_apply */
     struct mirror_mark mark;
     bool wrong_file; /* on failure: it is the configuration that does not go, not the store */

@@ -19,6 +19,7 @@
 #include "server/master/priority.h"
 #include "server/master/privileges.h"
 #include "server/master/reload.h"
+#include "server/master/restore.h"
 #include "server/master/signals.h"
 #include "server/master/spawn.h"
 #include "server/master/state.h"
@@ -118,10 +119,14 @@ static int prepare(struct master *m, const struct config *conf, struct error *er
     m->signal_fd = signals_open(err);
     if (m->admin_fd < 0 || m->signal_fd < 0)
         return EXIT_MACHINE;
-    m->keys = key_table_open(&m->regions.published);
+    m->money =
+        money_open(&m->regions.published, &m->regions.counters, &m->regions.live, m->state_dir);
     how.when = fresh ? APPLY_FRESH : APPLY_START;
     if (apply_config(m, conf, &how, err) != 0)
         return how.wrong_file ? EXIT_CONFIG : EXIT_MACHINE;
+    money_sweep(m->money);
+    if (fresh && restore_counters(m->money, err) != 0)
+        return EXIT_MACHINE;
     changes_fini(&changes);
     log_init("master", m->settings.log_level);
     memory_store(&m->regions, &m->notify);
@@ -146,7 +151,7 @@ int start_run(struct master *m, struct error *err)
 
 void start_undo(struct master *m)
 {
-    key_table_close(m->keys);
+    money_close(m->money);
     listeners_close(&m->listeners);
     if (m->admin_fd >= 0)
         (void)unlink(m->admin_socket); /* it may be gone */

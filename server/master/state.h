@@ -20,6 +20,7 @@
 #include "server/inherit.h"
 #include "server/master/changes.h"
 #include "server/master/listeners.h"
+#include "server/master/money.h"
 #include "server/master/notify.h"
 #include "server/master/options.h"
 #include "server/master/save.h"
@@ -111,8 +112,8 @@ struct master {
     pid_t pid;
 
     struct regions regions;
-    struct key_table *keys;
-    struct mirror_mark mark; /* of the store's mirror that `keys` is like */
+    struct money *money;     /* customers, teams, keys, limits */
+    struct mirror_mark mark; /* of the store's mirror that the key table is like */
     uint64_t generation;     /* published */
     uint64_t calendars_ms;   /* real time at which they were renewed last */
 

@@ -1,41 +1,5 @@
-#include "server/master/save.h"
-
 #include "conf/store.h"
-#include "server/master/changes.h"
-#include "shm/region.h"
-#include "tests/unit/master_fixture.h"
-#include "tests/unit/temp_dir.h"
-
-struct world {
-    struct region published;
-    struct key_table *keys;
-    struct mirror_mark mark;
-    char directory[TEMP_DIR_MAX];
-};
-
-static int begin(void **state)
-{
-    struct world *w = calloc(1, sizeof(*w));
-    struct error err = ERROR_INIT;
-
-    assert_non_null(w);
-    assert_int_equal(region_create(REGION_PUBLISHED, 1, &w->published, &err), 0);
-    w->keys = key_table_open(&w->published);
-    assert_int_equal(temp_dir_make(w->directory), 0);
-    *state = w;
-    return 0;
-}
-
-static int end(void **state)
-{
-    struct world *w = *state;
-
-    (void)temp_dir_remove(w->directory); /* what is left is not this test's subject */
-    key_table_close(w->keys);
-    region_close(&w->published);
-    free(w);
-    return 0;
-}
+#include "tests/unit/money_fixture.h"
 
 #define HEAD "listen: [ 127.0.0.1:0 ]\nproviders: { mock: {} }\n"
 #define KEYS "virtual_keys:\n"
@@ -53,8 +17,7 @@ static void save(struct world *w, const char *text, bool forget)
                                .conf = conf,
                                .entities = entities,
                                .mock_url = "http://127.0.0.1:1",
-                               .keys = w->keys,
-                               .published = &w->published,
+                               .money = w->money,
                                .mark = w->mark};
     struct saved saved;
     struct error err = ERROR_INIT;
@@ -62,9 +25,9 @@ static void save(struct world *w, const char *text, bool forget)
     if (save_config(&req, &saved, &err) != 0)
         fail_msg("%s", err.text);
     w->mark = forget ? (struct mirror_mark){{0}} : saved.mark;
+    file_commit(w->money, &saved.owners);
     if (!forget)
-        assert_int_equal(keyring_apply(w->keys, &w->published, conf, &saved.keys, &changes, &err),
-                         0);
+        assert_int_equal(keyring_apply(w->money, conf, &saved.keys, &changes, &err), 0);
     saved_fini(&saved);
     changes_fini(&changes);
     entities_free(entities);
@@ -100,14 +63,14 @@ static void expect_mirror_of(struct world *w, const char *text)
     struct buf want;
     void *other;
 
-    assert_int_equal(begin(&other), 0);
+    assert_int_equal(world_begin(&other), 0);
     save(other, text, false);
     want = rows(((struct world *)other)->directory);
     assert_true(want.len > 0);
     assert_string_equal(have.data, want.data);
     buf_fini(&have);
     buf_fini(&want);
-    assert_int_equal(end(&other), 0);
+    assert_int_equal(world_end(&other), 0);
 }
 
 static void only_what_differs_is_written(void **state)
@@ -172,10 +135,11 @@ static void a_load_that_failed_behind_the_store_is_made_up_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(only_what_differs_is_written, begin, end),
-        cmocka_unit_test_setup_teardown(a_store_of_another_mark_is_compared_whole, begin, end),
-        cmocka_unit_test_setup_teardown(a_load_that_failed_behind_the_store_is_made_up_for, begin,
-                                        end),
+        cmocka_unit_test_setup_teardown(only_what_differs_is_written, world_begin, world_end),
+        cmocka_unit_test_setup_teardown(a_store_of_another_mark_is_compared_whole, world_begin,
+                                        world_end),
+        cmocka_unit_test_setup_teardown(a_load_that_failed_behind_the_store_is_made_up_for,
+                                        world_begin, world_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,14 +222,14 @@ static void a_newer_version_is_refused(void **state)
 
     (void)state;
     ok(store_begin(s, &err));
-    ok(store_put(s, STORE_META, STR("version"), STR("2"), &err));
+    ok(store_put(s, STORE_META, STR("version"), STR("3"), &err));
     ok(store_commit(s, true, &err));
     store_close(s);
     s = NULL;
     assert_int_equal(store_open(dir, &s, &err), -1);
     assert_null(s);
     (void)snprintf(want, sizeof(want),
-                   "%s/config: written by a newer bowfin (store version 2, this one knows 1); run "
+                   "%s/config: written by a newer bowfin (store version 3, this one knows 2); run "
                    "that one, or move the directory away",
                    dir);
     assert_string_equal(err.text, want);
