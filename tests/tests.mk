@@ -53,11 +53,13 @@ matrix: all $(VENV)/.stamp-sdk
 	@cd tests/integration && sh install.sh
 	BOWFIN_MATRIX=write $(BOWFIN_TEST_ENV) $(VENV)/bin/python -m pytest -q --tb=short tests/integration/matrix
 
-# Programs that are too large for every run: coding agents as clients.
+# Programs that are too large for every run: coding agents as clients, a real model as provider.
 check-real: all $(VENV)/.stamp-sdk
 	@cd tests/integration && sh install.sh
 	@cd tests/agents && sh install.sh
+	@sh tests/real/install.sh build/real
 	$(BOWFIN_TEST_ENV) $(PYTEST) tests/agents
+	$(BOWFIN_TEST_ENV) $(PYTEST) tests/real
 
 bench: deps-test all
 	@$(BOWFIN_TEST_ENV) sh tools/bench/run.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|test - install the Debian packages that the build (or the tests) need.
+# deps.sh build|test|real - install the Debian packages that the build (the tests, the real model) need.
 # Silent and offline when all of them are there; sudo only when not root.
 set -eu
 
@@ -9,10 +9,13 @@ libpcre2-dev tzdata"
 test="libcmocka-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev nginx-light wrk nghttp2-client
 prometheus python3 python3-venv python3-h2 lmdb-utils openssl curl mandoc git"
 
+real="g++ make cmake unzip python3 python3-venv"
+
 case "${1:-}" in
 build) want=$build ;;
 test) want=$test ;;
-*) echo "usage: deps.sh build|test" >&2; exit 2 ;;
+real) want=$real ;;
+*) echo "usage: deps.sh build|test|real" >&2; exit 2 ;;
 esac
 
 missing=""
