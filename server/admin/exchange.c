@@ -46,7 +46,7 @@ static const char *type_of_status(int status)
 void exchange_error(struct exchange *ex, int status, const char *code, const char *param,
                     const char *fmt, ...)
 {
-    struct litellm_error_shape litellm = litellm_error(status, param);
+    struct litellm_error_shape litellm;
     struct writer w = WRITER_INIT(&ex->out);
     char text[MESSAGE_MAX], number[12];
     va_list ap;
@@ -55,6 +55,7 @@ void exchange_error(struct exchange *ex, int status, const char *code, const cha
     (void)vsnprintf(text, sizeof(text), fmt, ap); /* cut when longer: it is for a human */
     va_end(ap);
 
+    litellm = litellm_error(status, param, text);
     if (ex->is_litellm)
         status = litellm.status;
     (void)snprintf(number, sizeof(number), "%d", status);

@@ -220,27 +220,43 @@ bool litellm_handle(struct exchange *ex)
 /* Our names of what a LiteLLM field became. */
 static const struct {
     const char *ours, *theirs;
-} names[] = {{"budgets", "max_budget"},   {"rate_limits", "rpm_limit"},
-             {"name", "key_alias"},       {"value", "key"},
-             {"team", "team_id"},         {"customer", "organization_id"},
-             {"expires", "duration"},     {"concurrency", "max_parallel_requests"},
-             {"routes", "allowed_routes"}};
+} names[] = {{"budgets", "max_budget"},
+             {"rate_limits", "rpm_limit"},
+             {"name", "key_alias"},
+             {"value", "key"},
+             {"team", "team_id"},
+             {"customer", "organization_id"},
+             {"expires", "duration"},
+             {"concurrency", "max_parallel_requests"},
+             {"routes", "allowed_routes"},
+             {"metadata", "metadata"},
+             {"tags", "tags"},
+             {"models", "models"}};
 
-static const char *their_name(const char *param)
+/* `text` begins with one of our names, and `ends` has what follows it. NULL: it does not. */
+static const char *their_name(const char *text, const char *ends)
 {
-    for (size_t i = 0; param != NULL && i < ARRAY_LEN(names); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         size_t len = strlen(names[i].ours);
 
-        if (strncmp(param, names[i].ours, len) == 0 &&
-            (param[len] == '\0' || param[len] == '[' || param[len] == '.'))
+        if (strncmp(text, names[i].ours, len) == 0 &&
+            (text[len] == '\0' || strchr(ends, text[len]) != NULL))
             return names[i].theirs;
     }
-    return param;
+    return NULL;
 }
 
-struct litellm_error_shape litellm_error(int status, const char *param)
+/* The master's findings begin with where the fault is: "rate_limits[0].requests must be ...". */
+static const char *name_for(const char *param, const char *message)
 {
-    struct litellm_error_shape shape = {status, "bad_request_error", their_name(param)};
+    const char *theirs = param != NULL ? their_name(param, "[.") : their_name(message, "[. :");
+
+    return theirs != NULL ? theirs : param;
+}
+
+struct litellm_error_shape litellm_error(int status, const char *param, const char *message)
+{
+    struct litellm_error_shape shape = {status, "bad_request_error", name_for(param, message)};
 
     if (status == 409) /* a name that is taken, an entity of the file */
         shape.status = 400;

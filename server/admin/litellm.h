@@ -43,7 +43,7 @@ struct litellm_error_shape {
     const char *type;
     const char *param;
 };
-struct litellm_error_shape litellm_error(int status, const char *param);
+struct litellm_error_shape litellm_error(int status, const char *param, const char *message);
 
 /* --- calls to the master (litellm_call.c) --- */
 
