@@ -195,6 +195,36 @@ static bool parse_anthropic(struct str path, bool at_root, struct path *out)
     return find_row(anthropic_rows, ARRAY_LEN(anthropic_rows), rest, at_root, out);
 }
 
+/*
+ * AnthropicVertex: ".../publishers/anthropic/models/{model}:rawPredict". Nobody but Anthropic's SDK asks for
+ * that publisher, so it is Anthropic's dialect below any base URL.
+ */
+static bool parse_vertex(struct arena *a, struct str path, struct path *out)
+{
+    static const struct str publisher = {"/publishers/anthropic/models/", 29};
+    static const char *const tails[] = {"/messages", "/messages/count_tokens"};
+    ptrdiff_t colon = last_index(path, ':');
+    const char *at = memmem(path.p, path.len, publisher.p, publisher.len);
+    struct str verb = str_skip(path, (size_t)(colon + 1));
+    struct str model, rest;
+    bool counts, is_ours;
+
+    (void)(path_under(path, STR("/v1"), &path) || path_under(path, STR("/v1beta1"), &path));
+    if (at == NULL || colon < 0 || !path_under(path, STR("/projects"), &rest) ||
+        (!str_eq(verb, STR("rawPredict")) && !str_eq(verb, STR("streamRawPredict"))))
+        return false;
+    model = (struct str){at + publisher.len, (size_t)(verb.p - 1 - (at + publisher.len))};
+    counts = str_eq(model, STR("count-tokens")); /* its model is in the body */
+    is_ours = model.len > 0 && find_row(anthropic_rows, ARRAY_LEN(anthropic_rows),
+                                        str_of(tails[counts]), false, out);
+    out->is_vertex = is_ours;
+    if (is_ours && !counts) {
+        out->stream = verb.len > strlen("rawPredict");
+        out->model = decode(a, model);
+    }
+    return is_ours;
+}
+
 /* --- Gemini --- */
 
 static const struct verb {
@@ -366,9 +396,9 @@ static bool parse_as(struct arena *a, enum dialect_id dialect, const struct requ
     case DIALECT_OPENAI:
         return parse_openai(a, in->path, in->at_root, out);
     case DIALECT_ANTHROPIC:
-        return parse_anthropic(in->path, in->at_root, out);
+        return parse_vertex(a, in->path, out) || parse_anthropic(in->path, in->at_root, out);
     case DIALECT_GEMINI:
-        return parse_gemini(a, in, out);
+        return parse_vertex(a, in->path, out) || parse_gemini(a, in, out);
     case DIALECT_BEDROCK:
         return parse_bedrock(a, in->path, out);
     case DIALECT_COHERE:
@@ -405,7 +435,7 @@ static bool parse(struct arena *a, const struct path_base *base, struct str quer
         return parse_root(a, &in, hint, out);
     if (!parse_as(a, base->dialect, &in, out))
         return false;
-    out->vendor = base->vendor;
+    out->vendor = out->is_vertex ? "vertex" : base->vendor;
     return true;
 }
 

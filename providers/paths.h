@@ -50,7 +50,9 @@ struct path {
     bool needs_model;   /* the body must name one, if the path does not */
     bool is_broad; /* it reaches further than the model that it may name: batches, stored objects */
     bool is_upload; /* Gemini's: "/upload" stands before the version */
-    bool is_azure;  /* /deployments/: the body need not have a model, the query an api-version */
+    bool
+        is_vertex; /* Claude's at Vertex AI: the body is Anthropic's but for its model and version */
+    bool is_azure; /* /deployments/: the body need not have a model, the query an api-version */
 };
 
 /*

@@ -50,6 +50,12 @@ void anthropic_count_write(uint64_t tokens, struct buf *out);
  */
 BF_MUST_CHECK int anthropic_host(const struct chat_codec *c, struct str body, uint32_t quirk,
                                  struct buf *out, struct json_error *err);
+/*
+ * And back: a body for Vertex AI as Anthropic's own API takes it. `model`: of the path; empty: the body has
+ * one. `stream`: the path says so. Appends to `out`.
+ */
+BF_MUST_CHECK int anthropic_unhost(const struct chat_codec *c, struct str body, struct str model,
+                                   bool stream, struct buf *out, struct json_error *err);
 
 /* --- shared by its files --- */
 

@@ -197,3 +197,41 @@ int anthropic_host(const struct chat_codec *c, struct str body, uint32_t quirk, 
     write_close(out, '}');
     return 0;
 }
+
+struct unhosting {
+    const struct chat_codec *c;
+    bool has_model, has_stream; /* written already */
+    struct buf *out;
+};
+
+static bool on_hosted_member(void *ctx, const struct json_member *m)
+{
+    struct unhosting *u = ctx;
+    struct str key = text_plain(u->c->scratch, m->key);
+
+    if (str_eq(key, STR("anthropic_version")) || (u->has_model && str_eq(key, STR("model"))) ||
+        (u->has_stream && str_eq(key, STR("stream"))))
+        return true;
+    write_text(u->out, m->key);
+    buf_char(u->out, ':');
+    buf_str(u->out, m->raw);
+    return true;
+}
+
+int anthropic_unhost(const struct chat_codec *c, struct str body, struct str model, bool stream,
+                     struct buf *out, struct json_error *err)
+{
+    struct unhosting u = {c, model.len > 0, stream, out};
+
+    write_open(out, '{');
+    if (model.len > 0) {
+        write_key(out, "model");
+        write_plain(out, model);
+    }
+    if (stream)
+        write_member_bool(out, "stream", true);
+    if (json_scan(c->json, body, on_hosted_member, &u, err) != 0)
+        return -1;
+    write_close(out, '}');
+    return 0;
+}

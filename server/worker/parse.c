@@ -1,5 +1,7 @@
 #include "server/worker/parse.h"
 
+#include "providers/dialects/anthropic.h"
+#include "server/base/buf.h"
 #include "server/worker/controls.h"
 #include "server/worker/fail.h"
 #include "server/worker/models.h"
@@ -231,11 +233,25 @@ static enum step_result parse_path_model(struct request *r)
     return STEP_NEXT;
 }
 
+/* From here on it is a request like any other of Anthropic's: any provider can have it. */
+static int take_vertex(struct request *r, struct json_error *err)
+{
+    const struct chat_codec codec = {r->arena, r->worker->scratch, r->worker->json};
+    struct buf body = BUF_IN(r->arena);
+    int rc = anthropic_unhost(&codec, r->ex->body, r->path.model, r->path.stream, &body, err);
+
+    worker_scratch_reset(r->worker);
+    if (rc == 0)
+        r->ex->body = buf_view(&body);
+    return rc;
+}
+
 static enum step_result parse_json(struct request *r)
 {
     struct json_error err = {.text = "not JSON"};
 
-    if (openai_scan(r->worker->json, r->arena, r->ex->body, &r->openai, &err) != 0)
+    if ((r->path.is_vertex && take_vertex(r, &err) != 0) ||
+        openai_scan(r->worker->json, r->arena, r->ex->body, &r->openai, &err) != 0)
         return not_json(r, &err);
     if (controls_are_asked(r->ex) && controls_take(r) != STEP_NEXT)
         return STEP_FAIL;

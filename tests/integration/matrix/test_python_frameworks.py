@@ -3,6 +3,7 @@
 import json
 import os
 
+import anthropic
 import openai
 import pytest
 
@@ -34,6 +35,27 @@ def test_azure(pair, base):
     with openai.AzureOpenAI(azure_endpoint=pair.base + base, api_key=pair.key, api_version="2024-10-21",
                             max_retries=0, timeout=20) as client:
         check_openai(client, pair)
+
+
+@pytest.mark.parametrize("base", ["/v1", "/anthropic/v1", "/genai/v1", "/langchain/v1"])
+def test_anthropic_vertex(pair, base):
+    """Anthropic's client for Vertex AI: Google's paths, its own dialect; the key comes as an access token."""
+    with anthropic.AnthropicVertex(region="us-east5", project_id="p", access_token=pair.key, base_url=pair.base + base,
+                                   max_retries=0, timeout=20) as client:
+        ask = {"messages": ASK, "max_tokens": 100}
+        assert client.messages.create(model=pair.model("echo"), **ask).content[0].text == WORDS
+        with client.messages.stream(model=pair.model("lorem-12"), **ask) as stream:
+            check_lorem(list(stream.text_stream))
+        tools = [{"name": name, "description": told, "input_schema": schema} for name, told, schema in TOOLS]
+        first = client.messages.create(model=pair.model("tool-2"), tools=tools, **ask)
+        calls = [block for block in first.content if block.type == "tool_use"]
+        check_calls([(call.name, call.input) for call in calls])
+        results = [{"type": "tool_result", "tool_use_id": call.id, "content": result} for call, result in zip(calls, RESULTS)]
+        turns = [*ASK, {"role": "assistant", "content": first.content}, {"role": "user", "content": results}]
+        check_results(client.messages.create(model=pair.model("tool-2"), max_tokens=100, tools=tools, messages=turns).content[0].text)
+        assert client.messages.count_tokens(model=pair.model("echo"), messages=ASK).input_tokens > 0
+        with pytest.raises(anthropic.RateLimitError):
+            client.messages.create(model=pair.model("error-429"), **ask)
 
 
 @pytest.mark.parametrize("base", ["", "/v1", "/openai", "/openai/v1", "/langchain", "/pydanticai", "/pydanticai/v1",
