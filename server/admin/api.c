@@ -24,6 +24,23 @@ struct api_route {
 #define PARAMS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define NO_PARAMS ((const char *const[]){NULL})
 
+#define LIST_PARAMS(...) PARAMS("limit", "cursor", "name", "origin", __VA_ARGS__)
+#define PAGE_PARAMS(...) PARAMS("limit", "offset", "from_memory", __VA_ARGS__)
+/* What every kind of entity has. */
+#define ENTITY_ROUTES(path)                                                                        \
+    {"GET", path "/*", api_entity_get, NO_PARAMS, false},                                          \
+        {"PATCH", path "/*", api_entity_update, NO_PARAMS, false},                                 \
+        {"DELETE", path "/*", api_entity_delete, PARAMS("children"), false},                       \
+    {                                                                                              \
+        "POST", path "/*/reset", api_entity_reset, NO_PARAMS, false                                \
+    }
+#define GOVERNANCE_ROUTES(path)                                                                    \
+    {"GET", path "/*", api_governance_get, PARAMS("from_memory"), false},                          \
+        {"PUT", path "/*", api_governance_update, NO_PARAMS, false},                               \
+    {                                                                                              \
+        "DELETE", path "/*", api_governance_delete, PARAMS("children"), false                      \
+    }
+
 static const struct api_route routes[] = {
     {"GET", "/", api_page, NULL, true},
     {"GET", "/healthz", api_healthz, NULL, true},
@@ -35,12 +52,54 @@ static const struct api_route routes[] = {
     {"GET", "/api/providers", api_providers, PARAMS("limit", "cursor"), false},
     {"GET", "/api/models", api_models, PARAMS("limit", "cursor"), false},
     {"GET", "/api/routes", api_routes, PARAMS("limit", "cursor", "provider"), false},
-    {"GET", "/api/keys", api_keys_list, PARAMS("limit", "cursor", "name", "origin", "hashes"),
+    {"GET", "/api/keys", api_entity_list,
+     LIST_PARAMS("team", "customer", "tag", "active", "hashes"), false},
+    {"POST", "/api/keys", api_entity_create, NO_PARAMS, false},
+    {"POST", ADMIN_IMPORT_PATH, api_keys_import, NO_PARAMS, false},
+    ENTITY_ROUTES("/api/keys"),
+    {"POST", "/api/keys/*/rotate", api_keys_rotate, NO_PARAMS, false},
+    {"POST", "/api/keys/*/block", api_entity_block, NO_PARAMS, false},
+    {"POST", "/api/keys/*/unblock", api_entity_unblock, NO_PARAMS, false},
+    {"GET", "/api/teams", api_entity_list, LIST_PARAMS("customer", "tag"), false},
+    {"POST", "/api/teams", api_entity_create, NO_PARAMS, false},
+    ENTITY_ROUTES("/api/teams"),
+    {"POST", "/api/teams/*/block", api_entity_block, NO_PARAMS, false},
+    {"POST", "/api/teams/*/unblock", api_entity_unblock, NO_PARAMS, false},
+    {"GET", "/api/customers", api_entity_list, LIST_PARAMS("tag"), false},
+    {"POST", "/api/customers", api_entity_create, NO_PARAMS, false},
+    ENTITY_ROUTES("/api/customers"),
+    {"POST", "/api/customers/*/block", api_entity_block, NO_PARAMS, false},
+    {"POST", "/api/customers/*/unblock", api_entity_unblock, NO_PARAMS, false},
+    {"GET", "/api/model-limits", api_entity_list, PARAMS("limit", "cursor", "name", "origin"),
      false},
-    {"POST", "/api/keys", api_keys_create, NO_PARAMS, false},
-    {"GET", "/api/keys/*", api_keys_get, NO_PARAMS, false},
-    {"PATCH", "/api/keys/*", api_keys_update, NO_PARAMS, false},
-    {"DELETE", "/api/keys/*", api_keys_delete, NO_PARAMS, false},
+    {"POST", "/api/model-limits", api_entity_create, NO_PARAMS, false},
+    ENTITY_ROUTES("/api/model-limits"),
+    {"GET", "/api/budgets", api_budgets, LIST_PARAMS("kind", "team", "customer", "tag", "active"),
+     false},
+    /* Bifrost's shapes of the same */
+    {"GET", "/api/governance/virtual-keys", api_governance_list,
+     PAGE_PARAMS("search", "team_id", "customer_id"), false},
+    {"POST", "/api/governance/virtual-keys", api_governance_create, NO_PARAMS, false},
+    {"GET", "/api/governance/virtual-keys/quota", api_governance_quota, NO_PARAMS, true},
+    {"POST", "/api/governance/virtual-keys/rotate", api_governance_rotate_many, NO_PARAMS, false},
+    {"POST", "/api/governance/virtual-keys/*/rotate", api_governance_rotate, NO_PARAMS, false},
+    GOVERNANCE_ROUTES("/api/governance/virtual-keys"),
+    {"GET", "/api/governance/teams", api_governance_list, PAGE_PARAMS("search", "customer_id"),
+     false},
+    {"POST", "/api/governance/teams", api_governance_create, NO_PARAMS, false},
+    GOVERNANCE_ROUTES("/api/governance/teams"),
+    {"GET", "/api/governance/customers", api_governance_list, PAGE_PARAMS("search"), false},
+    {"POST", "/api/governance/customers", api_governance_create, NO_PARAMS, false},
+    GOVERNANCE_ROUTES("/api/governance/customers"),
+    {"GET", "/api/governance/model-configs", api_governance_list, PAGE_PARAMS("search"), false},
+    {"POST", "/api/governance/model-configs", api_governance_create, NO_PARAMS, false},
+    GOVERNANCE_ROUTES("/api/governance/model-configs"),
+    {"GET", "/api/governance/providers", api_governance_list, PAGE_PARAMS("search"), false},
+    {"PUT", "/api/governance/providers/*", api_governance_provider_put, NO_PARAMS, false},
+    {"DELETE", "/api/governance/providers/*", api_governance_provider_delete, NO_PARAMS, false},
+    {"GET", "/api/governance/budgets", api_governance_budgets, PAGE_PARAMS("cursor"), false},
+    {"GET", "/api/governance/rate-limits", api_governance_rate_limits, PAGE_PARAMS("cursor"),
+     false},
     {"GET", "/api/prices", api_prices, PARAMS("limit", "cursor", "provider", "model"), false},
     {"GET", "/api/prices/**", api_price, NO_PARAMS, false},
     {"GET", "/api/usage", api_usage,
@@ -56,6 +115,7 @@ static bool path_matches(const char *pattern, struct str path, struct str *out_t
     struct str p = str_of(pattern);
     ptrdiff_t star = str_index(p, '*');
 
+    must(p.p != NULL); /* every row has a path */
     *out_tail = STR_NONE;
     if (star < 0)
         return str_eq(p, path);

@@ -7,6 +7,7 @@
 
 #include "server/admin/admin.h"
 #include "server/admin/ask.h"
+#include "server/inherit.h"
 #include "shm/control.h"
 
 #define FIELD_MAX 128 /* bytes of a field's name with its parents */
@@ -26,17 +27,77 @@ static const struct {
     {"read_only", 409, "read_only"}, {"full", 503, "full"},
 };
 
-/* The master's texts begin with where the fault is: "budgets[0].limit: must be ...". */
-static const char *field_of(struct exchange *ex, struct str error)
+/* Does the body have a member of this name, on any level? */
+static bool body_has(const struct exchange *ex, struct str name)
+{
+    struct str rest = ex->body;
+
+    for (;;) {
+        const char *at =
+            rest.len > 0 && name.len > 0 ? memmem(rest.p, rest.len, name.p, name.len) : NULL;
+
+        if (at == NULL)
+            return false;
+        rest = str_skip(rest, (size_t)(at - rest.p) + name.len);
+        if (at > ex->body.p && at[-1] == '"' && rest.len > 0 && rest.p[0] == '"') {
+            size_t n = 1;
+
+            while (n < rest.len && (rest.p[n] == ' ' || rest.p[n] == '\n' || rest.p[n] == '\t'))
+                n++;
+            if (n < rest.len && rest.p[n] == ':')
+                return true;
+        }
+    }
+}
+
+static struct str word_at(struct str text)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_[].";
     size_t n = 0;
 
-    while (n < error.len && n < FIELD_MAX && strchr(plain, error.p[n]) != NULL)
+    while (n < text.len && n < FIELD_MAX && strchr(plain, text.p[n]) != NULL)
         n++;
-    if (n == 0 || n >= error.len || error.p[n] != ':')
+    return (struct str){text.p, n};
+}
+
+/* "budgets[0].limit" is about "budgets". */
+static struct str head_of(struct str word)
+{
+    size_t n = 0;
+
+    while (n < word.len && word.p[n] != '[' && word.p[n] != '.')
+        n++;
+    return (struct str){word.p, n};
+}
+
+/*
+ * The master's texts say which field they are about: "budgets[0].limit must be ...", "unknown key
+ * "x" in budgets[0]", "name: is taken". Unless a colon says it, it is the first word that the client's
+ * body has as a name.
+ */
+static const char *field_of(struct exchange *ex, struct str error)
+{
+    struct str rest = error, first = word_at(error);
+
+    if (first.len > 0 && first.len < error.len && error.p[first.len] == ':')
+        return arena_cstr(ex->arena, first);
+    if (ex->body.len > ADMIN_BODY_MAX) /* an import: its errors have their own place */
         return NULL;
-    return arena_cstr(ex->arena, (struct str){error.p, n});
+    while (rest.len > 0) {
+        struct str word = word_at(rest);
+
+        if (word.len > 0 && body_has(ex, head_of(word))) {
+            struct str behind = str_skip(rest, word.len);
+
+            if (str_starts(behind, STR("\" in ")))
+                return arena_printf(ex->arena, "%.*s.%.*s", STR_ARGS(word_at(str_skip(behind, 5))),
+                                    STR_ARGS(word))
+                    .p;
+            return arena_cstr(ex->arena, word);
+        }
+        rest = str_skip(rest, word.len > 0 ? word.len : 1);
+    }
+    return NULL;
 }
 
 void call_refuse(struct exchange *ex, const struct json *reply)

@@ -53,7 +53,7 @@ void entity_call_begin(struct exchange *ex, struct writer *w, const char *op, en
     writer_cstr(w, "kind", entity_infos[kind].name);
     if (id.len > 0)
         writer_str(w, "id", id);
-    if (ex->idempotency.len > 0)
+    if (ex->idempotency.len > 0 && str_eq(ex->method, STR("POST")))
         writer_str(w, "idempotency", ex->idempotency);
 }
 

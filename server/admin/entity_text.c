@@ -3,14 +3,94 @@
  */
 #include "server/admin/entity_text.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "server/admin/admin.h"
+#include "server/admin/params.h"
 #include "server/base/clock.h"
 #include "server/base/when.h"
 #include "shm/calendar.h"
 #include "shm/ledger.h"
 #include "shm/owners.h"
 
-bool account_state_of(const struct exchange *ex, const struct json *rule, struct account_state *out)
+#define HELD_MAX 262144 /* shares of open holds kept for one answer: 6 MiB */
+
+/* What requests under way hold, looked at once for an answer, in the order of accounts and windows. */
+struct held_look {
+    uint32_t n, room;
+    bool is_short; /* there were more */
+    struct held *items;
+    struct arena *arena;
+};
+
+static void add_held(void *ctx, const struct held *held)
+{
+    struct held_look *look = ctx;
+
+    if (look->n == HELD_MAX) {
+        look->is_short = true;
+        return;
+    }
+    if (look->n == look->room) {
+        struct held *more;
+
+        look->room = look->room == 0 ? 256 : look->room * 2;
+        more = arena_alloc(look->arena, look->room * sizeof(*more));
+        if (look->n > 0)
+            memcpy(more, look->items, look->n * sizeof(*more));
+        look->items = more;
+    }
+    look->items[look->n++] = *held;
+}
+
+static int compare_held(const void *a, const void *b)
+{
+    const struct held *x = a, *y = b;
+
+    if (x->index != y->index)
+        return x->index < y->index ? -1 : 1;
+    return x->window < y->window ? -1 : x->window > y->window;
+}
+
+static const struct held_look *look_of(struct exchange *ex)
+{
+    struct held_look *look;
+
+    if (ex->held != NULL)
+        return ex->held;
+    look = arena_zalloc(ex->arena, sizeof(*look));
+    look->arena = ex->arena;
+    held_each(ex->admin->regions, add_held, look);
+    if (look->n > 0)
+        qsort(look->items, look->n, sizeof(*look->items), compare_held);
+    ex->held = look;
+    return look;
+}
+
+static uint64_t held_of(struct exchange *ex, const struct account *a, uint32_t number)
+{
+    const struct held_look *look = look_of(ex);
+    const struct held wanted = {a->index, number, 0};
+    uint32_t low = 0, high = look->n;
+    uint64_t sum = 0;
+
+    if (look->is_short)
+        return account_held(ex->admin->regions, a, number);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (compare_held(&look->items[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < look->n && compare_held(&look->items[low], &wanted) == 0; low++)
+        sum += look->items[low].amount;
+    return sum;
+}
+
+bool account_state_of(struct exchange *ex, const struct json *rule, struct account_state *out)
 {
     const struct regions *regions = ex->admin->regions;
     uint64_t row, now = clock_real_ms(), unused;
@@ -26,9 +106,8 @@ bool account_state_of(const struct exchange *ex, const struct json *rule, struct
     if (a.kind == ACCOUNT_BUDGET) {
         uint32_t number = window_number(&regions->published, &a.window, now);
 
-        /* Looks at every open hold; most accounts of a long list are untouched. */
         if (usage.used > 0)
-            out->held = min_u64(account_held(regions, &a, number), usage.used);
+            out->held = min_u64(held_of(ex, &a, number), usage.used);
         out->used -= out->held;
         window_bounds(&regions->published, &a.window, number, &out->begins_ms, &unused);
     }
@@ -99,6 +178,28 @@ static void write_array(struct exchange *ex, struct writer *w, const struct json
     writer_array_end(w);
 }
 
+/* What is shown otherwise than the master says it. */
+static bool write_special(struct exchange *ex, struct writer *w, const struct json *member)
+{
+    struct account_state state;
+
+    if (str_eq(member->key, STR("hash"))) { /* as a configuration's `value` takes it */
+        if (str_eq(params_get(ex, "hashes"), STR("true")))
+            writer_str(w, "hash",
+                       arena_concat(ex->arena, (struct str[]){STR("sha256:"), member->text}, 2));
+        return true;
+    }
+    if (!str_eq(member->key, STR("concurrency_account")))
+        return false;
+    const struct json rule = {
+        .type = JSON_OBJECT,
+        .child = &(struct json){
+            .type = JSON_NUMBER, .key = STR("account"), .raw = member->raw, .text = member->text}};
+    if (account_state_of(ex, &rule, &state))
+        writer_u64(w, "concurrency_used", state.used);
+    return true;
+}
+
 static void write_members(struct exchange *ex, struct writer *w, const struct json *object)
 {
     static const struct {
@@ -111,6 +212,8 @@ static void write_members(struct exchange *ex, struct writer *w, const struct js
     for (const struct json *m = object->child; m != NULL; m = m->next) {
         write_element_fn *write = NULL;
 
+        if (write_special(ex, w, m))
+            continue;
         for (size_t i = 0; i < ARRAY_LEN(arrays); i++) {
             if (m->type == JSON_ARRAY && str_eq(m->key, str_of(arrays[i].name)))
                 write = arrays[i].write;

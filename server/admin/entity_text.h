@@ -27,7 +27,7 @@ struct account_state {
     uint64_t resets_ms; /* 0: never, or not known */
 };
 /* `rule` is an element of "budgets" or "rate_limits". False: its account is not to be read. */
-BF_MUST_CHECK bool account_state_of(const struct exchange *ex, const struct json *rule,
+BF_MUST_CHECK bool account_state_of(struct exchange *ex, const struct json *rule,
                                     struct account_state *out);
 
 /* Members of the open object. A key's defaults that the master leaves out are there for scripts. */

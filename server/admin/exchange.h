@@ -20,6 +20,7 @@
 
 struct admin;
 struct exchange;
+struct held_look;
 
 struct exchange {
     struct admin *admin;
@@ -50,7 +51,8 @@ struct exchange {
     void *impl;                               /* http.c's own */
     void *remembered;                         /* idempotency.c's own: where the answer goes */
     void *state;                              /* the handler's own, while it waits */
-    void *sums;                               /* litellm_spend.c's own: for the rows of a list */
+    const struct held_look *held; /* entity_text.c's own: what requests under way hold */
+    void *sums;                   /* litellm_spend.c's own: for the rows of a list */
 };
 
 /* The answer is complete: sent now when it was waited for. Once. */

@@ -317,6 +317,7 @@ void api_governance_rotate_many(struct exchange *ex, struct str tail)
         if (!entity_id_is_good(ex, ENTITY_KEY, id->text))
             return;
     }
+    ex->idempotency = STR_NONE; /* of the whole; to the master each is a call of its own */
     r->next = ids->child;
     r->w = (struct writer)WRITER_INIT(&ex->out);
     ex->state = r;

@@ -172,7 +172,7 @@ REFUSALS = [
     ("GET", "/api/logs?cursor=x", None, 400, "bad_parameter"),
     ("GET", "/api/logs?key=nobody", None, 400, "unknown_key"),
     ("GET", "/api/usage?since=soon", None, 400, "bad_parameter"),
-    ("GET", "/api/keys/0123456789abcdef", None, 404, "unknown_key"),
+    ("GET", "/api/keys/0123456789abcdef", None, 404, "not_found"),
     ("PATCH", "/api/keys/0123456789abcdef", {"active": False}, 404, "not_found"),
     ("DELETE", "/api/keys/0123456789abcdef", None, 404, "not_found"),
     ("POST", "/api/keys", b"{", 400, "bad_json"),

@@ -116,6 +116,7 @@ static inline void fixture_open(struct fixture *f)
     fixture_region(REGION_SECRETS, &f->regions.secrets);
     fixture_region(REGION_WEIGHTS, &f->regions.weights);
     fixture_region(REGION_LIVE, &f->regions.live);
+    fixture_region(REGION_COUNTERS, &f->regions.counters);
     f->keys = key_table_open(&f->regions.published);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, f->control), 0);
     assert_int_equal(fd_set_nonblock(f->control[0], true), 0);
@@ -140,6 +141,7 @@ static inline void fixture_close(struct fixture *f)
     region_close(&f->regions.secrets);
     region_close(&f->regions.weights);
     region_close(&f->regions.live);
+    region_close(&f->regions.counters);
     close(f->control[0]);
     close(f->control[1]);
     (void)temp_dir_remove(f->state_dir); /* what is left is no test's subject */
