@@ -49,6 +49,7 @@ void check_key_size(const struct conf_virtual_key *k, struct findings *f)
 
 void check_parents_init(struct parents *p, const struct config *c)
 {
+    p->last = NULL;
     set_init(&p->customers, c->n_customers);
     set_init(&p->teams, c->n_teams);
     set_init(&p->providers, c->n_providers);
@@ -113,10 +114,12 @@ void check_key_parents(const struct config *c, const struct conf_virtual_key *k,
     if (s == NULL)
         return;
     /* To add what is missing is how a set is asked; a finding was made, so nothing comes of it. */
-    if (s->team != NULL && set_add(&p->teams, str_of(s->team), 1) == 0) {
+    if (s->team != NULL && (p->last == NULL || strcmp(s->team, p->last) != 0)) {
         m.kind = "team";
         m.name = s->team;
-        tell_missing(c, &m, f);
+        if (set_add(&p->teams, str_of(s->team), 1) == 0)
+            tell_missing(c, &m, f);
+        p->last = s->team;
     }
     if (s->customer != NULL && set_add(&p->customers, str_of(s->customer), 1) == 0) {
         m.kind = "customer";

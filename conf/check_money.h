@@ -17,6 +17,7 @@
 /* Names that keys may belong to, found by hashing: there are many keys. */
 struct parents {
     struct set customers, teams, providers;
+    const char *last; /* a team that was found: neighbours often have the same */
 };
 void check_parents_init(struct parents *p, const struct config *c);
 void check_parents_fini(struct parents *p);
