@@ -19,8 +19,6 @@ bool admit_name(const struct request *r, struct str name)
 bool admit_target_text(struct str provider, struct str model, char room[ADMIT_TARGET_MAX],
                        struct str *out)
 {
-    static_assert(PROVIDER_NAME_MAX + MODEL_MAX + 2 == ADMIT_TARGET_MAX, "as its header says");
-
     if (provider.len > PROVIDER_NAME_MAX || model.len > MODEL_MAX)
         return false;
     memcpy(room, provider.p, provider.len);

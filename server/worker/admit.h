@@ -13,10 +13,12 @@
 #ifndef WORKER_ADMIT_H
 #define WORKER_ADMIT_H
 
+#include "server/worker/parse.h"
 #include "server/worker/request.h"
+#include "server/worker/route.h"
 
 /* "provider/model" in `room`; false: it is too long to be one. */
-#define ADMIT_TARGET_MAX (128 + 512 + 2) /* PROVIDER_NAME_MAX, MODEL_MAX */
+#define ADMIT_TARGET_MAX (PROVIDER_NAME_MAX + MODEL_MAX + 2)
 bool admit_target_text(struct str provider, struct str model, char room[ADMIT_TARGET_MAX],
                        struct str *out);
 /* May the request's key use this name, as a client would write it? */
