@@ -15,7 +15,8 @@ KEY = "sk-bf-money-money-money-money-money-money-money"
 OTHER = "sk-bf-other-other-other-other-other-other-other"
 NANO = 10 ** 9
 # A dollar for a million tokens in, two for a million out.
-PRICES = 'prices: { "up/*": { input: 1, output: 2 }, "two/*": { input: 1, output: 2 } }\n'
+PRICES = 'prices: { "up/*": { input: 1, output: 2 } }\n'
+BOTH = 'prices: { "up/*": { input: 1, output: 2 }, "two/*": { input: 1, output: 2 } }\n'
 
 
 def yaml(mock, keys, more=""):
@@ -143,7 +144,7 @@ def test_scopes(mock, start_gateway, rules, code, kind):
     base_url: {mock.base_v1}
     keys: [ {{ name: main, value: two-key }} ]
 """
-    gateway = start_gateway(one_provider(mock.base_v1, more=second + PRICES + "virtual_keys:\n" + key_of(rules)))
+    gateway = start_gateway(one_provider(mock.base_v1, more=second + BOTH + "virtual_keys:\n" + key_of(rules)))
     answer = ask(gateway, "up/lorem-3")
     assert (answer.status, answer.error["code"], answer.error["type"]) == (403, code, kind), answer
     assert mock.requests() == []
@@ -334,7 +335,7 @@ def test_another_provider_when_ones_budget_is_used_up(mock, start_gateway):
 """
     models = "models: { quick: { targets: [ { model: up/lorem-100, weight: 1000 }, { model: two/lorem-100, weight: 1 } ] } }\n"
     rules = "providers: [ { provider: up, budget: 0.0003 }, { provider: two } ]"
-    gateway = start_gateway(one_provider(mock.base_v1, more=second + PRICES + models + "virtual_keys:\n" + key_of(rules)))
+    gateway = start_gateway(one_provider(mock.base_v1, more=second + BOTH + models + "virtual_keys:\n" + key_of(rules)))
     used = [ask(gateway, "quick", max_tokens=120).headers["x-bf-provider"] for _ in range(8)]
     assert used[0] == "up" and used[-1] == "two", used
     answer = ask(gateway, "up/lorem-100", max_tokens=120)
