@@ -304,6 +304,7 @@ static enum entity_result apply_place(struct entity_call *c, const struct entity
     p->parent = r->parent;
     p->row = rows.row;
     directory_rename(&m->directory, p, str_of(e->name));
+    money_publish_name(m, p);
     if (r->kind == CONF_MODEL_LIMIT)
         money_publish_limits(m);
     return ENTITY_OK;

@@ -91,7 +91,7 @@ static int load_parent(struct loading *l, const struct entity_record *r,
     rows_commit(&m->rows, &rows);
     rows_clean(&m->rows, &rows);
     place.row = rows.row;
-    (void)directory_add(&m->directory, &place); /* owned there */
+    money_publish_name(m, directory_add(&m->directory, &place)); /* owned there */
     return 0;
 }
 

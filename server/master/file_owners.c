@@ -236,6 +236,7 @@ void file_commit(struct money *m, struct file_plan *plan)
         item->place->parent = item->parent;
         item->place->row = item->rows.row;
         directory_rename(&m->directory, item->place, str_of(item->name));
+        money_publish_name(m, item->place);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "server/base/alloc.h"
 #include "server/master/import.h"
 #include "shm/limits.h"
+#include "shm/owner_names.h"
 #include "shm/scope.h"
 
 /* --- rows that were there before --- */
@@ -98,6 +99,12 @@ void money_publish_limits(struct money *m)
     }
     model_limits_put(m->published, items, n);
     free(items);
+}
+
+void money_publish_name(struct money *m, const struct place *p)
+{
+    if (p->row != ROW_NONE && (p->kind == PLACE_TEAM || p->kind == PLACE_CUSTOMER))
+        owner_name_put(m->published, p->row, p->name);
 }
 
 /* --- rows that nobody has --- */

@@ -47,6 +47,8 @@ void money_close(struct money *m); /* takes NULL; the regions are left as they a
 
 /* The model limits that the directory has, as the workers see them. */
 void money_publish_limits(struct money *m);
+/* What a team or customer is called, for whom a worker refuses because of it. */
+void money_publish_name(struct money *m, const struct place *p);
 /* The row that an owner has had in kept regions; ROW_NONE: none. */
 uint32_t money_kept_row(const struct money *m, uint32_t kind, uint64_t id);
 /* Everything is loaded: what rows kept regions have that nobody has any more are given back. */

@@ -180,6 +180,7 @@ static void make_output(const struct estimator *e, const struct estimate_ask *as
     const struct seen *s = teller(e, ask);
 
     out->output = out->careful_output = out->most_output = 0;
+    out->is_guess = s == NULL;
     if (!ask->has_output)
         return;
     out->most_output = times(most, choices);

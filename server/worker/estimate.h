@@ -54,6 +54,7 @@ struct estimate {
     uint64_t input, output;           /* likely */
     uint64_t careful_output;          /* seldom more: where answers cannot be stopped */
     uint64_t most_input, most_output; /* certainly not more; >= the others */
+    bool is_guess;                    /* nobody has seen what such answers take */
 };
 
 struct estimator *estimator_create(void);

@@ -219,11 +219,29 @@ static void reserve(struct request *r, uint32_t more)
     t->room = t->n + more;
 }
 
+/* What a guess leaves no room for may well fit: then all that is left is taken, until it is known. */
+static bool take_one(struct request *r, const struct account *a, const struct estimate *est,
+                     struct rate_taken *out, struct refusal *why)
+{
+    const struct regions *regions = &r->worker->in->regions;
+    uint64_t now_ms = request_real_ms(r);
+    uint64_t left;
+
+    *out = (struct rate_taken){*a, amount_of(a, est)};
+    if (rate_take(regions, a, out->amount, now_ms, why))
+        return true;
+    left = a->limit > why->used ? a->limit - why->used : 0;
+    if (!est->is_guess || a->kind == ACCOUNT_REQUESTS || a->kind == ACCOUNT_TOKENS_IN ||
+        left == 0 || left >= out->amount || (a->kind == ACCOUNT_TOKENS && left < est->input))
+        return false;
+    out->amount = left;
+    return rate_take(regions, a, left, now_ms, why);
+}
+
 /* Those of the way up are taken in admit, once; the others for each attempt. */
 bool rates_take(struct request *r, const struct accounts *list, const struct estimate *est,
                 struct refusal *why)
 {
-    const struct regions *regions = &r->worker->in->regions;
     bool is_up = list == &r->payers.accounts;
     uint32_t from = r->rates.n;
     uint32_t n = 0;
@@ -235,16 +253,14 @@ bool rates_take(struct request *r, const struct accounts *list, const struct est
     reserve(r, n);
     for (uint32_t i = 0; i < list->n; i++) {
         const struct account *a = &list->items[i];
-        uint64_t amount;
 
         if (!is_sliding(a) || is_up == payers_is_of_route(a))
             continue;
-        amount = amount_of(a, est);
-        if (!rate_take(regions, a, amount, request_real_ms(r), why)) {
+        if (!take_one(r, a, est, &r->rates.items[r->rates.n], why)) {
             rates_give_back(r, from);
             return false;
         }
-        r->rates.items[r->rates.n++] = (struct rate_taken){*a, amount};
+        r->rates.n++;
     }
     return true;
 }

@@ -1,6 +1,6 @@
 """Budgets and limits on the request path: who is refused, in whose words, and what is booked, by real processes."""
 
-import json
+import http.client
 import signal
 import threading
 import time
@@ -53,13 +53,13 @@ def cost_of(usage):
 
 @pytest.mark.parametrize("dialect", CLIENTS)
 def test_a_used_up_budget_in_every_dialect(mock, start_gateway, dialect):
-    gateway = start_gateway(yaml(mock, key_of("budget: 0.00001")))
+    gateway = start_gateway(yaml(mock, key_of("budget: 0.00004")))
     assert ask(gateway, "up/lorem-200", max_tokens=4).status == 200
     path, body, _ = request_of(dialect, "up/lorem-200")
     answer = gateway.call("POST", path, body, None, KEY)
     assert (answer.status, answer.headers["x-bf-error"]) == (402, "budget_exceeded"), answer
     words = ERRORS[dialect](answer.json())
-    for part in ('virtual key "spender"', "0.00001 dollars per 1M", "are left", "begins anew at 20"):
+    for part in ('virtual key "spender"', "0.00004 dollars per 1M", "are left", "begins anew at 20"):
         assert part in words, words
     assert answer.headers["x-should-retry"] == "false"
     assert int(answer.headers["retry-after"]) > 86400
@@ -77,7 +77,7 @@ def test_too_many_requests_in_every_dialect(mock, start_gateway, dialect):
     assert [a.status for a in seen] == [200, 200, 429], seen
     assert seen[2].headers["x-bf-error"] == "request_limited"
     assert "2 requests per 1m, of which 0 are left" in ERRORS[dialect](seen[2].json())
-    assert 0 < int(seen[2].headers["retry-after-ms"]) <= 60000
+    assert 0 < int(seen[2].headers["retry-after-ms"]) <= 90000
     assert int(seen[2].headers["retry-after"]) == -(-int(seen[2].headers["retry-after-ms"]) // 1000)
     if dialect == "anthropic":
         assert [a.headers["anthropic-ratelimit-requests-remaining"] for a in seen] == ["1", "0", "0"]
@@ -123,7 +123,7 @@ def test_a_blocked_team_and_expired_keys(mock, start_gateway):
 def test_a_teams_budget_is_called_by_its_name(mock, start_gateway):
     gateway = start_gateway(yaml(
         mock, key_of("team: research"),
-        "customers: { acme: { budget: 5 } }\nteams: { research: { customer: acme, budget: 0.00001 } }\n"))
+        "customers: { acme: { budget: 5 } }\nteams: { research: { customer: acme, budget: 0.00004 } }\n"))
     assert ask(gateway, "up/lorem-200", max_tokens=4).status == 200
     answer = ask(gateway, "up/lorem-200")
     assert answer.status == 402 and 'team "research"' in answer.error["message"], answer
@@ -312,7 +312,7 @@ def test_a_killed_workers_stream_is_booked(mock, start_gateway):
     for reader in readers:
         try:
             whole += any(b"[DONE]" in event if isinstance(event, bytes) else "[DONE]" in event for event in reader)
-        except (OSError, AssertionError, ValueError):
+        except (OSError, http.client.HTTPException, AssertionError, ValueError):
             pass
     rows = records(gateway, 8)
     crashed = [row for row in rows if row.get("fail") == "worker_crashed"]
