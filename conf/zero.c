@@ -98,6 +98,24 @@ void zero_fill(struct load *l)
         zero_providers(l);
 }
 
+/* What else a cloud's vendor can be given than the variable of its key. */
+static const char *other_ways(enum conf_cloud cloud)
+{
+    switch (cloud) {
+    case CONF_CLOUD_AWS:
+        return "; that is a Bedrock API key. Instead: AWS_ACCESS_KEY_ID with "
+               "AWS_SECRET_ACCESS_KEY, or "
+               "keys: [{ aws: {} }] for a profile or the machine's role";
+    case CONF_CLOUD_GCP:
+        return ", for example keys: [{ gcp: {} }] for the machine's account, or "
+               "keys: [{ gcp: { credentials_file: FILE } }]";
+    case CONF_CLOUD_AZURE:
+        return "; or keys: [{ azure: { managed_identity: true } }]";
+    default:
+        return "";
+    }
+}
+
 static void complete_key(struct load *l, struct conf_provider *p, const struct conf_vendor *vendor)
 {
     struct conf_provider_key *key;
@@ -107,13 +125,13 @@ static void complete_key(struct load *l, struct conf_provider *p, const struct c
     if (vendor->needs_key && value == NULL && !credentials_in_env(l, vendor->cloud)) {
         if (vendor->key_env == NULL)
             findings_add(l->findings, p->origin.line,
-                         "providers.%s needs keys, for example keys: [{ value: env.NAME }]",
-                         p->name);
+                         "providers.%s needs keys, for example keys: [{ value: env.NAME }]%s",
+                         p->name, other_ways(vendor->cloud));
         else
             findings_add(l->findings, p->origin.line,
                          "environment variable %s is not set (used by providers.%s, which has no "
-                         "keys of its own)",
-                         vendor->key_env, p->name);
+                         "keys of its own)%s",
+                         vendor->key_env, p->name, other_ways(vendor->cloud));
         return;
     }
     key = arena_zalloc(l->arena, sizeof(*key));

@@ -243,6 +243,13 @@ static enum step_result no_route(struct request *r, const struct candidates *fou
 {
     const struct pub_view *v = &r->worker->view;
 
+    if (found->is_unspoken && r->resolved.model == NO_MODEL && r->resolved.name.len > 0) {
+        const struct pub_provider *p = pub_provider(v, r->resolved.provider);
+
+        if (vendor_choose(vendor_get(p->vendor), p->dialect, DIALECT_NONE, r->resolved.name) ==
+            NULL)
+            return suggest_face(r, p);
+    }
     if (found->is_unspoken)
         return request_fail(r, &FAIL_NO_DIALECT, str_of(r->path.endpoint), STR_NONE);
     if (r->resolved.model == NO_MODEL)

@@ -33,5 +33,7 @@ bool route_can_ask(const struct request *r, const struct pub_provider *p, struct
 /* Both say STEP_FAIL with the nearest name that this key may use (suggest.c). */
 enum step_result suggest_model(struct request *r);
 enum step_result suggest_provider(struct request *r, struct str provider);
+/* No face of a provider is for the model: which ones they are for. */
+enum step_result suggest_face(struct request *r, const struct pub_provider *p);
 
 #endif

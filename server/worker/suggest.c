@@ -132,3 +132,19 @@ enum step_result suggest_model(struct request *r)
                 names),
         STR("model"));
 }
+
+enum step_result suggest_face(struct request *r, const struct pub_provider *p)
+{
+    const struct vendor *vendor = vendor_get(p->vendor);
+    struct str text = arena_printf(r->arena, "\"%.*s\" is none of what provider \"%.*s\" has: ",
+                                   STR_ARGS(shown(r->resolved.name)),
+                                   STR_ARGS(pub_text(&r->worker->view, p->name)));
+
+    for (size_t i = 0; i < FACES_MAX && vendor->faces[i].dialect != DIALECT_NONE; i++) {
+        struct str parts[] = {text, i > 0 ? STR(",") : STR_NONE, str_of(vendor->faces[i].models)};
+
+        must(vendor->faces[i].models != NULL); /* else that face would be for this model */
+        text = arena_concat(r->arena, parts, 3);
+    }
+    return request_fail(r, &FAIL_UNKNOWN_MODEL, text, STR("model"));
+}

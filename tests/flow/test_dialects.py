@@ -462,3 +462,15 @@ providers:
     answer = gateway.call("POST", "/v1/completions", {"model": "mock/echo", "prompt": "round"})
     assert answer.status == 200, answer
     assert (answer.json()["object"], answer.json()["choices"][0]["text"]) == ("text_completion", "round")
+
+
+def test_a_vendor_has_no_such_model(start_gateway):
+    """Vertex has models of three kinds, each at its own address; another name is a mistake, and the answer says what there is."""
+    gateway = start_gateway("require_key: false\nproviders:\n  vertex: { project: p, location: l, keys: [ { value: x } ] }\n")
+    for path, body in (("/v1/chat/completions", {}), ("/anthropic/v1/messages", {"max_tokens": 5})):
+        answer = gateway.call("POST", path, {"model": "vertex/foo", "messages": [{"role": "user", "content": "x"}], **body})
+        assert (answer.status, answer.headers["x-bf-error"]) == (404, "unknown_model"), answer
+        assert "gemini-*" in answer.json()["error"]["message"] and "claude-*" in answer.json()["error"]["message"]
+    # one that it has, asked for what its dialect lacks, is another matter
+    answer = gateway.call("POST", "/v1/embeddings", {"model": "vertex/claude-x", "input": "x"})
+    assert (answer.status, answer.headers["x-bf-error"]) == (501, "no_dialect")
