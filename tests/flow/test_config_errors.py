@@ -254,3 +254,13 @@ def test_no_secret_is_told(serving, mock_process):
     assert last["ok"] is False and secret not in last["text"]
     assert secret not in serving.log()
     assert serving.reload(good(up=mock_process.base_v1))["ok"] is True
+
+
+def test_a_cloud_without_a_credential(tmp_path):
+    """Its vendors take more than the one variable that is missing; the message names all ways."""
+    path = tmp_path / "bowfin.yaml"
+    path.write_text("providers:\n  bedrock: { region: us-east-1 }\n", encoding="utf-8")
+    done = subprocess.run([BOWFIN, "-t", "-c", path], capture_output=True, text=True, env=clean_environment(), check=False)
+    assert done.returncode == 1
+    for way in ("AWS_BEARER_TOKEN_BEDROCK is not set", "AWS_ACCESS_KEY_ID", "keys: [{ aws: {} }]"):
+        assert way in done.stdout + done.stderr

@@ -119,12 +119,6 @@ static void environment_variables(void **state)
         {"providers:\n  mistral:\n",
          "t.yaml:2: environment variable MISTRAL_API_KEY is not set (used by providers.mistral, "
          "which has no keys of its own)"},
-        {"providers:\n  bedrock: { region: us-east-1 }\n",
-         "t.yaml:3: environment variable AWS_BEARER_TOKEN_BEDROCK is not set (used by "
-         "providers.bedrock, which has no keys of its own); that is a Bedrock API key. Instead: "
-         "AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or keys: [{ aws: {} }] for a profile or "
-         "the "
-         "machine's role"},
         {"virtual_keys:\n  - { name: a, value: env.NOT_THERE }\n",
          "t.yaml:2: environment variable NOT_THERE is not set (used by virtual_keys[0].value)"},
         {"providers: { openai: { keys: [ { value: env.TWO_LINES } ] } }\n",
