@@ -59,7 +59,7 @@ bool account_counter(const struct regions *regions, const struct account *a, uin
     now = counter_look(&row->used[which]);
     *out_number = tag_window(now.tag);
     *out_amount = now.amount;
-    return now.tag != 0;
+    return now.tag != 0 || now.amount != 0; /* a tag of 0: restored, in window 0 */
 }
 
 static void held_of_row(const struct actor *a, uint32_t row, held_fn *fn, void *ctx)

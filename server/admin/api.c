@@ -103,10 +103,15 @@ static const struct api_route routes[] = {
     {"GET", "/api/prices", api_prices, PARAMS("limit", "cursor", "provider", "model"), false},
     {"GET", "/api/prices/**", api_price, NO_PARAMS, false},
     {"GET", "/api/usage", api_usage,
-     PARAMS("key", "model", "provider", "since", "until", "group_by"), false},
-    {"GET", "/api/logs", api_logs,
-     PARAMS("limit", "cursor", "after", "key", "model", "provider", "since", "until", "status"),
+     PARAMS("key", "team", "customer", "model", "provider", "since", "until", "group_by"), false},
+    {"POST", "/api/usage/reprice", api_reprice,
+     PARAMS("key", "team", "customer", "model", "provider", "since", "until", "status", "cursor"),
      false},
+    {"GET", "/api/logs", api_logs,
+     PARAMS("limit", "cursor", "after", "key", "team", "customer", "model", "provider", "since",
+            "until", "status"),
+     false},
+    {"GET", "/api/audit/money", api_audit, NO_PARAMS, false},
 };
 
 /* A "*" takes what stands up to the next '/', "**" at the end takes all that is left. */

@@ -1,11 +1,9 @@
 /*
- * journal - GET /api/usage and /api/logs: what the aggregator has stored.
+ * journal - GET /api/logs, and what the other routes about the journal share.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <inttypes.h>
-#include <stdio.h>
-#include <time.h>
+#include "server/admin/journal.h"
 
 #include "server/admin/admin.h"
 #include "server/admin/api.h"
@@ -14,10 +12,10 @@
 #include "server/admin/writer.h"
 #include "server/aggregator/query.h"
 #include "server/base/crypto.h"
+#include "shm/prices.h"
 #include "shm/record.h"
 
-/* A key by its id or, more handily, by its name; "none": requests without one. */
-static bool key_param(struct exchange *ex, bool *out_has, uint64_t *out_id)
+bool journal_key_param(struct exchange *ex, bool *out_has, uint64_t *out_id)
 {
     struct str text = params_get(ex, "key");
 
@@ -31,22 +29,11 @@ static bool key_param(struct exchange *ex, bool *out_has, uint64_t *out_id)
     return false;
 }
 
-static void refuse_journal(struct exchange *ex, const struct error *err)
+void journal_unreadable(struct exchange *ex, const struct error *err)
 {
     exchange_error(ex, 503, "journal", NULL, "the usage journal cannot be read: %s", err->text);
 }
 
-static void write_tokens(struct writer *w, const struct usage_tokens *t)
-{
-    writer_object(w, "tokens");
-    writer_u64(w, "input", t->input);
-    writer_u64(w, "output", t->output);
-    writer_u64(w, "cached", t->cached);
-    writer_u64(w, "reasoning", t->reasoning);
-    writer_object_end(w);
-}
-
-/* Only what there is: most requests have none of it. */
 static void write_details(struct writer *w, const struct usage_details *d)
 {
     const struct {
@@ -66,7 +53,19 @@ static void write_details(struct writer *w, const struct usage_details *d)
     writer_object_end(w);
 }
 
-static void write_key(struct writer *w, uint64_t key_id, struct str name)
+void journal_write_tokens(struct writer *w, const struct usage_tokens *t,
+                          const struct usage_details *d)
+{
+    writer_object(w, "tokens");
+    writer_u64(w, "input", t->input);
+    writer_u64(w, "output", t->output);
+    writer_u64(w, "cached", t->cached);
+    writer_u64(w, "reasoning", t->reasoning);
+    writer_object_end(w);
+    write_details(w, d);
+}
+
+void journal_write_key(struct writer *w, uint64_t key_id, struct str name)
 {
     char id[KEY_ID_TEXT];
 
@@ -78,102 +77,6 @@ static void write_key(struct writer *w, uint64_t key_id, struct str name)
     key_id_format(key_id, id);
     writer_cstr(w, "key_id", id);
     writer_str(w, "key", name);
-}
-
-/* --- usage --- */
-
-static const struct {
-    const char *name;
-    uint32_t group;
-} groups[] = {{"day", USAGE_BY_DAY},
-              {"key", USAGE_BY_KEY},
-              {"provider", USAGE_BY_PROVIDER},
-              {"model", USAGE_BY_MODEL}};
-
-static bool group_param(struct exchange *ex, uint32_t *out)
-{
-    struct str text = params_get(ex, "group_by");
-    struct str name;
-
-    if (text.len == 0)
-        text = STR("key,provider,model");
-    *out = 0;
-    while (str_next(&text, ',', &name)) {
-        uint32_t group = 0;
-
-        for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
-            if (str_eq(name, str_of(groups[i].name)))
-                group = groups[i].group;
-        }
-        if (group == 0 && !str_eq(name, STR("none"))) {
-            exchange_error(ex, 400, "bad_parameter", "group_by",
-                           "group_by must be one or more of day, key, provider, model with commas "
-                           "between them, or none");
-            return false;
-        }
-        *out |= group;
-    }
-    return true;
-}
-
-static void write_day(struct writer *w, uint32_t day)
-{
-    time_t seconds = (time_t)day * (time_t)(MS_PER_DAY / 1000);
-    struct tm tm = {0};
-    char text[32];
-
-    (void)gmtime_r(&seconds, &tm); /* fails only past the year 2^31 */
-    (void)strftime(text, sizeof(text), "%Y-%m-%d", &tm);
-    writer_cstr(w, "day", text);
-}
-
-static void write_usage(struct writer *w, const struct usage_row *row, uint32_t group)
-{
-    writer_object(w, NULL);
-    if ((group & USAGE_BY_DAY) != 0)
-        write_day(w, row->day);
-    if ((group & USAGE_BY_KEY) != 0)
-        write_key(w, row->key_id, row->key_name);
-    if ((group & USAGE_BY_PROVIDER) != 0)
-        writer_str(w, "provider", row->provider);
-    if ((group & USAGE_BY_MODEL) != 0)
-        writer_str(w, "model", row->model);
-    writer_u64(w, "requests", row->totals.requests);
-    writer_u64(w, "failed", row->totals.failed);
-    writer_u64(w, "streams", row->totals.streams);
-    writer_u64(w, "no_usage", row->totals.no_usage);
-    writer_u64(w, "estimated", row->totals.estimated);
-    write_tokens(w, &row->totals.tokens);
-    writer_object_end(w);
-}
-
-void api_usage(struct exchange *ex, struct str tail)
-{
-    struct usage_filter filter = {.provider = params_get(ex, "provider"),
-                                  .model = params_get(ex, "model")};
-    struct writer w = WRITER_INIT(&ex->out);
-    struct usage_answer answer = {.n = 0};
-    struct error err = ERROR_INIT;
-
-    (void)tail;
-    if (!key_param(ex, &filter.has_key_id, &filter.key_id) ||
-        !params_time(ex, "since", 0, &filter.since_ms) ||
-        !params_time(ex, "until", 0, &filter.until_ms) || !group_param(ex, &filter.group))
-        return;
-    if (query_usage(ex->admin->query, &filter, ex->arena, &answer, &err) != 0) {
-        refuse_journal(ex, &err);
-        return;
-    }
-    writer_object(&w, NULL);
-    writer_array(&w, "data");
-    for (size_t i = 0; i < answer.n; i++)
-        write_usage(&w, &answer.rows[i], filter.group);
-    writer_array_end(&w);
-    writer_null(&w, "next");
-    writer_u64(&w, "truncated", answer.truncated);
-    writer_bool(&w, "partial", answer.is_partial);
-    writer_object_end(&w);
-    exchange_json(ex, 200);
 }
 
 /* --- logs --- */
@@ -200,7 +103,7 @@ static bool status_param(struct exchange *ex, struct log_filter *f)
     return false;
 }
 
-static bool cursor_param(struct exchange *ex, const char *name, uint64_t *out)
+bool journal_cursor_param(struct exchange *ex, const char *name, uint64_t *out)
 {
     struct str text = params_get(ex, name);
 
@@ -219,7 +122,35 @@ static void write_empty_as_null(struct writer *w, const char *key, struct str va
         writer_null(w, key);
 }
 
-static void write_record(struct writer *w, const struct log_row *row)
+/* What is not known is not shown as nothing. */
+static void write_cost(struct writer *w, const struct record *r)
+{
+    static const char *const services[PRICE_SERVICES] = {"standard", "batch", "priority", "flex"};
+    bool is_unpriced = (r->flags & RECORD_UNPRICED) != 0;
+
+    writer_bool(w, "unpriced", is_unpriced);
+    if (is_unpriced) {
+        writer_null(w, "cost");
+        writer_null(w, "cost_nanousd");
+    } else {
+        writer_usd(w, "cost", r->cost_nanousd);
+    }
+    writer_cstr(w, "service", r->service < PRICE_SERVICES ? services[r->service] : NULL);
+    writer_array(w, "bookings");
+    for (uint32_t i = 0; i < r->n_bookings; i++) {
+        char id[KEY_ID_TEXT];
+
+        key_id_format(r->bookings[i].account, id);
+        writer_object(w, NULL);
+        writer_cstr(w, "account_id", id);
+        writer_u64(w, "window", r->bookings[i].window);
+        writer_object_end(w);
+    }
+    writer_array_end(w);
+}
+
+static void write_record(struct writer *w, const struct owner_names *names,
+                         const struct log_row *row)
 {
     const struct record *r = &row->record;
     char cursor[CURSOR_TEXT_LEN + 1], id[UUID_TEXT_LEN + 1];
@@ -230,7 +161,9 @@ static void write_record(struct writer *w, const struct log_row *row)
     writer_cstr(w, "cursor", cursor);
     writer_cstr(w, "id", id);
     writer_u64(w, "begun_ms", r->begun_ms);
-    write_key(w, r->key_id, r->key_name);
+    journal_write_key(w, r->key_id, r->key_name);
+    owner_names_write(w, names, OWNER_SIDE_TEAM, r->team_id);
+    owner_names_write(w, names, OWNER_SIDE_CUSTOMER, r->customer_id);
     writer_str(w, "endpoint", r->endpoint);
     write_empty_as_null(w, "provider", r->provider);
     write_empty_as_null(w, "provider_key", r->provider_key);
@@ -244,8 +177,9 @@ static void write_record(struct writer *w, const struct log_row *row)
     writer_bool(w, "client_gone", (r->flags & RECORD_CLIENT_GONE) != 0);
     writer_bool(w, "estimated", (r->flags & RECORD_ESTIMATED) != 0);
     writer_bool(w, "no_usage", (r->flags & RECORD_NO_USAGE) != 0);
-    write_tokens(w, &r->tokens);
-    write_details(w, &r->details);
+    writer_bool(w, "crashed", (r->flags & RECORD_CRASHED) != 0);
+    write_cost(w, r);
+    journal_write_tokens(w, &r->tokens, &r->details);
     writer_milli(w, "first_byte_ms", r->first_byte_us);
     writer_milli(w, "total_ms", r->total_us);
     writer_u64(w, "bytes_in", r->bytes_in);
@@ -254,36 +188,75 @@ static void write_record(struct writer *w, const struct log_row *row)
     writer_object_end(w);
 }
 
-void api_logs(struct exchange *ex, struct str tail)
+bool journal_log_filter(struct exchange *ex, struct log_filter *out)
 {
-    struct log_filter filter = {.provider = params_get(ex, "provider"),
-                                .model = params_get(ex, "model")};
+    *out = (struct log_filter){.provider = params_get(ex, "provider"),
+                               .model = params_get(ex, "model")};
+    return journal_key_param(ex, &out->has_key_id, &out->key_id) &&
+           params_time(ex, "since", 0, &out->since_ms) &&
+           params_time(ex, "until", 0, &out->until_ms) && status_param(ex, out);
+}
+
+void journal_take_owners(struct log_filter *f, const struct owner_names *names)
+{
+    f->has_team_id = names->filters[OWNER_SIDE_TEAM].has;
+    f->team_id = names->filters[OWNER_SIDE_TEAM].id;
+    f->has_customer_id = names->filters[OWNER_SIDE_CUSTOMER].has;
+    f->customer_id = names->filters[OWNER_SIDE_CUSTOMER].id;
+}
+
+struct log_call {
+    struct owner_names names; /* first: owner_names.h */
+    struct log_filter filter;
+    struct log_page page;
+};
+
+static void write_page(struct exchange *ex)
+{
+    const struct log_call *c = ex->state;
     struct writer w = WRITER_INIT(&ex->out);
-    struct log_page page = {NULL, 0, 0, 0};
-    struct error err = ERROR_INIT;
-    uint64_t limit;
     char next[CURSOR_TEXT_LEN + 1];
 
-    (void)tail;
-    if (!key_param(ex, &filter.has_key_id, &filter.key_id) ||
-        !params_time(ex, "since", 0, &filter.since_ms) ||
-        !params_time(ex, "until", 0, &filter.until_ms) || !status_param(ex, &filter) ||
-        !cursor_param(ex, "cursor", &filter.range.before) ||
-        !cursor_param(ex, "after", &filter.range.after) ||
-        !params_u64(ex, "limit", API_PAGE_DEFAULT, LOG_PAGE_MAX, &limit))
-        return;
-    filter.range.limit = limit;
-    if (query_log(ex->admin->query, &filter, ex->arena, &page, &err) != 0) {
-        refuse_journal(ex, &err);
-        return;
-    }
     writer_object(&w, NULL);
     writer_array(&w, "data");
-    for (size_t i = 0; i < page.n; i++)
-        write_record(&w, &page.rows[i]);
+    for (size_t i = 0; i < c->page.n; i++)
+        write_record(&w, &c->names, &c->page.rows[i]);
     writer_array_end(&w);
-    query_cursor_format(page.next, next);
-    writer_cstr(&w, "next", page.next != 0 ? next : NULL);
+    query_cursor_format(c->page.next, next);
+    writer_cstr(&w, "next", c->page.next != 0 ? next : NULL);
     writer_object_end(&w);
     exchange_json(ex, 200);
+}
+
+static void read_page(struct exchange *ex)
+{
+    struct log_call *c = ex->state;
+    struct error err = ERROR_INIT;
+
+    journal_take_owners(&c->filter, &c->names);
+    if (query_log(ex->admin->query, &c->filter, ex->arena, &c->page, &err) != 0) {
+        journal_unreadable(ex, &err);
+        return;
+    }
+    for (size_t i = 0; i < c->page.n; i++) {
+        owner_names_want(&c->names, OWNER_SIDE_TEAM, c->page.rows[i].record.team_id);
+        owner_names_want(&c->names, OWNER_SIDE_CUSTOMER, c->page.rows[i].record.customer_id);
+    }
+    owner_names_find(ex, write_page);
+}
+
+void api_logs(struct exchange *ex, struct str tail)
+{
+    struct log_call *c = arena_zalloc(ex->arena, sizeof(*c));
+    uint64_t limit;
+
+    (void)tail;
+    if (!journal_log_filter(ex, &c->filter) ||
+        !journal_cursor_param(ex, "cursor", &c->filter.range.before) ||
+        !journal_cursor_param(ex, "after", &c->filter.range.after) ||
+        !params_u64(ex, "limit", API_PAGE_DEFAULT, LOG_PAGE_MAX, &limit))
+        return;
+    c->filter.range.limit = limit;
+    ex->state = c;
+    owner_names_filters(ex, read_page);
 }

@@ -3,6 +3,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "server/admin/prices.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -149,12 +151,24 @@ static struct str vendor_of(const struct pub_view *v, struct str provider)
     return provider;
 }
 
+void price_ask_fill(const struct pub_view *v, struct str provider, struct str model,
+                    struct price_ask *out)
+{
+    const struct cat_model *known;
+
+    *out = (struct price_ask){
+        .provider = provider, .vendor = vendor_of(v, provider), .model = model, .known = STR_NONE};
+    known = cat_find(pub_catalogue(v), out->vendor, model);
+    if (known != NULL)
+        out->known = cat_text(pub_catalogue(v), known->name);
+}
+
 /* `tail`: "provider/model", where the model may have slashes of its own. */
 void api_price(struct exchange *ex, struct str tail)
 {
     const struct pub_view *v = view_or_refuse(ex);
     struct writer w = WRITER_INIT(&ex->out);
-    struct price_ask ask = {.known = STR_NONE};
+    struct price_ask ask;
     struct price price;
     struct str path;
 
@@ -166,12 +180,7 @@ void api_price(struct exchange *ex, struct str tail)
                        "ask for /api/prices/{provider}/{model}, or GET /api/prices for all");
         return;
     }
-    ask.provider = (struct str){path.p, (size_t)slash};
-    ask.model = str_skip(path, (size_t)slash + 1);
-    ask.vendor = vendor_of(v, ask.provider);
-    const struct cat_model *known = cat_find(pub_catalogue(v), ask.vendor, ask.model);
-    if (known != NULL)
-        ask.known = cat_text(pub_catalogue(v), known->name);
+    price_ask_fill(v, (struct str){path.p, (size_t)slash}, str_skip(path, (size_t)slash + 1), &ask);
     if (!price_find(pub_prices(v), &ask, &price)) {
         exchange_error(ex, 404, "unknown_price", NULL,
                        "nobody has told what this model costs there; prices: in the configuration "

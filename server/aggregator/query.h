@@ -109,6 +109,16 @@ struct log_page {
 BF_MUST_CHECK int query_log(struct query *q, const struct log_filter *filter, struct arena *a,
                             struct log_page *out, struct error *err);
 
+/*
+ * For sums over many rows: `fn` gets each row of the filter, newest first, until `max` rows were looked
+ * at; the range's limit is not heeded. Texts are valid during the call. *out_next: `before` for the rest,
+ * 0: that was all.
+ */
+typedef void query_record_fn(void *ctx, const struct record *record);
+BF_MUST_CHECK int query_log_each(struct query *q, const struct log_filter *filter, size_t max,
+                                 query_record_fn *fn, void *ctx, uint64_t *out_next,
+                                 struct error *err);
+
 /* Cursors as text for URLs: 16 hex digits. False: it is not one. */
 #define CURSOR_TEXT_LEN 16
 void query_cursor_format(uint64_t cursor, char out[CURSOR_TEXT_LEN + 1]);

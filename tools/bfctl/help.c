@@ -57,10 +57,16 @@ static const char budgets_text[] =
     "              [--customer NAME]: limit, used, held by requests under way, left\n";
 
 static const char journal_text[] =
-    "  Filters of usage and logs: --key NAME|ID|none  --model NAME  --provider NAME\n"
+    "  Filters of usage and logs: --key NAME|ID|none  --team NAME|ID|none  --customer "
+    "NAME|ID|none\n"
+    "                             --model NAME  --provider NAME\n"
     "                             --since TIME  --until TIME  (logs: --status 404|4xx)\n"
     "  TIME is 2026-11-22, 2026-11-22T16:45:00Z, or an age: 15m, 24h, 7d.\n"
-    "  usage --by LIST: of day, key, provider, model with commas (default: key,provider,model).\n"
+    "  usage --by LIST: of day, customer, team, key, provider, model with commas\n"
+    "                   (default: key,provider,model).\n"
+    "  usage reprice --from TIME --to TIME [--prices FILE]: what the log's tokens would have cost "
+    "with\n"
+    "                the book in force, or with FILE's entries before it; nothing is changed.\n"
     "  logs: the newest N requests (--limit, default 50), oldest first; -f goes on from there.\n";
 
 int command_help(struct ctl *c, int argc, char **argv)

@@ -18,7 +18,7 @@
 #define FOLLOW_MS 500 /* between looks; a look without news is one indexed read */
 
 struct filters {
-    const char *key, *model, *provider, *since, *until, *status, *by, *limit;
+    const char *key, *team, *customer, *model, *provider, *since, *until, *status, *by, *limit;
     bool follow;
 };
 
@@ -26,8 +26,9 @@ static void add_filters(struct buf *path, const struct filters *f)
 {
     const struct {
         const char *name, *value;
-    } all[] = {{"key", f->key},     {"model", f->model}, {"provider", f->provider},
-               {"since", f->since}, {"until", f->until}, {"status", f->status}};
+    } all[] = {{"key", f->key},     {"team", f->team},         {"customer", f->customer},
+               {"model", f->model}, {"provider", f->provider}, {"since", f->since},
+               {"until", f->until}, {"status", f->status}};
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         if (all[i].value != NULL)
@@ -37,10 +38,7 @@ static void add_filters(struct buf *path, const struct filters *f)
 
 /* --- usage --- */
 
-struct usage_columns {
-    struct table *t;
-    bool day, key, provider, model;
-};
+static const char *const group_names[] = {"day", "customer", "team", "key", "provider", "model"};
 
 static bool has_word(const char *list, const char *word)
 {
@@ -53,24 +51,23 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-static void usage_row(struct usage_columns *u, const struct json *r)
+static void usage_row(struct table *t, const struct json *r, const char *by)
 {
     const struct json *tokens = json_get(r, "tokens");
 
-    if (u->day)
-        table_str(u->t, ctl_str(r, "day"));
-    if (u->key)
-        table_str(u->t, ctl_str(r, "key"));
-    if (u->provider)
-        table_str(u->t, ctl_str(r, "provider"));
-    if (u->model)
-        table_str(u->t, ctl_str(r, "model"));
-    table_count(u->t, ctl_u64(r, "requests"));
-    table_count(u->t, ctl_u64(r, "failed"));
-    table_count(u->t, ctl_u64(tokens, "input"));
-    table_count(u->t, ctl_u64(tokens, "cached"));
-    table_count(u->t, ctl_u64(tokens, "output"));
-    table_count(u->t, ctl_u64(tokens, "reasoning"));
+    for (size_t i = 0; i < ARRAY_LEN(group_names); i++) {
+        if (has_word(by, group_names[i]))
+            table_str(t, ctl_str(r, group_names[i]));
+    }
+    table_count(t, ctl_u64(r, "requests"));
+    table_count(t, ctl_u64(r, "failed"));
+    table_count(t, ctl_u64(tokens, "input"));
+    table_count(t, ctl_u64(tokens, "cached"));
+    table_count(t, ctl_u64(tokens, "output"));
+    table_count(t, ctl_u64(tokens, "reasoning"));
+    table_str(t, ctl_str(r, "cost"));
+    table_count(t, ctl_u64(r, "estimated"));
+    table_count(t, ctl_u64(r, "unpriced"));
 }
 
 static void print_usage(const struct json *answer, const char *by)
@@ -78,15 +75,16 @@ static void print_usage(const struct json *answer, const char *by)
     const struct json *data = json_get(answer, "data");
     struct buf head = BUF_INIT, out = BUF_INIT;
     struct table t;
-    struct usage_columns u = {&t, has_word(by, "day"), has_word(by, "key"),
-                              has_word(by, "provider"), has_word(by, "model")};
 
-    buf_printf(&head, "%s%s%s%s>requests|>failed|>tokens in|>cached|>tokens out|>reasoning",
-               u.day ? "day|" : "", u.key ? "key|" : "", u.provider ? "provider|" : "",
-               u.model ? "model|" : "");
+    for (size_t i = 0; i < ARRAY_LEN(group_names); i++) {
+        if (has_word(by, group_names[i]))
+            buf_printf(&head, "%s|", group_names[i]);
+    }
+    buf_cstr(&head, ">requests|>failed|>tokens in|>cached|>tokens out|>reasoning|>cost $|"
+                    ">estimated|>unpriced");
     table_init(&t, head.data);
     for (const struct json *r = data != NULL ? data->child : NULL; r != NULL; r = r->next)
-        usage_row(&u, r);
+        usage_row(&t, r, by);
     table_print(&t, &out);
     (void)fwrite(out.data, 1, out.len, stdout);
     if (ctl_u64(answer, "truncated") > 0)
@@ -103,15 +101,19 @@ static void print_usage(const struct json *answer, const char *by)
 int command_usage(struct ctl *c, int argc, char **argv)
 {
     struct filters f = {.by = "key,provider,model"};
-    const struct arg args[] = {{"--key", &f.key, NULL},           {"--model", &f.model, NULL},
+    const struct arg args[] = {{"--key", &f.key, NULL},           {"--team", &f.team, NULL},
+                               {"--customer", &f.customer, NULL}, {"--model", &f.model, NULL},
                                {"--provider", &f.provider, NULL}, {"--since", &f.since, NULL},
+                               {"--from", &f.since, NULL},        {"--to", &f.until, NULL},
                                {"--until", &f.until, NULL},       {"--by", &f.by, NULL}};
     const struct json *answer = NULL;
     struct buf path = BUF_INIT;
     int status = CTL_OK;
 
+    if (argc > 1 && strcmp(argv[1], "reprice") == 0)
+        return command_reprice(c, argc - 1, argv + 1);
     if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
-        args_words(argc, argv, 0, 0, "no words") != 0)
+        args_words(argc, argv, 0, 0, "no words, or reprice") != 0)
         return CTL_USAGE;
     buf_cstr(&path, "/api/usage");
     ctl_query(&path, "group_by", f.by);
@@ -157,10 +159,13 @@ static void log_cells(struct table *t, const struct json *r)
     table_str(t, ctl_str(r, "endpoint"));
     table_count(t, ctl_u64(tokens, "input"));
     table_count(t, ctl_u64(tokens, "output"));
+    table_str(t, ctl_bool(r, "unpriced") ? STR("unpriced") : ctl_str(r, "cost"));
     table_printf(t, "%.1f", ctl_double(r, "first_byte_ms"));
     table_printf(t, "%.1f", ctl_double(r, "total_ms"));
     table_str(t, fail.len > 0                 ? fail
                  : ctl_bool(r, "client_gone") ? STR("client gone")
+                 : ctl_bool(r, "crashed")     ? STR("worker died")
+                 : ctl_bool(r, "estimated")   ? STR("estimated")
                  : ctl_u64(r, "attempts") > 1 ? STR("retried")
                                               : STR_NONE);
 }
@@ -176,8 +181,9 @@ static void print_rows(const struct rows *rows, bool json, bool head)
             printf("%.*s\n", STR_ARGS(rows->items[i]->raw));
         return;
     }
-    table_init(&t, "time (UTC)|status|key|provider|model|endpoint|>in|>out|>first ms|>total ms|"
-                   "note");
+    table_init(&t,
+               "time (UTC)|status|key|provider|model|endpoint|>in|>out|>cost $|>first ms|>total ms|"
+               "note");
     /* Later batches keep the columns about where the first had them. */
     t.widths[2] = t.widths[3] = 12;
     t.widths[4] = 20;
@@ -259,10 +265,12 @@ static int follow(struct ctl *c, const char *path, const char *start)
 int command_logs(struct ctl *c, int argc, char **argv)
 {
     struct filters f = {0};
-    const struct arg args[] = {
-        {"--key", &f.key, NULL},     {"--model", &f.model, NULL}, {"--provider", &f.provider, NULL},
-        {"--since", &f.since, NULL}, {"--until", &f.until, NULL}, {"--status", &f.status, NULL},
-        {"--limit", &f.limit, NULL}, {"-f", NULL, &f.follow},     {"--follow", NULL, &f.follow}};
+    const struct arg args[] = {{"--key", &f.key, NULL},           {"--team", &f.team, NULL},
+                               {"--customer", &f.customer, NULL}, {"--model", &f.model, NULL},
+                               {"--provider", &f.provider, NULL}, {"--since", &f.since, NULL},
+                               {"--until", &f.until, NULL},       {"--status", &f.status, NULL},
+                               {"--limit", &f.limit, NULL},       {"-f", NULL, &f.follow},
+                               {"--follow", NULL, &f.follow}};
     struct buf path = BUF_INIT;
     struct rows rows = {NULL, 0, 0};
     uint64_t limit = LOGS_DEFAULT;

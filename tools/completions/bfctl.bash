@@ -1,7 +1,7 @@
 # bash completion for bfctl
 _bfctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local commands="status check reload keys teams customers budgets routes models usage logs top workers export completion version help"
+    local commands="status check reload keys teams customers budgets routes models usage audit logs top workers export completion version help"
     local global="--socket --url --token --ca --json --help --version"
     local command="" verb="" word i
     case $previous in
@@ -68,8 +68,9 @@ _bfctl() {
         ;;
     budgets) words="--kind --name --team --customer $global" ;;
     routes) words="--provider $global" ;;
-    usage) words="--by --key --model --provider --since --until $global" ;;
-    logs) words="-f --follow --limit --key --model --provider --since --until --status $global" ;;
+    usage) words="reprice --by --key --team --customer --model --provider --since --until --from --to --prices $global" ;;
+    audit) words="money $global" ;;
+    logs) words="-f --follow --limit --key --team --customer --model --provider --since --until --status $global" ;;
     top) words="--once --interval $global" ;;
     completion) words="bash zsh fish" ;;
     help) words=$commands ;;

@@ -1,5 +1,5 @@
 # fish completion for bfctl
-set -l commands status check reload keys teams customers budgets routes models usage logs top workers export completion version help
+set -l commands status check reload keys teams customers budgets routes models usage audit logs top workers export completion version help
 
 complete -c bfctl -f
 complete -c bfctl -l socket -r -F -d 'admin socket'
@@ -20,7 +20,8 @@ complete -c bfctl -n $none -a customers -d 'budgets that teams share'
 complete -c bfctl -n $none -a budgets -d 'what is used and left of every budget'
 complete -c bfctl -n $none -a routes -d 'weights and health of every route'
 complete -c bfctl -n $none -a models -d 'models that clients may use'
-complete -c bfctl -n $none -a usage -d 'requests and tokens'
+complete -c bfctl -n $none -a usage -d 'who spent what; what it would cost'
+complete -c bfctl -n $none -a audit -d 'do counters, journal and log agree?'
 complete -c bfctl -n $none -a logs -d 'one line per request'
 complete -c bfctl -n $none -a top -d 'a live table of workers and routes'
 complete -c bfctl -n $none -a workers -d 'the worker processes'
@@ -59,7 +60,12 @@ complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l key -x -d 'name
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l model -x
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l since -x -d 'from then on'
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l until -x -d 'up to then'
-complete -c bfctl -n '__fish_seen_subcommand_from usage' -l by -x -a 'day key provider model'
+complete -c bfctl -n '__fish_seen_subcommand_from usage' -l by -x -a 'day customer team key provider model'
+complete -c bfctl -n '__fish_seen_subcommand_from usage' -a reprice -d 'what another book would cost'
+complete -c bfctl -n '__fish_seen_subcommand_from usage' -l prices -r -d 'a price file'
+complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l team -x -d 'name, id or none'
+complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l customer -x -d 'name, id or none'
+complete -c bfctl -n '__fish_seen_subcommand_from audit' -a money
 complete -c bfctl -n '__fish_seen_subcommand_from logs' -s f -l follow -d 'go on with new ones'
 complete -c bfctl -n '__fish_seen_subcommand_from logs' -l limit -x -d 'how many'
 complete -c bfctl -n '__fish_seen_subcommand_from logs' -l status -x -d '404 or 4xx'
