@@ -1,6 +1,7 @@
 #include "tests/replay/commands.h"
 
 #include "server/worker/worker.h"
+#include "shm/outbox.h"
 #include "shm/weights.h"
 #include "tests/replay/checks.h"
 #include "tests/replay/fake.h"
@@ -201,6 +202,24 @@ static int do_upstream_done(struct str text, struct error *err)
     return error_set(err, "UPSTREAM_DONE does not know \"%.*s\"", STR_ARGS(text));
 }
 
+/* STORED: the last record is on disk from here on; STORED_LATER: none is, until then. */
+static int do_stored(struct str text, struct error *err)
+{
+    (void)text;
+    (void)err;
+    reports.is_slow = false;
+    reports.n_stored = outbox_last(&world_worker()->slot->outbox);
+    return 0;
+}
+
+static int do_stored_later(struct str text, struct error *err)
+{
+    (void)text;
+    (void)err;
+    reports.is_slow = true;
+    return 0;
+}
+
 static int do_time_passes(struct str text, struct error *err)
 {
     uint64_t ms;
@@ -232,6 +251,8 @@ static const struct {
     {"UPSTREAM_BODY", do_upstream_body},
     {"UPSTREAM_FILL", do_upstream_fill},
     {"UPSTREAM_DONE", do_upstream_done},
+    {"STORED", do_stored},
+    {"STORED_LATER", do_stored_later},
     {"TIME_PASSES", do_time_passes},
 };
 

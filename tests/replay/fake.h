@@ -94,6 +94,16 @@ extern struct fake_reports reports;
 
 void reports_reset(void);
 
+/* --- whom keys belong to (fake_owners.c) --- */
+
+struct conf_key_scope;
+struct config;
+void owners_open(void);
+void owners_close(void);
+/* The row of a key's owner, and its scope as bytes in the arena. */
+uint32_t owners_put_key(const struct config *conf, const struct conf_key_scope *s, struct arena *a,
+                        struct str *out_scope);
+
 /* --- the worker and its regions (fake_worker.c) --- */
 
 extern uint64_t fake_random; /* what worker_random returns next */

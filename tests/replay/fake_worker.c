@@ -93,6 +93,7 @@ int world_open(struct error *err)
     worker.scratch = arena_create(ARENA_BYTES);
     live_take(worker.slot, 1, 1);
     keys = key_table_open(&r->published);
+    owners_open();
     worker.ledger = ledger_open(r, 0);
     worker.estimator = estimator_create();
     worker.pricing = pricing_create();
@@ -105,6 +106,7 @@ void world_close(void)
     struct regions *r = &inherit.regions;
 
     key_table_close(keys);
+    owners_close();
     ledger_close(worker.ledger);
     estimator_free(worker.estimator);
     pricing_free(worker.pricing);
@@ -223,6 +225,8 @@ static void put_keys(const struct config *conf, struct error *err)
             buf_cstr(&models, from->models[m]);
         }
         key.models = buf_view(&models);
+        if (from->scope != NULL)
+            key.owner = owners_put_key(conf, from->scope, a, &key.scope);
         must(key_table_put(keys, &key, err) == 0);
         buf_fini(&models);
     }

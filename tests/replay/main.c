@@ -15,6 +15,7 @@
 #include "tests/replay/commands.h"
 #include "tests/replay/fake.h"
 
+#define PATIENCE_MS 600100 /* a call without its client ends by itself */
 #define SPLIT_MAX 4096 /* longer bodies are cut in this many places only */
 
 struct how {
@@ -58,6 +59,8 @@ static int run(const struct scenario *s, struct how how, struct error *err)
     if (rc != 0)
         client_gone(); /* so that the next one begins clean */
     time_passes(0);
+    if (provider.call != NULL)
+        time_passes(PATIENCE_MS); /* on_disconnect: finish */
     if (rc == 0 && check_rest(err) != 0)
         rc = error_wrap(err, "%s: at the end", s->path);
     if (rc != 0 && how.split_at > 0)
