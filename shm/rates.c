@@ -118,14 +118,12 @@ bool rate_take(const struct regions *regions, const struct account *a, uint64_t 
         struct rate r = moved(unpack(old), length_ms, real_ms);
         uint64_t used = weigh(r, length_ms, real_ms);
         bool fits = used <= limit && amount <= limit - used;
-        struct counter new = old;
+        struct rate after = r;
 
-        if (fits) {
-            r.now += amount;
-            new = pack(r);
-        }
-        /* Also a refusal: the halves it is about were there at the same time. */
-        if (!counter_swap(word, old, new))
+        after.now += fits ? amount : 0;
+        /* Also a refusal: then the halves it is about were there at the same time, and a clock that
+         * was set back is noticed once. */
+        if (!counter_swap(word, old, pack(after)))
             continue;
         if (fits)
             return true;
