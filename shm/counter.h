@@ -3,8 +3,9 @@
  *
  * Runs in:  workers and whoever recovers a dead one (write), everybody (reads).   Region: counters.
  * x86-64 has had the instruction (CMPXCHG16B) since 2004, but a compiler uses it only when told to
- * (-mcx16 in the Makefile), and then only for the __sync builtins: for stdatomic's it calls
- * libatomic, which may take a lock, and a lock could be held by a dead process. arm64 has it always.
+ * (-mcx16 in the Makefile; without it the program does not link), and then only for the __sync
+ * builtins: for stdatomic's it calls libatomic, which may take a lock, and a lock could be held by a
+ * dead process. arm64 has it always.
  * A tag is unique while its operation is recent, so reading tag, amount, tag gives a pair that was
  * really there. Does not: know what amounts mean.
  *
@@ -18,10 +19,6 @@
 
 #include "server/base/base.h"
 #include "shm/map.h"
-
-#if defined(__x86_64__) && !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_16)
-#error "build with -mcx16: counters need a 16-byte compare-and-swap without a lock"
-#endif
 
 typedef unsigned __int128 counter_bits __attribute__((may_alias, aligned(16)));
 

@@ -42,7 +42,7 @@ struct live_shared;
 struct slot;
 
 #define HOLDS_MAX 16384u     /* of one worker: upstream calls at the same time */
-#define HOLD_ACCOUNTS_MAX 32 /* of one hold: budgets and concurrency limits */
+#define HOLD_ACCOUNTS_MAX 32 /* of one hold: budgets (RECORD_BOOKINGS_MAX) and concurrency limits */
 #define HOLD_TEXTS_MAX 320
 
 /* What a record needs to be written for a worker that died: the names are cut to fit. */
@@ -87,7 +87,9 @@ struct refusal {
 enum hold_result { HOLD_OK, HOLD_OVER, HOLD_FULL };
 
 /*
- * All or nothing. HOLD_OK: *out is the hold. HOLD_OVER: *why. HOLD_FULL: HOLDS_MAX are open.
+ * All or nothing. HOLD_OK: *out is the hold. HOLD_OVER: *why; an amount of 0 always fits. HOLD_FULL:
+ * HOLDS_MAX are open, or there are more accounts than a hold may name. An account that was removed
+ * since it was read is passed over.
  */
 BF_MUST_CHECK enum hold_result hold_take(struct ledger *l, const struct hold_want *want,
                                          uint32_t *out, struct refusal *why);
@@ -104,8 +106,8 @@ void hold_release(struct ledger *l, uint32_t hold);
 void hold_bookings(const struct ledger *l, uint32_t hold, struct record *rec);
 /*
  * What was used: the record goes into the slot's outbox and its cost to the accounts, both or, after
- * recovery, both. `rec->cost_nanousd` is what is booked. Returns the record's number; 0: the outbox is full, and
- * the accounts have it all the same.
+ * recovery, both. `rec->cost_nanousd` is what is booked. Returns the record's number; 0: the outbox
+ * is full, and the accounts have it all the same.
  */
 uint64_t hold_settle(struct ledger *l, uint32_t hold, const struct record *rec, uint64_t stored);
 
@@ -125,7 +127,8 @@ struct recovered ledger_recover(const struct regions *regions, uint32_t slot, ui
  * Take `amount` if it fits. One 16-byte word: the current window's beginning and sum and the
  * previous one's sum, which counts by the share of it that is still within one length of now. So a
  * whole limit may be used at once, and no more than it follows in any steady minute: GCRA can have
- * one or the other (README.md). False: *why.
+ * one or the other (README.md). False: *why; its reset_ms is 0 when `amount` is more than the limit and
+ * never fits.
  */
 BF_MUST_CHECK bool rate_take(const struct regions *regions, const struct account *a,
                              uint64_t amount, uint64_t real_ms, struct refusal *why);
@@ -137,7 +140,7 @@ void rate_correct(const struct regions *regions, const struct account *a, uint64
 
 struct usage_now {
     uint64_t used;     /* budgets and concurrency: what is held included; sliding: weighed */
-    uint64_t reset_ms; /* as in struct refusal */
+    uint64_t reset_ms; /* budgets: as in struct refusal; sliding: when all of it is free again */
 };
 void account_usage(const struct regions *regions, const struct account *a, uint64_t real_ms,
                    struct usage_now *out);

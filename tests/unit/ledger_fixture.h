@@ -104,6 +104,24 @@ static inline struct hold_want fixture_want(const struct account *accounts, uint
     return (struct hold_want){accounts, n, likely, worst, FIXTURE_NOW, &note};
 }
 
+static inline uint32_t fixture_take(struct ledger *l, const struct hold_want *want)
+{
+    struct refusal why;
+    uint32_t hold;
+
+    assert_int_equal(hold_take(l, want, &hold, &why), HOLD_OK);
+    return hold;
+}
+
+static inline struct refusal fixture_refused(struct ledger *l, const struct hold_want *want)
+{
+    struct refusal why;
+    uint32_t hold;
+
+    assert_int_equal(hold_take(l, want, &hold, &why), HOLD_OVER);
+    return why;
+}
+
 /* Settle at a cost, with the record that a worker would write. */
 static inline uint64_t fixture_settle(struct ledger *l, uint32_t hold, uint64_t cost)
 {
