@@ -83,7 +83,8 @@ struct owner {
 
 /* --- reading --- */
 
-/* False: there is none, or it could not be read consistently. Bounded; never blocks. */
+/* False: there is none, or it could not be read consistently (its writer died or sleeps in it): an
+ * account that an owner names and that cannot be read is one that refuses. Bounded; never blocks. */
 BF_MUST_CHECK bool owner_read(const struct region *published, uint32_t index, struct owner *out);
 BF_MUST_CHECK bool account_read(const struct region *published, uint32_t index,
                                 struct account *out);
