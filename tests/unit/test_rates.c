@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -170,23 +171,28 @@ static void a_removed_limit_limits_nothing(void **state)
 #define MINUTES 4
 #define LIMIT 100
 
+#define TICK_MS 25
+
 struct shared {
     _Atomic uint64_t now_ms;
-    _Atomic uint64_t in_minute[MINUTES + 1];
+    _Atomic uint32_t asked; /* how many have, since the clock moved */
+    _Atomic uint64_t in_minute[MINUTES];
 };
 
-/* One of them moves the clock; all of them ask as often as they can. */
-static void hammer(struct shared *s, const struct account *a, bool is_clock)
+/* All ask together at each tick of the clock, until they are refused; the last one moves it on. */
+static void hammer(struct shared *s, const struct account *a)
 {
-    uint64_t now;
-
-    while ((now = atomic_load(&s->now_ms)) < T0 + MINUTES * MINUTE) {
+    for (uint64_t now = T0; now < T0 + MINUTES * MINUTE; now += TICK_MS) {
         struct refusal why;
 
-        if (rate_take(&f.regions, a, 1, now, &why))
+        while (atomic_load(&s->now_ms) < now)
+            (void)sched_yield();
+        while (rate_take(&f.regions, a, 1, now, &why))
             atomic_fetch_add(&s->in_minute[(now - T0) / MINUTE], 1);
-        if (is_clock)
-            atomic_fetch_add(&s->now_ms, 1);
+        if (atomic_fetch_add(&s->asked, 1) == HAMMERS - 1) {
+            atomic_store(&s->asked, 0);
+            atomic_store(&s->now_ms, now + TICK_MS);
+        }
     }
 }
 
@@ -204,7 +210,7 @@ static void one_limit_for_all_processes(void **state)
     for (int i = 0; i < HAMMERS; i++) {
         children[i] = fork();
         if (children[i] == 0) {
-            hammer(s, &a, i == 0);
+            hammer(s, &a);
             _exit(0);
         }
         assert_true(children[i] > 0);
