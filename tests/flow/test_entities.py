@@ -405,6 +405,40 @@ def test_idempotency_of_many_at_once(gateway):
     assert len(gateway.api("GET", "/api/teams?name=raced", expect=200)["data"]) == 1
 
 
+def test_idempotency_outlives_the_admin_process(start_gateway):
+    """The answers are in its memory; what was made, and how its key came about, is the master's to know."""
+    gateway = start_gateway()
+    headers = {"Idempotency-Key": "lives"}
+    first = gateway.call("POST", "/api/keys", {"name": "lives", "budget": 3}, headers)
+    [pid] = gateway.pids("admin")
+    gateway.kill_child(pid)
+    gateway.wait_replaced(pid, "admin")
+    again = gateway.call("POST", "/api/keys", {"name": "lives", "budget": 3}, headers)
+    assert (first.status, again.status) == (201, 201)
+    assert [again.json()[field] for field in ("id", "key")] == [first.json()[field] for field in ("id", "key")]
+    assert gateway.call("POST", "/api/keys", {"name": "other"}, headers).status in (409, 422)
+    assert len(gateway.api("GET", "/api/keys?name=*", expect=200)["data"]) == 1
+
+
+def test_what_is_held_shows_while_a_request_runs(gateway):
+    key = create(gateway, "keys", "holder", budget=2, concurrency=5)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(ask(gateway, key["key"], "mock/slow-1500")))
+    thread.start()
+
+    def held():
+        [row] = gateway.api("GET", "/api/budgets?name=holder", expect=200)["data"]
+        return row if row["held_nanousd"] else None
+    row = wait_until(held, "something held")
+    assert row["used_nanousd"] + row["held_nanousd"] + row["remaining_nanousd"] == 2 * 10**9
+    assert gateway.api("GET", f"/api/keys/{key['id']}", expect=200)["concurrency_used"] == 1
+    thread.join()
+    assert answers[0].status == 200
+    wait_until(lambda: not held(), "nothing held")
+    shown = gateway.api("GET", f"/api/keys/{key['id']}", expect=200)
+    assert shown["concurrency_used"] == 0 and shown["budgets"][0]["used_nanousd"] > 0
+
+
 def test_model_limits(gateway):
     made = create(gateway, "model-limits", "mock/lorem-*", rate_limits=[{"requests": 2, "per": "1h"}])
     assert made["model"] == "mock/lorem-*"

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from wire import SLOW, chat
+from wire import SLOW, chat, wait_until
 
 PATH = "/api/keys/import"
 
@@ -111,3 +111,29 @@ def test_one_at_a_time_and_idempotent(gateway):
     assert [answer.status for answer in answers] == [201, 201]
     assert answers[1].headers["idempotent-replayed"] == "true"
     assert send(gateway, items).status == 400  # they are there already
+
+
+def test_a_client_that_leaves_makes_nothing(start_gateway):
+    """Half a body, then the end of the connection; and a whole one whose client does not wait."""
+    import socket
+    gateway = start_gateway()
+    body = json.dumps([{"name": f"gone-{n}", "value": f"sk-bf-gone-{n:012}"} for n in range(20000)]).encode()
+    head = (f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n").encode()
+    for sent in (body[:len(body) // 2], body):
+        with socket.create_connection(("127.0.0.1", gateway.port)) as client:
+            client.sendall(head + sent)
+    # Whatever became of the second: all of it or nothing, and the next import is not refused for it.
+    items = [{"name": f"next-{n}", "value": f"sk-bf-next-{n:08}"} for n in range(3)]
+
+    def imported():
+        answer = send(gateway, items)
+        return answer if answer.status != 409 else None
+    assert wait_until(imported, "the import's turn").json() == {"created": 3}
+    total = gateway.api("GET", "/api/keys?limit=1", expect=200)["total"]
+    assert total in (3, 20003)
+
+
+def test_too_large(gateway):
+    answer = gateway.call("POST", PATH, b" " * (40 << 20), timeout=60)
+    assert (answer.status, answer.error["code"]) == (413, "body_too_large")
