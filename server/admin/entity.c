@@ -68,15 +68,29 @@ bool entity_id_is_good(struct exchange *ex, enum entity_kind kind, struct str id
     return false;
 }
 
-static void write_get(struct writer *w, enum entity_kind kind, struct str id_or_name)
+static void write_get(struct writer *w, enum entity_kind kind, const char *field, struct str value)
 {
-    uint64_t number;
-
     writer_object(w, NULL);
     writer_cstr(w, "op", "entity_get");
     writer_cstr(w, "kind", entity_infos[kind].name);
-    writer_str(w, params_id_parse(id_or_name, &number) ? "id" : "name", id_or_name);
+    writer_str(w, field, value);
     writer_object_end(w);
+}
+
+static const char *field_for(struct str id_or_name)
+{
+    uint64_t number;
+
+    return params_id_parse(id_or_name, &number) ? "id" : "name";
+}
+
+void entity_try_name(struct exchange *ex, enum entity_kind kind, struct str name, call_fn *fn)
+{
+    struct buf text = BUF_INIT;
+    struct writer w = WRITER_INIT(&text);
+
+    write_get(&w, kind, "name", name);
+    call_master_try(ex, &text, CALL_TIMEOUT_MS, fn);
 }
 
 void entity_ask(struct exchange *ex, enum entity_kind kind, struct str id_or_name, call_fn *fn)
@@ -84,7 +98,7 @@ void entity_ask(struct exchange *ex, enum entity_kind kind, struct str id_or_nam
     struct buf text = BUF_INIT;
     struct writer w = WRITER_INIT(&text);
 
-    write_get(&w, kind, id_or_name);
+    write_get(&w, kind, field_for(id_or_name), id_or_name);
     call_master(ex, &text, CALL_TIMEOUT_MS, fn);
 }
 
@@ -93,7 +107,7 @@ void entity_try(struct exchange *ex, enum entity_kind kind, struct str id_or_nam
     struct buf text = BUF_INIT;
     struct writer w = WRITER_INIT(&text);
 
-    write_get(&w, kind, id_or_name);
+    write_get(&w, kind, field_for(id_or_name), id_or_name);
     call_master_try(ex, &text, CALL_TIMEOUT_MS, fn);
 }
 

@@ -62,6 +62,8 @@ void entity_ask(struct exchange *ex, enum entity_kind kind, struct str id_or_nam
 
 /* The same; `fn` gets a refusal as well (call.h). */
 void entity_try(struct exchange *ex, enum entity_kind kind, struct str id_or_name, call_fn *fn);
+/* The same by its name alone, whatever it looks like. */
+void entity_try_name(struct exchange *ex, enum entity_kind kind, struct str name, call_fn *fn);
 
 /*
  * Find the names of a team and a customer that a body gives by their ids (empty: not asked for), then

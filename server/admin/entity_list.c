@@ -35,8 +35,10 @@ static void on_end(struct entity_walk *walk, struct exchange *ex)
         writer_str(&list->w, "next", next);
     else
         writer_null(&list->w, "next");
-    if (walk->n_kinds == 1 && walk->on_entity == put_entity)
+    if (walk->on_entity == put_entity && walk->has_total)
         writer_u64(&list->w, "total", walk->total);
+    else if (walk->on_entity == put_entity)
+        writer_null(&list->w, "total");
     writer_object_end(&list->w);
     exchange_json(ex, 200);
 }
@@ -74,6 +76,34 @@ static void start(struct exchange *ex, struct list *list)
     entity_filter_start(ex, &filter, &list->walk);
 }
 
+/* A name without a star names one at most: no list has to be gone through for it. */
+static bool names_one(struct exchange *ex)
+{
+    static const char *const others[] = {"origin", "team", "customer", "tag", "active", "cursor"};
+    struct str name = params_get(ex, "name");
+
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        if (params_get(ex, others[i]).len > 0)
+            return false;
+    }
+    return name.len > 0 && str_index(name, '*') < 0;
+}
+
+static void on_named(struct exchange *ex, const struct json *reply)
+{
+    struct list *list = ex->state;
+
+    if (call_is_ok(reply)) {
+        put_entity(&list->walk, ex, list->walk.kinds[0], json_get(reply, "entity"));
+        list->walk.total = 1;
+    } else if (!str_eq(json_str(json_get(reply, "kind")), STR("not_found"))) {
+        call_refuse(ex, reply);
+        return;
+    }
+    list->walk.is_done = list->walk.has_total = true;
+    on_end(&list->walk, ex);
+}
+
 void api_entity_list(struct exchange *ex, struct str tail)
 {
     struct list *list = list_begin(ex, put_entity);
@@ -84,7 +114,12 @@ void api_entity_list(struct exchange *ex, struct str tail)
     list->walk.kinds[0] = entity_kind_of(ex->path);
     list->walk.n_kinds = 1;
     list->walk.with_hashes = str_eq(params_get(ex, "hashes"), STR("true"));
-    start(ex, list);
+    if (names_one(ex)) {
+        ex->state = list;
+        entity_try_name(ex, list->walk.kinds[0], params_get(ex, "name"), on_named);
+    } else {
+        start(ex, list);
+    }
 }
 
 /* --- budgets --- */

@@ -51,7 +51,8 @@ static void on_page(struct exchange *ex, const struct json *reply)
     const struct json *data = json_get(reply, "data");
     struct str next = json_str(json_get(reply, "next"));
 
-    (void)json_u64(json_get(reply, "total"), &walk->total); /* 0 when it is not told */
+    if (walk->filter.len == 0)
+        walk->has_total = json_u64(json_get(reply, "total"), &walk->total);
     for (const struct json *e = data != NULL ? data->child : NULL; e != NULL; e = e->next) {
         if (walk->n_skipped < walk->skip) {
             walk->n_skipped++;
@@ -63,6 +64,10 @@ static void on_page(struct exchange *ex, const struct json *reply)
     walk->cursor = next.len > 0 ? arena_str(ex->arena, next) : STR_NONE;
     if (next.len == 0 && ++walk->at_kind == walk->n_kinds) {
         walk->is_done = true;
+        if (walk->filter.len > 0 && walk->is_whole) {
+            walk->has_total = true;
+            walk->total = walk->n_skipped + walk->n_given;
+        }
         walk->on_end(walk, ex);
         return;
     }
@@ -97,6 +102,7 @@ static void ask_page(struct exchange *ex, struct entity_walk *walk)
 void entity_walk_start(struct exchange *ex, struct entity_walk *walk)
 {
     walk->begun_ms = clock_mono_ms();
+    walk->is_whole = walk->cursor.len == 0;
     ex->state = walk;
     if (take_cursor(ex, walk))
         ask_page(ex, walk);

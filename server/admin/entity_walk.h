@@ -45,9 +45,11 @@ struct entity_walk {
     /* what came out */
     bool is_done; /* nothing is left; else `cursor` goes on */
     uint64_t n_given, n_skipped;
-    uint64_t total; /* entities of the last kind asked for, as the master counts */
+    bool has_total; /* nobody counts through a filter until the end was seen */
+    uint64_t total;
 
     /* its own */
+    bool is_whole; /* it began at the beginning */
     size_t at_kind;
     uint32_t n_calls;
     uint64_t begun_ms;

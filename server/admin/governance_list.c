@@ -18,7 +18,6 @@ struct list {
     struct entity_walk walk;
     struct writer w;
     enum governance_kind kind;
-    bool is_filtered;
     uint64_t n_rows;
 };
 
@@ -44,10 +43,10 @@ static void put_entity(struct entity_walk *walk, struct exchange *ex, enum entit
 static void end_list(struct entity_walk *walk, struct exchange *ex)
 {
     struct list *list = walk->ctx;
-    uint64_t total = walk->is_done ? walk->n_skipped + list->n_rows : walk->total;
+    /* Model configs and providers are one kind here: what the master counts is neither. */
+    bool is_counted = walk->has_total && governance_infos[list->kind].entity != ENTITY_MODEL_LIMIT;
+    uint64_t total = is_counted ? walk->total : walk->skip + list->n_rows;
 
-    if (!list->is_filtered && governance_infos[list->kind].entity != ENTITY_MODEL_LIMIT)
-        total = max_u64(walk->total, total);
     writer_array_end(&list->w);
     writer_u64(&list->w, "count", list->n_rows);
     writer_u64(&list->w, "total_count", total);
@@ -88,7 +87,6 @@ void api_governance_list(struct exchange *ex, struct str tail)
     if (search.len > 0)
         filter.name = arena_concat(ex->arena, (struct str[]){STR("*"), search, STR("*")}, 3);
     list->kind = kind;
-    list->is_filtered = filter.name.len + filter.team.len + filter.customer.len > 0;
     list->walk.kinds[0] = governance_infos[kind].entity;
     list->walk.n_kinds = 1;
     list->walk.on_entity = put_entity;

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -78,18 +80,27 @@ def test_a_late_fault_undoes_the_calls_before_it(gateway):
     assert send(gateway, items).json() == {"created": 5000}
 
 
+def cpu_seconds(gateway):
+    """Of all its processes so far."""
+    ticks = 0
+    for pid in (gateway.pid, *gateway.tree()):
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def test_a_hundred_thousand(start_gateway):
     """In five seconds, with the API and the workers answering others meanwhile."""
     gateway = start_gateway()
     items = [{"name": f"bulk-{n}", "value": f"sk-bulk-{n:012}", "models": ["mock/*"], "budget": 10, "rate_limit": 60}
              for n in range(100000)]
     body = json.dumps(items).encode()
-    begun = time.monotonic()
+    begun, cpu = time.monotonic(), cpu_seconds(gateway)
     answer = gateway.call("POST", PATH, body, timeout=120)
-    took = time.monotonic() - begun
-    print(f"figure: import of 100,000 keys ({len(body) >> 20} MiB): {took:.2f} s")
+    took, cpu = time.monotonic() - begun, cpu_seconds(gateway) - cpu
+    print(f"figure: import of 100,000 keys ({len(body) >> 20} MiB): {took:.2f} s, {cpu:.2f} s of CPU")
     assert (answer.status, answer.json()) == (201, {"created": 100000})
-    assert took < 5 * SLOW * 2  # the machine of the tests is shared; the figure is printed
+    assert cpu < 5 * SLOW  # a clock on the wall would measure whoever else is on the machine
     assert ask(gateway, "sk-bulk-000000099999") == 200
     begun = time.monotonic()
     made = gateway.api("POST", "/api/keys", {"name": "one-more", "budget": 1}, expect=201)

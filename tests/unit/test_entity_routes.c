@@ -210,7 +210,7 @@ static void lists_go_on_until_they_are_full(void **state)
     fixture_reply(f, seq, "{\"ok\":true,\"data\":[{\"id\":\"3\"}],\"next\":\"c2\",\"total\":9}");
     expect_answer(&ex, 200,
                   "{\"data\":[{\"id\":\"1\"},{\"id\":\"2\"},{\"id\":\"3\"}],\"next\":\"c2\","
-                  "\"total\":9}");
+                  "\"total\":null}");
     seq = begin(f, &ex, CALL("GET", "/api/teams?cursor=c2", NULL),
                 "{\"op\":\"entity_list\",\"kind\":\"team\",\"limit\":100,\"after\":\"c2\"}");
     fixture_reply(f, seq, "{\"ok\":true,\"data\":[],\"next\":null,\"total\":9}");
@@ -229,6 +229,21 @@ static void a_team_may_be_named_in_a_filter(void **state)
     assert_string_equal(asked, "{\"op\":\"entity_list\",\"kind\":\"key\",\"limit\":100,"
                                "\"filter\":{\"team\":\"" ID "\"}}");
     fixture_reply(f, seq, "{\"ok\":true,\"data\":[],\"next\":null,\"total\":0}");
+    expect_answer(&ex, 200, "{\"data\":[],\"next\":null,\"total\":0}");
+}
+
+static void one_name_is_no_list(void **state)
+{
+    struct fixture *f = *state;
+    struct exchange ex;
+
+    uint64_t seq = begin(f, &ex, CALL("GET", "/api/customers?name=" ID, NULL),
+                         "{\"op\":\"entity_get\",\"kind\":\"customer\",\"name\":\"" ID "\"}");
+    fixture_reply(f, seq, "{\"ok\":true,\"entity\":{\"id\":\"1\"}}");
+    expect_answer(&ex, 200, "{\"data\":[{\"id\":\"1\"}],\"next\":null,\"total\":1}");
+    seq = begin(f, &ex, CALL("GET", "/api/keys?name=a", NULL),
+                "{\"op\":\"entity_get\",\"kind\":\"key\",\"name\":\"a\"}");
+    fixture_reply(f, seq, "{\"ok\":false,\"kind\":\"not_found\",\"error\":\"there is none\"}");
     expect_answer(&ex, 200, "{\"data\":[],\"next\":null,\"total\":0}");
 }
 
@@ -450,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_has_no_call_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals_name_the_field, setup, teardown),
         cmocka_unit_test_setup_teardown(lists_go_on_until_they_are_full, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_name_is_no_list, setup, teardown),
         cmocka_unit_test_setup_teardown(a_team_may_be_named_in_a_filter, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_used_comes_from_the_counters, setup, teardown),
         cmocka_unit_test_setup_teardown(budgets_of_every_kind, setup, teardown),
