@@ -15,7 +15,7 @@
 #define IDLE_MS 120000         /* then another import may take its place */
 #define ERRORS_SHOWN 100
 #define TOKEN_MAX 64
-#define PIECE_US 200 /* as in a reload: requests come first */
+#define PIECE_US 2000 /* rests cost a busy machine milliseconds each, and somebody waits for this */
 #define REST_US 100
 
 struct item {
