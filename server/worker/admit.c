@@ -79,7 +79,7 @@ static struct str tell_providers(struct request *r)
     return list;
 }
 
-static enum step_result refuse(struct request *r)
+enum step_result admit_refuse(struct request *r)
 {
     struct str param = needs_endpoint(r) ? STR_NONE : STR("model");
     struct str list;
@@ -111,19 +111,22 @@ static enum step_result take_rates(struct request *r)
     return refusal_fail(r, &r->refusal);
 }
 
+bool admit_course(struct request *r)
+{
+    struct str name = r->course.name;
+
+    r->course.allowed_by_name = false;
+    if (!is_limited(r))
+        return true;
+    if (name.len > 0 && scope_denies_name(r, name))
+        return false;
+    r->course.allowed_by_name = name.len > 0 && r->key.models.len > 0 && admit_name(r, name);
+    return route_has_allowed(r);
+}
+
 enum step_result admit_step(struct request *r)
 {
-    enum step_result result = route_resolve(r);
+    enum step_result result = course_begin(r);
 
-    if (result != STEP_NEXT)
-        return result;
-    if (is_limited(r)) {
-        bool is_denied = r->asked.len > 0 && scope_denies_name(r, r->asked);
-
-        r->allowed_by_name =
-            r->asked.len > 0 && r->key.models.len > 0 && !is_denied && admit_name(r, r->asked);
-        if (is_denied || !route_has_allowed(r))
-            return refuse(r);
-    }
-    return take_rates(r);
+    return result == STEP_NEXT ? take_rates(r) : result;
 }

@@ -24,5 +24,12 @@ bool admit_target_text(struct str provider, struct str model, char room[ADMIT_TA
 /* May the request's key use this name, as a client would write it? */
 bool admit_name(const struct request *r, struct str name);
 bool admit_target(const struct request *r, struct str provider, struct str model);
+/* ... the name whose turn it is, or something that stands behind it? */
+bool admit_course(struct request *r);
+/* It may not: STEP_FAIL, and what it may use. */
+enum step_result admit_refuse(struct request *r);
+
+/* course.c: the name that a request begins with. STEP_NEXT, or STEP_FAIL. */
+enum step_result course_begin(struct request *r);
 
 #endif

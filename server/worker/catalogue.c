@@ -26,7 +26,7 @@ static bool is_usable(struct request *r, const struct pub_provider *p, struct st
 {
     if (!scope_allows(r, pub_text(&r->worker->view, p->name), id))
         return false;
-    if (r->key.models.len > 0 && !admit_name(r, r->asked) &&
+    if (r->key.models.len > 0 && !admit_name(r, r->course.name) &&
         !admit_target(r, pub_text(&r->worker->view, p->name), id))
         return false;
     return r->path.op == OP_MODELS || route_can_ask(r, p, id);
@@ -35,7 +35,7 @@ static bool is_usable(struct request *r, const struct pub_provider *p, struct st
 const struct pub_provider *catalogue_resolve(struct request *r, struct str *name)
 {
     const struct pub_view *v = &r->worker->view;
-    const struct cat_model *m = cat_find_any(pub_catalogue(v), r->asked);
+    const struct cat_model *m = cat_find_any(pub_catalogue(v), r->course.name);
     const struct pub_provider *found = NULL;
 
     for (uint32_t i = 0; m != NULL && i < v->image->n_providers; i++) {
@@ -45,7 +45,7 @@ const struct pub_provider *catalogue_resolve(struct request *r, struct str *name
 
         if (found != NULL && !is_own)
             continue;
-        id = catalogue_served(v, p, m, r->asked);
+        id = catalogue_served(v, p, m, r->course.name);
         if (id.len == 0 || !is_usable(r, p, id))
             continue;
         found = p;

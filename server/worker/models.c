@@ -176,11 +176,11 @@ static enum step_result put_one(struct request *r, struct list *l)
     enum step_result result;
 
     r->asked = decode(r->arena, str_skip(r->path.tail, strlen(l->shape->tail) + 1));
+    r->course.name = r->asked;
     result = route_resolve(r);
     if (result != STEP_NEXT)
         return result;
-    r->allowed_by_name = r->key.models.len > 0 && admit_name(r, r->asked);
-    if (scope_denies_name(r, r->asked) || !route_has_allowed(r))
+    if (!admit_course(r))
         return suggest_model(r); /* what a key may not use does not exist for it */
     if (r->resolved.model != UINT32_MAX) {
         const struct pub_model *m = pub_model(v, r->resolved.model);

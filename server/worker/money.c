@@ -416,6 +416,26 @@ bool money_settle(struct request *r, struct record *rec)
     return m->record != 0;
 }
 
+void money_abandon(struct request *r, struct record *rec)
+{
+    struct money *m = &r->money;
+    struct report *report = r->worker->report;
+
+    if (!m->is_held)
+        return;
+    rec->tokens.input = m->estimate.input;
+    rec->flags |= RECORD_ESTIMATED;
+    rates_settle(r, m->rates_from, rec->tokens.input, 0);
+    r->rates.n = m->rates_from;
+    rec->team_id = r->payers.team_id;
+    rec->customer_id = r->payers.customer_id;
+    price_record(r, rec);
+    if (rec->cost_nanousd > 0)
+        hold_bookings(r->worker->ledger, m->hold, rec);
+    m->is_held = false;
+    report_settled(report, hold_settle(r->worker->ledger, m->hold, rec, report_stored(report)));
+}
+
 bool money_is_stored(const struct request *r)
 {
     const struct worker *w = r->worker;

@@ -83,6 +83,11 @@ void money_look_service(struct request *r, struct str json);
  * what is held of it. True: it is there; false: lost (counted by the caller).
  */
 bool money_settle(struct request *r, struct record *rec);
+/*
+ * The attempt is given up and another one follows, but the provider may have worked on it: its prompt is booked, as an
+ * estimate, in a record of its own.
+ */
+void money_abandon(struct request *r, struct record *rec);
 /* durability: strict. Must the answer's end wait until its record is stored? */
 bool money_is_stored(const struct request *r);
 

@@ -140,39 +140,39 @@ enum step_result route_resolve(struct request *r)
 
     if (r->resolved.generation == v->generation)
         return STEP_NEXT;
-    if (r->asked.len == 0)
+    if (r->course.name.len == 0)
         return resolve_default(r);
-    model = pub_find_model(v, r->asked);
+    model = pub_find_model(v, r->course.name);
     if (model != NULL) {
         r->resolved = (struct resolved){v->generation, (uint32_t)(model - pub_model(v, 0)), 0,
                                         STR_NONE, false};
         return STEP_NEXT;
     }
-    slash = str_index(r->asked, '/');
+    slash = str_index(r->course.name, '/');
     if (slash > 0)
-        p = pub_find_provider(v, (struct str){r->asked.p, (size_t)slash});
+        p = pub_find_provider(v, (struct str){r->course.name.p, (size_t)slash});
     if (p != NULL) {
-        name = str_skip(r->asked, (size_t)slash + 1);
+        name = str_skip(r->course.name, (size_t)slash + 1);
         if (name.len == 0)
             return suggest_model(r);
         resolve_to(r, p, name);
         return STEP_NEXT;
     }
-    name = r->asked;
+    name = r->course.name;
     p = catalogue_resolve(r, &name);
     is_known = p != NULL;
     if (p == NULL)
-        p = find_by_glob(v, r->asked);
+        p = find_by_glob(v, r->course.name);
     if (p != NULL) {
         resolve_to(r, p, name);
         r->resolved.is_known = is_known;
         return STEP_NEXT;
     }
     if (slash < 0 && r->path.op != OP_MODELS && (p = own_provider(r)) != NULL) {
-        resolve_to(r, p, r->asked);
+        resolve_to(r, p, r->course.name);
         return STEP_NEXT;
     }
     if (slash > 0)
-        return suggest_provider(r, (struct str){r->asked.p, (size_t)slash});
+        return suggest_provider(r, (struct str){r->course.name.p, (size_t)slash});
     return suggest_model(r);
 }

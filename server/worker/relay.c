@@ -8,6 +8,7 @@
 #include "server/worker/refusal.h"
 #include "server/worker/route.h"
 #include "server/worker/send.h"
+#include "server/worker/settle.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
@@ -431,10 +432,12 @@ static void finish(struct request *r)
     r->first_byte_us = loop_now_us(r->worker->loop) - r->begun_us;
 }
 
-static bool connect_failed(const struct request *r)
+/* Nothing has come, and another route may do better: refused, dead before it said a word, or too slow to begin. */
+static bool is_worth_another(const struct request *r)
 {
-    return r->upstream_done && (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS) &&
-           !r->is_forward;
+    return r->upstream_done && !r->is_forward && r->attempt.status == 0 &&
+           (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS ||
+            (watch_is_work(r) && (r->result == UPSTREAM_FIRST_BYTE || r->result == UPSTREAM_CUT)));
 }
 
 enum step_result relay_step(struct request *r)
@@ -460,7 +463,11 @@ enum step_result relay_step(struct request *r)
     attempt_end(r, relay_outcome(r));
     if (r->broken == &FAIL_BUDGET_EXCEEDED)
         return refusal_fail(r, &r->refusal);
-    if (r->discard || (!r->answer_begun && !r->unheard && connect_failed(r) && route_has_more(r))) {
+    if (r->discard ||
+        (!r->answer_begun && !r->unheard && is_worth_another(r) && route_has_more(r))) {
+        /* A timeout, or a connection that broke: the provider may have worked on it. */
+        if (!r->discard && r->result != UPSTREAM_CONNECT && r->result != UPSTREAM_TLS)
+            settle_abandoned(r, fail_of_result(r));
         money_release(r);
         return STEP_RETRY;
     }

@@ -23,6 +23,7 @@
 #include "providers/vendor.h"
 #include "server/base/arena.h"
 #include "server/base/str.h"
+#include "server/worker/course.h"
 #include "server/worker/http.h"
 #include "server/worker/loop.h"
 #include "server/worker/money.h"
@@ -115,8 +116,8 @@ struct request {
     const struct controls *controls; /* NULL: not below /litellm */
     struct str asked;                /* the model as the client wrote it; empty: none */
     /* admit, route */
+    struct course course;
     struct resolved resolved;
-    bool allowed_by_name; /* the key may use `asked` itself, whatever stands behind it */
     uint32_t tried_rows[ATTEMPTS_MAX];
     uint32_t n_attempts;
     uint64_t token_since_ms; /* waiting for the first token of a key; 0: not */

@@ -95,10 +95,10 @@ static bool target_is_allowed(const struct request *r, const struct pub_provider
         return false;
     if (r->key.models.len == 0)
         return true;
-    if ((r->path.is_broad || r->asked.len == 0) &&
+    if ((r->path.is_broad || r->course.name.len == 0) &&
         !admit_target(r, provider, str_of(r->path.endpoint)))
         return false;
-    return r->asked.len == 0 || r->allowed_by_name || admit_target(r, provider, model);
+    return r->course.name.len == 0 || r->course.allowed_by_name || admit_target(r, provider, model);
 }
 
 /* The key's own share for a provider, in thousandths. */
@@ -151,11 +151,11 @@ static void gather_provider(struct request *r, const struct pub_provider *p, str
 static void gather_shared(struct request *r, struct candidates *out)
 {
     const struct pub_view *v = &r->worker->view;
-    const struct cat_model *m = cat_find_any(pub_catalogue(v), r->asked);
+    const struct cat_model *m = cat_find_any(pub_catalogue(v), r->course.name);
 
     for (uint32_t i = 0; m != NULL && i < r->scope.n_providers; i++) {
         const struct pub_provider *p = pub_find_provider(v, r->scope.providers[i].name);
-        struct str id = p != NULL ? catalogue_served(v, p, m, r->asked) : STR_NONE;
+        struct str id = p != NULL ? catalogue_served(v, p, m, r->course.name) : STR_NONE;
 
         if (id.len > 0)
             gather_provider(r, p, id, out);
@@ -229,14 +229,23 @@ static uint32_t attempts_max(const struct request *r)
     return controls_attempts(r, max == 0 ? 1 : max > ATTEMPTS_MAX ? ATTEMPTS_MAX : max);
 }
 
-bool route_has_more(struct request *r)
+bool route_has_untried(struct request *r)
 {
     struct candidates found;
 
-    if (r->n_attempts >= attempts_max(r) || route_resolve(r) != STEP_NEXT)
-        return false;
     gather(r, &found);
     return found.n > 0;
+}
+
+bool route_has_more(struct request *r)
+{
+    if (r->n_attempts >= attempts_max(r))
+        return false;
+    if (route_resolve(r) != STEP_NEXT) {
+        r->fail = NULL;
+        return false;
+    }
+    return route_has_untried(r) || course_has_next(r);
 }
 
 static enum step_result no_route(struct request *r, const struct candidates *found)
@@ -260,6 +269,21 @@ static enum step_result no_route(struct request *r, const struct candidates *fou
             STR_NONE);
     return request_fail(r, &FAIL_NO_UPSTREAM_KEY,
                         STR("none of its targets has a key that serves it"), STR_NONE);
+}
+
+/* As the model of `models:` says, where it says something. */
+static void be_patient(const struct request *r, struct upstream_request *out)
+{
+    const struct pub_view *v = &r->worker->view;
+    const struct pub_model *m;
+
+    if (r->resolved.model == NO_MODEL)
+        return;
+    m = pub_model(v, r->resolved.model);
+    if (m->first_byte_ms > 0)
+        out->first_byte_ms = m->first_byte_ms;
+    if (m->between_bytes_ms > 0)
+        out->between_bytes_ms = m->between_bytes_ms;
 }
 
 /* Copy what the attempt needs: nothing in it points into the published image. */
@@ -287,6 +311,7 @@ static enum step_result adopt(struct request *r, const struct pub_route *route, 
     a->upstream.first_byte_ms = p->first_byte_ms;
     a->upstream.between_bytes_ms = p->between_bytes_ms;
     a->upstream.total_ms = p->total_ms;
+    be_patient(r, &a->upstream);
     controls_limit(r, &a->upstream);
     return send_prepare(r, p, key);
 }
@@ -340,7 +365,7 @@ static enum step_result wait_or_refuse(struct request *r)
 {
     uint64_t now_ms = loop_now_ms(r->worker->loop);
 
-    if (!money_may_come_free(r, &r->refusal))
+    if (!money_may_come_free(r, &r->refusal) || course_has_next(r))
         return refusal_fail(r, &r->refusal);
     if (r->room_since_ms == 0)
         r->room_since_ms = max_u64(now_ms, 1);
@@ -417,7 +442,8 @@ static enum step_result choose(struct request *r, struct candidates *found)
     return is_refused ? wait_or_refuse(r) : without_price;
 }
 
-enum step_result route_step(struct request *r)
+/* By the name that is its turn. */
+static enum step_result route_by_name(struct request *r)
 {
     struct candidates found;
     enum step_result result = route_resolve(r);
@@ -426,4 +452,29 @@ enum step_result route_step(struct request *r)
         return result;
     gather(r, &found);
     return found.n > 0 ? choose(r, &found) : no_route(r, &found);
+}
+
+/* When no name comes to anything, what is told is why the first one did not. */
+struct reason {
+    const struct fail *fail;
+    struct str detail, param;
+    struct refusal refusal;
+};
+
+enum step_result route_step(struct request *r)
+{
+    struct reason first = {.fail = NULL};
+    enum step_result result;
+
+    while ((result = route_by_name(r)) == STEP_FAIL) {
+        if (first.fail == NULL)
+            first = (struct reason){r->fail, r->fail_detail, r->fail_param, r->refusal};
+        if (course_next(r))
+            continue;
+        r->refusal = first.refusal;
+        return request_fail(r, first.fail, first.detail, first.param);
+    }
+    if (result == STEP_NEXT)
+        r->fail = NULL;
+    return result;
 }

@@ -24,7 +24,9 @@ enum step_result route_resolve(struct request *r);
 bool route_has_allowed(struct request *r);
 /* ... one of a provider that the key names, whatever the model? */
 bool route_has_provider(struct request *r);
-/* May another attempt be made, and is there a route that was not tried? */
+/* Is there a route of the name whose turn it is that was not tried? */
+bool route_has_untried(struct request *r);
+/* May another attempt be made, and is there a route that was not tried, or a fallback that has one? */
 bool route_has_more(struct request *r);
 
 /* Can this provider be asked for the model in the client's way, translated if need be? */

@@ -1,5 +1,6 @@
 #include "server/worker/settle.h"
 
+#include "server/base/crypto.h"
 #include "server/base/log.h"
 #include "server/worker/fail.h"
 #include "server/worker/money_tell.h"
@@ -86,11 +87,12 @@ static struct usage_details details_of(const struct chat_usage *u)
     };
 }
 
-static void record(struct request *r, uint32_t flags, uint64_t total_us)
+static struct record record_of(const struct request *r, uint32_t flags, uint64_t total_us)
 {
     const struct attempt *a = &r->attempt;
     struct str model = r->n_attempts > 0 ? a->model : r->asked;
-    struct record rec = {
+
+    return (struct record){
         .begun_ms = r->begun_ms,
         .key_id = r->key.id,
         .key_name = r->key.name,
@@ -106,16 +108,30 @@ static void record(struct request *r, uint32_t flags, uint64_t total_us)
         .flags = flags,
         .slot = r->worker->in->slot,
         .row = r->n_attempts > 0 ? a->row : UINT32_MAX,
-        .tokens = tokens_of(&r->usage),
-        .details = details_of(&r->usage),
         .first_byte_us = r->first_byte_us,
         .total_us = total_us,
         .bytes_in = r->body_bytes,
         .bytes_out = r->bytes_out,
     };
+}
 
+static void record(struct request *r, uint32_t flags, uint64_t total_us)
+{
+    struct record rec = record_of(r, flags, total_us);
+
+    rec.tokens = tokens_of(&r->usage);
+    rec.details = details_of(&r->usage);
     memcpy(rec.id, r->id, sizeof(rec.id));
     (void)money_settle(r, &rec); /* a lost one is counted there, and money stays booked */
+}
+
+void settle_abandoned(struct request *r, const struct fail *why)
+{
+    struct record rec = record_of(r, 0, loop_now_us(r->worker->loop) - r->begun_us);
+
+    rec.fail = str_of(why->name);
+    crypto_uuid(r->begun_ms, rec.id); /* the request's own is for the record of its answer */
+    money_abandon(r, &rec);
 }
 
 void settle(struct request *r)

@@ -13,7 +13,11 @@
 
 #include "server/worker/request.h"
 
+struct fail;
+
 /* Idempotent. */
 void settle(struct request *r);
+/* An attempt that may have cost something is given up for another one: it gets a record of its own. */
+void settle_abandoned(struct request *r, const struct fail *why);
 
 #endif

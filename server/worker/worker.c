@@ -18,6 +18,7 @@
 #include "server/worker/loop_io.h"
 #include "server/worker/pricing.h"
 #include "server/worker/report.h"
+#include "server/worker/rules.h"
 #include "server/worker/sign.h"
 #include "server/worker/upstream.h"
 #include "server/worker/worker.h"
@@ -221,6 +222,7 @@ static void stop(struct worker *w)
     upstream_free(w->upstream);
     loop_free(w->loop);
     ledger_close(w->ledger);
+    rules_free(w->rules);
     estimator_free(w->estimator);
     pricing_free(w->pricing);
     free(w->limits);

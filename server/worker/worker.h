@@ -22,6 +22,7 @@
 
 struct estimator;
 struct http_server;
+struct rules;
 struct ledger;
 struct model_limits;
 struct pricing;
@@ -44,6 +45,7 @@ struct worker {
     struct model_limits *limits; /* of models, for everybody: a copy */
     uint32_t n_unheard;          /* calls that go on without their clients */
     struct signers *signers;     /* sign.c: NULL until a request is signed */
+    struct rules *rules;         /* rules.c: NULL until one is looked at */
     struct json_parser *json;
     struct arena *scratch;         /* for one event of an answer: reset behind each */
     struct arena *free_arenas[64]; /* reset and ready: no malloc per request */

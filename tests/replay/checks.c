@@ -238,6 +238,15 @@ static int check_record(struct str text, struct error *err)
     return 0;
 }
 
+/* CHECK_RECORDS number: how many there are; the last one is then looked at by CHECK_RECORD */
+static int check_records(struct str text, struct error *err)
+{
+    int rc = same_number(err, "the number of records", reports.n_records, text);
+
+    reports.n_records = rc == 0 ? 1 : reports.n_records;
+    return rc;
+}
+
 /* CHECK_STAT name number */
 static int check_stat(struct str text, struct error *err)
 {
@@ -281,6 +290,7 @@ static const struct {
     {"CHECK_SAMPLES", check_samples},
     {"CHECK_RETRY_AFTER", check_retry_after},
     {"CHECK_RECORD", check_record},
+    {"CHECK_RECORDS", check_records},
     {"CHECK_NO_RECORD", check_no_record},
     {"CHECK_STAT", check_stat},
 };

@@ -1,0 +1,25 @@
+/*
+ * rules - does a rule's condition hold for a request?
+ *
+ * Runs in:  worker.   Reads: published (rules, owners), counters (budget.used).   Writes: nothing shared.
+ * Conditions are programs in the image, evaluated without allocating; what a variable means is
+ * looked up when it is asked for. Patterns are compiled once per published generation.
+ * Does not: decide what follows from it (course.c does).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_RULES_H
+#define WORKER_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pub_rule;
+struct request;
+struct rules; /* this worker's compiled patterns */
+
+void rules_free(struct rules *rules); /* takes NULL */
+/* Rule number `index` of the image. False: its condition does not hold, or asks for what is not there. */
+bool rules_hold(struct request *r, uint32_t index);
+
+#endif
