@@ -238,13 +238,10 @@ static int check_record(struct str text, struct error *err)
     return 0;
 }
 
-/* CHECK_RECORDS number: how many there are; the last one is then looked at by CHECK_RECORD */
-static int check_records(struct str text, struct error *err)
+/* CHECK_ABANDONED number: attempts that got a record of their own */
+static int check_abandoned(struct str text, struct error *err)
 {
-    int rc = same_number(err, "the number of records", reports.n_records, text);
-
-    reports.n_records = rc == 0 ? 1 : reports.n_records;
-    return rc;
+    return same_number(err, "the number of abandoned attempts", reports.n_abandoned, text);
 }
 
 /* CHECK_STAT name number */
@@ -290,7 +287,7 @@ static const struct {
     {"CHECK_SAMPLES", check_samples},
     {"CHECK_RETRY_AFTER", check_retry_after},
     {"CHECK_RECORD", check_record},
-    {"CHECK_RECORDS", check_records},
+    {"CHECK_ABANDONED", check_abandoned},
     {"CHECK_NO_RECORD", check_no_record},
     {"CHECK_STAT", check_stat},
 };

@@ -85,7 +85,7 @@ struct fake_reports {
     struct sample samples[FAKE_SAMPLES_MAX];
     size_t n_samples;
     struct record record; /* the last one; its texts are copied */
-    size_t n_records;
+    size_t n_records, n_abandoned;
     uint8_t bytes[4096];
     uint64_t n_stored; /* number of the last record that is "on disk" */
     bool is_slow;      /* ... as they will be when told to */

@@ -26,8 +26,14 @@ void report_sample(struct report *r, const struct sample *s)
 
 static void keep(size_t len)
 {
+    const struct record *rec = &reports.record;
+
     must(len > 0 && record_decode(reports.bytes, len, &reports.record) == 0);
-    reports.n_records++;
+    /* an attempt that was given up for another one: nobody was answered, and a prompt is booked */
+    if (rec->status == 0 && rec->fail.len > 0 && (rec->flags & RECORD_ESTIMATED) != 0)
+        reports.n_abandoned++;
+    else
+        reports.n_records++;
 }
 
 uint64_t report_stored(const struct report *r)

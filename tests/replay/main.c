@@ -16,7 +16,7 @@
 #include "tests/replay/fake.h"
 
 #define PATIENCE_MS 600100 /* a call without its client ends by itself */
-#define SPLIT_MAX 4096 /* longer bodies are cut in this many places only */
+#define SPLIT_MAX 4096     /* longer bodies are cut in this many places only */
 
 struct how {
     size_t split_at;
