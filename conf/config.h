@@ -289,6 +289,7 @@ struct config {
     const char *prices_file; /* where they were read from; NULL: the configuration itself */
     struct conf_price *price_default; /* of what nobody knows; NULL: none */
     uint32_t unknown_price;           /* enum conf_unknown_price; default CONF_PRICE_ALLOW */
+    uint32_t budget_status;           /* of an answer when a budget is used up; 402, 429 or 400 */
     bool is_zero_config;              /* no file was given or found */
 };
 

@@ -85,4 +85,6 @@ void export_prices(struct emitter *w, const struct config *c)
     if (c->price_default != NULL)
         put_price(w, "price_default", c->price_default);
     emit_text(w, "unknown_price", c->unknown_price == CONF_PRICE_REFUSE ? "refuse" : "allow");
+    if (c->budget_status != 0)
+        emit_number(w, "budget_status", c->budget_status);
 }

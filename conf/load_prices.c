@@ -398,3 +398,22 @@ void load_set_unknown_price(struct load *l, const struct load_at *at, const stru
     else
         load_must_be(l, at, "allow or refuse");
 }
+
+void load_set_budget_status(struct load *l, const struct load_at *at, const struct load_key *key,
+                            void *object)
+{
+    struct config *c = object;
+    struct str text;
+
+    (void)key;
+    if (!load_text(l, at, &text, NULL))
+        return;
+    if (str_eq(text, STR("402")))
+        c->budget_status = 402;
+    else if (str_eq(text, STR("429")))
+        c->budget_status = 429;
+    else if (str_eq(text, STR("400")))
+        c->budget_status = 400;
+    else
+        load_must_be(l, at, "402, 429 or 400");
+}

@@ -205,6 +205,7 @@ static const struct load_key root_keys[] = {
     {"prices", "mapping of prices, or path", load_set_prices, 0, 0, 0, false},
     {"price_default", "mapping", load_set_price_default, 0, 0, 0, false},
     {"unknown_price", "allow or refuse", load_set_unknown_price, 0, 0, 0, false},
+    {"budget_status", "402, 429 or 400", load_set_budget_status, 0, 0, 0, false},
     {"virtual_keys", "list of mappings", load_set_virtual_keys, 0, 0, 0, false},
     {"customers", "mapping of customers", load_set_customers, 0, 0, 0, false},
     {"teams", "mapping of teams", load_set_teams, 0, 0, 0, false},

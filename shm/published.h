@@ -146,7 +146,9 @@ struct pub_image {
 #define PUB_API_OPEN_LOOPBACK 4u     /* management API without a token for loopback peers */
 #define PUB_UNKNOWN_PRICE_REFUSED 8u /* a model that nobody has told the price of is refused */
 #define PUB_DURABILITY_STRICT 16u    /* usage is on disk before an answer ends */
-#define PUB_FINISH 32u /* a call goes on when its client has gone; else it is cancelled */
+#define PUB_FINISH 32u      /* a call goes on when its client has gone; else it is cancelled */
+#define PUB_BUDGET_429 64u  /* a used up budget is answered with this status; else 402 */
+#define PUB_BUDGET_400 128u /* likewise */
 
 /* --- reading (any process) --- */
 

@@ -318,6 +318,8 @@ static void add_settings(struct writer *w, const struct config *c)
     add(w, "setting", "on_disconnect");
     buf_printf(j, "%u", c->unknown_price);
     add(w, "setting", "unknown_price");
+    buf_printf(j, "%u", c->budget_status);
+    add(w, "setting", "budget_status");
     buf_printf(j, "%s", c->admin_token.bytes.len > 0 ? "\"set\"" : "\"generated\"");
     add_secret(w, c->admin_token.bytes);
     add(w, "setting", "admin");

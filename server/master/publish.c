@@ -258,6 +258,8 @@ static void set_limits(struct pub_image *image, const struct config *conf)
                    (conf->unknown_price == CONF_PRICE_REFUSE ? PUB_UNKNOWN_PRICE_REFUSED : 0);
     image->flags |= (conf->durability_strict ? PUB_DURABILITY_STRICT : 0) |
                     (conf->finish_on_disconnect ? PUB_FINISH : 0);
+    image->flags |= (conf->budget_status == 429 ? PUB_BUDGET_429 : 0) |
+                    (conf->budget_status == 400 ? PUB_BUDGET_400 : 0);
     image->durability_ms = narrow_ms(conf->durability_ms);
     image->drain_ms = narrow_ms(conf->drain_ms);
     image->body_max_bytes = l->body_max_bytes;

@@ -144,7 +144,14 @@ static struct chat_error error_of(struct arena *a, const struct fail *f, struct 
 static struct chat_error error_in(struct request *r, const struct fail *f, struct str detail,
                                   struct str param)
 {
-    return r->fail_error != NULL ? *r->fail_error : error_of(r->arena, f, detail, param);
+    struct chat_error e =
+        r->fail_error != NULL ? *r->fail_error : error_of(r->arena, f, detail, param);
+
+    if (f == &FAIL_BUDGET_EXCEEDED) {
+        e.status = refusal_budget_status(r);
+        e.kind = chat_error_kind_of(e.status);
+    }
+    return e;
 }
 
 /* What is said, before it is known in which dialect. */

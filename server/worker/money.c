@@ -126,12 +126,14 @@ static uint64_t raise_point(const struct request *r)
     const struct money *m = &r->money;
     uint64_t base = cost_of(r, m->estimate.input, 0);
     uint64_t pico = m->price->tiers[0].rates.output;
+    uint64_t bytes;
 
     if (!m->is_raisable || pico == 0)
         return UINT64_MAX;
-    if (m->likely <= base)
-        return 1;
-    return (m->likely - base) / (pico / PICO_PER_NANO + 1) * ESTIMATE_BYTES_PER_TOKEN + 1;
+    bytes = m->likely > base
+                ? (m->likely - base) / (pico / PICO_PER_NANO + 1) * ESTIMATE_BYTES_PER_TOKEN
+                : 0;
+    return bytes > MONEY_AHEAD ? bytes - MONEY_AHEAD : 1;
 }
 
 static uint32_t clamp_u32(uint64_t n)
@@ -324,7 +326,7 @@ bool money_streamed(struct request *r, struct refusal *why)
     hold_streamed(ledger, m->hold, r->content_bytes);
     if (r->content_bytes < m->raise_at)
         return true;
-    cost = cost_of(r, m->estimate.input, estimate_text(r->content_bytes));
+    cost = cost_of(r, m->estimate.input, estimate_text(r->content_bytes + MONEY_AHEAD));
     if (hold_raise(ledger, m->hold, add(cost, cost / MONEY_RAISE_STEP), why))
         m->likely = add(cost, cost / MONEY_RAISE_STEP);
     else if (hold_raise(ledger, m->hold, cost, why))

@@ -26,6 +26,7 @@ struct pub_route;
 struct record;
 struct request;
 
+#define MONEY_AHEAD 256    /* bytes of text that a hold is ahead of a stream: a read or two */
 #define MONEY_RAISE_STEP 4 /* a hold is raised by a quarter of what it is, so that it is seldom */
 
 /* Of the attempt under way. */

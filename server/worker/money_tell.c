@@ -37,17 +37,25 @@ static void look(struct request *r, const struct accounts *list, uint32_t kind,
 /* "1s", "6m0s", "250ms": as OpenAI writes them. */
 static struct str duration(struct request *r, uint64_t ms)
 {
+    struct buf b = BUF_IN(r->arena);
     uint64_t s = (ms + 999) / 1000;
 
-    if (ms < 1000)
-        return arena_printf(r->arena, "%llums", (unsigned long long)ms);
-    if (s < 60)
-        return arena_printf(r->arena, "%llus", (unsigned long long)s);
-    if (s < 3600)
-        return arena_printf(r->arena, "%llum%llus", (unsigned long long)(s / 60),
-                            (unsigned long long)(s % 60));
-    return arena_printf(r->arena, "%lluh%llum%llus", (unsigned long long)(s / 3600),
-                        (unsigned long long)(s / 60 % 60), (unsigned long long)(s % 60));
+    if (ms < 1000) {
+        buf_u64(&b, ms);
+        buf_cstr(&b, "ms");
+        return buf_view(&b);
+    }
+    if (s >= 3600) {
+        buf_u64(&b, s / 3600);
+        buf_char(&b, 'h');
+    }
+    if (s >= 60) {
+        buf_u64(&b, s / 60 % 60);
+        buf_char(&b, 'm');
+    }
+    buf_u64(&b, s % 60);
+    buf_char(&b, 's');
+    return buf_view(&b);
 }
 
 static struct str moment(struct request *r, uint64_t ms)

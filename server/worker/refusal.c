@@ -168,6 +168,15 @@ enum step_result refusal_fail(struct request *r, const struct refusal *why)
     return request_fail(r, kinds[a->kind].fail, text, STR_NONE);
 }
 
+int refusal_budget_status(const struct request *r)
+{
+    const struct pub_image *image = r->worker->view.image;
+
+    if ((image->flags & PUB_BUDGET_429) != 0)
+        return 429;
+    return (image->flags & PUB_BUDGET_400) != 0 ? 400 : FAIL_BUDGET_EXCEEDED.status;
+}
+
 bool refusal_is(const struct fail *f)
 {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {

@@ -18,6 +18,8 @@
 
 /* Fail the request because of this: r->refusal is *why from here on. */
 enum step_result refusal_fail(struct request *r, const struct refusal *why);
+/* What a used up budget is answered with: 402, unless it was configured otherwise. */
+int refusal_budget_status(const struct request *r);
 /* Is a failure about a budget or limit, so that r->refusal is about it? */
 bool refusal_is(const struct fail *f);
 /* The headers that say how long to wait; at most REFUSAL_HEADERS_MAX. */

@@ -349,3 +349,10 @@ def test_strict_durability(mock, start_gateway):
         # What was answered is on disk: it is there whatever happens now.
     gateway.kill_child(gateway.pids("aggregator")[0], signal.SIGKILL)
     assert len(records(gateway, 5)) == 5
+
+
+@pytest.mark.parametrize("status", [400, 429])
+def test_another_status_for_used_up_budgets(mock, start_gateway, status):
+    gateway = start_gateway(yaml(mock, key_of("budget: 0.000001"), f"budget_status: {status}\n"))
+    answer = ask(gateway)
+    assert (answer.status, answer.error["code"], answer.headers["x-should-retry"]) == (status, "budget_exceeded", "false")
