@@ -339,7 +339,8 @@ static int check_key(const struct key_table *t, const struct virtual_key *key, u
     other = find_name(t, key->name);
     if (other != KEY_ENTRY_NONE && other != old)
         return error_set(err, "virtual key %.*s: the name is taken", STR_ARGS(key->name));
-    other = find_hash(t, key_hash_of(key->hash));
+    /* An old text becomes an alias before its key gets another one: it is good at every instant. */
+    other = (key->flags & KEY_ALIAS) == 0 ? find_hash(t, key_hash_of(key->hash)) : KEY_ENTRY_NONE;
     if (other != KEY_ENTRY_NONE && other != old)
         return error_set(err, "virtual key %.*s: another key has the same value",
                          STR_ARGS(key->name));

@@ -1,8 +1,8 @@
 #include "server/master/children.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-#include "server/base/alloc.h"
+#include "server/base/buf.h"
 
 static void find_teams(struct money *m, const struct place *parent, bool api_only, struct arena *a,
                        struct children *out)
@@ -32,8 +32,7 @@ void children_of(struct money *m, const struct place *parent, bool api_only, str
 {
     uint32_t high = owners_high(m->published);
     struct arena *scratch = arena_create(4096);
-    uint64_t *keys = NULL;
-    size_t room = 0;
+    struct buf keys = BUF_IN(a);
 
     *out = (struct children){.n_keys = 0};
     find_teams(m, parent, api_only, a, out);
@@ -43,15 +42,11 @@ void children_of(struct money *m, const struct place *parent, bool api_only, str
         if (!owner_read(m->published, row, &owner) || owner.kind != OWNER_KEY ||
             owner.parent != parent->row || !is_counted(m, owner.id, api_only, scratch))
             continue;
-        if (out->n_keys == room) {
-            room = room > 0 ? room * 2 : 64;
-            keys = xrealloc(keys, room, sizeof(*keys));
-        }
-        keys[out->n_keys++] = owner.id;
+        buf_add(&keys, &owner.id, sizeof(owner.id));
     }
-    out->keys = arena_alloc(a, (out->n_keys + 1) * sizeof(*out->keys));
-    if (out->n_keys > 0)
-        memcpy(out->keys, keys, out->n_keys * sizeof(*keys));
-    free(keys);
+    out->n_keys = keys.len / sizeof(*out->keys);
+    out->keys = arena_zalloc(a, keys.len + sizeof(*out->keys));
+    if (keys.len > 0)
+        memcpy(out->keys, keys.data, keys.len);
     arena_free(scratch);
 }

@@ -86,13 +86,13 @@ bool directory_has_api(const struct directory *d, enum place_kind kind, struct s
 
 static void insert(struct place **list, size_t n, size_t at, struct place *one)
 {
-    memmove(&list[at + 1], &list[at], (n - at) * sizeof(*list));
+    memmove(&list[at + 1], &list[at], (n - at) * sizeof(struct place *));
     list[at] = one;
 }
 
 static void take_out(struct place **list, size_t n, size_t at)
 {
-    memmove(&list[at], &list[at + 1], (n - at - 1) * sizeof(*list));
+    memmove(&list[at], &list[at + 1], (n - at - 1) * sizeof(struct place *));
 }
 
 struct place *directory_add(struct directory *d, const struct place *place)

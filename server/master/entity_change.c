@@ -228,6 +228,15 @@ static void unstore(struct entity_call *c, const struct entity_record *r,
 
 /* --- keys --- */
 
+static bool has_alias(const struct entity_record *r, uint64_t id)
+{
+    for (uint32_t i = 0; i < r->n_aliases; i++) {
+        if (r->aliases[i].id == id)
+            return true;
+    }
+    return false;
+}
+
 /* Old texts go with the key; those that are no longer in its record go. */
 static int put_aliases(struct entity_call *c, const struct entity_record *r,
                        const struct entity_found *have)
@@ -235,8 +244,11 @@ static int put_aliases(struct entity_call *c, const struct entity_record *r,
     struct virtual_key k;
     int rc = 0;
 
-    for (uint32_t i = 0; have != NULL && i < have->record.n_aliases; i++)
-        (void)key_table_remove(c->money->keys, have->record.aliases[i].id); /* put in again below */
+    for (uint32_t i = 0; have != NULL && i < have->record.n_aliases; i++) {
+        if (!has_alias(r, have->record.aliases[i].id))
+            (void)key_table_remove(c->money->keys,
+                                   have->record.aliases[i].id); /* or gone already */
+    }
     if (r->n_aliases == 0 || !key_table_get(c->money->keys, r->id, c->arena, &k))
         return 0;
     for (uint32_t i = 0; rc == 0 && i < r->n_aliases; i++)

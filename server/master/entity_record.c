@@ -6,7 +6,7 @@
 
 /* Version 1 were keys alone, in another form (keycodec.c). */
 #define RECORD_VERSION 2
-#define HINT_MAX 64
+#define HINT_MAX KEY_NAME_MAX /* what the first version could hold */
 #define BODY_MAX 131072
 
 struct head {

@@ -152,6 +152,7 @@ static enum entity_result rotate(struct entity_call *c, const struct entity_foun
     struct entity_record r = have->record;
     struct virtual_key other;
     enum entity_result result = keep_old(c, &r);
+    bool is_kept;
 
     if (result != ENTITY_OK)
         return result;
@@ -159,7 +160,15 @@ static enum entity_result rotate(struct entity_call *c, const struct entity_foun
     if (keys_find(c->money->published, e.key.hash, c->arena, &other))
         return entity_fail(c, ENTITY_CONFLICT, "value: a key has this value already");
     entity_fill(c, &e, &r);
-    return entity_apply(c, &r, &e, have);
+    /* First, so that the old text is good at every instant. */
+    is_kept = r.n_aliases > 0 && memcmp(r.aliases[r.n_aliases - 1].hash, have->record.hash,
+                                        sizeof(have->record.hash)) == 0;
+    if (is_kept && key_put_alias(c->money, &have->key, &r.aliases[r.n_aliases - 1], &c->err) != 0)
+        return ENTITY_FULL;
+    result = entity_apply(c, &r, &e, have);
+    if (result != ENTITY_OK && is_kept)
+        (void)key_table_remove(c->money->keys, r.aliases[r.n_aliases - 1].id);
+    return result;
 }
 
 enum entity_result entity_rotate(struct entity_call *c)
