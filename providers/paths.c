@@ -130,7 +130,9 @@ static bool find_row(const struct row *rows, size_t n, struct str tail, bool at_
         const struct row *row = &rows[i];
         struct str rest;
 
-        if (!path_under(tail, str_of(row->tail), &rest) || (at_root && (row->flags & OWN) != 0))
+        /* almost every row ends here, at the letter behind its slash */
+        if (tail.len < 2 || row->tail[1] != tail.p[1] ||
+            !path_under(tail, str_of(row->tail), &rest) || (at_root && (row->flags & OWN) != 0))
             continue;
         if (rest.len > 0 ? (row->flags & BELOW) == 0 || rest.len == 1 : (row->flags & IS_ITEM) != 0)
             continue;

@@ -12,9 +12,10 @@ static const char *const WORDS[] = {
     "ex",    "ea",     "commodo", "duis",    "aute",    "irure",   "in",      "velit",
 };
 
-static bool is_blank(char c)
+/* Asked for each byte of prompts and answers: letters are told by one comparison. */
+static inline bool is_blank(char c)
 {
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+    return (unsigned char)c <= ' ' && (c == ' ' || c == '\n' || c == '\t' || c == '\r');
 }
 
 size_t text_token(struct str s)
