@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "server/admin/admin.h"
+#include "server/admin/api.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -107,6 +108,7 @@ int admin_main(const struct inherit *in)
     ask_free(a->ask);
     query_close(a->query);
     idempotency_free(a->idempotency);
+    metrics_owners_free(a->owners);
     admin_view_fini(a);
     json_parser_free(a->json);
     return 0;

@@ -21,6 +21,7 @@
 struct ask;
 struct exchange;
 struct idempotency;
+struct metrics_owners;
 struct query;
 
 struct admin {
@@ -28,7 +29,8 @@ struct admin {
     struct ask *ask;
     struct query *query;
     struct idempotency *idempotency;
-    struct exchange *importing; /* the import under way; NULL: none */
+    struct metrics_owners *owners; /* names of teams and customers; NULL: none was wanted yet */
+    struct exchange *importing;    /* the import under way; NULL: none */
     struct json_parser *json;
     struct str token;    /* empty: none */
     uint64_t started_ms; /* real time */

@@ -24,14 +24,18 @@ void api_handle(struct exchange *ex);
 BF_MUST_CHECK bool api_may_manage(struct exchange *ex);
 
 /* The handlers, by file. */
-api_fn api_page;                          /* page.c */
-api_fn api_healthz, api_readyz;           /* health.c */
-api_fn api_metrics;                       /* metrics.c */
-void metrics_tokens(struct exchange *ex); /* metrics_tokens.c: its part of them */
-api_fn api_status, api_reload;            /* status.c */
-api_fn api_config;                        /* config.c */
-api_fn api_providers, api_routes;         /* routes.c */
-api_fn api_models;                        /* models.c */
+api_fn api_page;                /* page.c */
+api_fn api_healthz, api_readyz; /* health.c */
+api_fn api_metrics;             /* metrics.c */
+struct query_about;
+void metrics_money(struct exchange *ex, const struct query_about *about); /* metrics_money.c */
+struct metrics_owners;
+void metrics_owners_free(struct metrics_owners *o); /* takes NULL */
+void metrics_tokens(struct exchange *ex);           /* metrics_tokens.c: its part of them */
+api_fn api_status, api_reload;                      /* status.c */
+api_fn api_config;                                  /* config.c */
+api_fn api_providers, api_routes;                   /* routes.c */
+api_fn api_models;                                  /* models.c */
 api_fn api_entity_create, api_entity_get, api_entity_update, api_entity_delete; /* entity.c */
 api_fn api_entity_block, api_entity_unblock, api_entity_reset, api_keys_rotate;
 api_fn api_entity_list, api_budgets; /* entity_list.c */

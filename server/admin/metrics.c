@@ -305,6 +305,7 @@ static void journal(struct exchange *ex)
     one(b, "journal_readable", "gauge", "1 when the usage journal can be read.", ok);
     if (!ok)
         return;
+    metrics_money(ex, &about);
     one(b, "journal_records_total", "counter", "Usage records in the totals.",
         about.counters.records);
     one(b, "journal_duplicates_total", "counter", "Usage records that came twice, dropped.",

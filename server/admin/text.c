@@ -49,3 +49,10 @@ void text_sample_micro(struct buf *b, const char *name, const struct text_label 
     begin(b, name, labels, n);
     buf_printf(b, " %" PRIu64 ".%06" PRIu64 "\n", value / 1000000, value % 1000000);
 }
+
+void text_sample_nano(struct buf *b, const char *name, const struct text_label *labels, size_t n,
+                      uint64_t value)
+{
+    begin(b, name, labels, n);
+    buf_printf(b, " %" PRIu64 ".%09" PRIu64 "\n", value / 1000000000, value % 1000000000);
+}

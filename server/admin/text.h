@@ -27,5 +27,8 @@ void text_sample(struct buf *b, const char *name, const struct text_label *label
 /* value / 1000000: microseconds as seconds. */
 void text_sample_micro(struct buf *b, const char *name, const struct text_label *labels, size_t n,
                        uint64_t value);
+/* value / 1000000000: nano-dollars as dollars. */
+void text_sample_nano(struct buf *b, const char *name, const struct text_label *labels, size_t n,
+                      uint64_t value);
 
 #endif

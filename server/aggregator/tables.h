@@ -93,11 +93,12 @@ struct agg_counters {
     uint64_t bad_samples;   /* not sound, dropped */
     uint64_t stale_samples; /* of a route that is gone, dropped */
     uint64_t commits;
-    uint64_t store_failures; /* a transaction did not succeed and was done again later */
-    uint64_t log_deleted;    /* rows that retention removed */
-    uint64_t log_dropped;    /* rows not kept because the log is off */
-    uint64_t models_folded;  /* records booked under "(other)": too many names that day */
-    uint64_t windows_pruned; /* accounts' windows that ended long ago */
+    uint64_t store_failures;    /* a transaction did not succeed and was done again later */
+    uint64_t log_deleted;       /* rows that retention removed */
+    uint64_t log_dropped;       /* rows not kept because the log is off */
+    uint64_t models_folded;     /* records booked under "(other)": too many names that day */
+    uint64_t windows_pruned;    /* accounts' windows that ended long ago */
+    struct usage_totals totals; /* of all records since version 2, whatever retention removed */
 };
 
 #define MS_PER_DAY 86400000ull

@@ -25,6 +25,7 @@ void store_batch_abort(struct usage_store *s)
     s->counters->log_deleted = s->saved.log_deleted;
     s->counters->models_folded = s->saved.models_folded;
     s->counters->windows_pruned = s->saved.windows_pruned;
+    s->counters->totals = s->saved.totals;
     s->counters->commits = s->saved.commits;
     memcpy(s->batch_seq, s->seq, sizeof(s->seq));
     sums_clear(s->sums);
@@ -177,6 +178,7 @@ int usage_store_add(struct usage_store *s, const struct usage_entry *entry, uint
         booked_add(s->booked, r, max_u64(real_ms, 1));
         if (s->options.log_max_records == 0)
             booked_forget(s->booked, r);
+        usage_totals_add(&s->counters->totals, &totals);
         s->counters->records++;
     } else {
         s->counters->bad_records++;

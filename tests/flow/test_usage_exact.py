@@ -20,14 +20,15 @@ MODEL = "mock/echo"
 class Burst:
     """h2load with a known number of requests: many more a second than Python can ask for."""
 
-    def __init__(self, gateway, requests, tmp_path):
+    def __init__(self, gateway, requests, tmp_path, key=None):
         body = tmp_path / "body.json"
         if not body.exists():
             body.write_text(json.dumps(chat(MODEL)))
         self.requests = requests
         self.process = subprocess.Popen(
             ["h2load", "--h1", "-n", str(requests), "-c", "8", "-d", str(body),
-             "-H", "content-type: application/json", gateway.base + "/v1/chat/completions"],
+             "-H", "content-type: application/json",
+             *(["-H", f"authorization: Bearer {key}"] if key is not None else []), gateway.base + "/v1/chat/completions"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def is_running(self):

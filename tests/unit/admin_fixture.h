@@ -134,6 +134,7 @@ static inline void fixture_close(struct fixture *f)
     admin_view_fini(&f->admin);
     ask_free(f->admin.ask);
     query_close(f->admin.query);
+    metrics_owners_free(f->admin.owners);
     idempotency_free(f->admin.idempotency);
     json_parser_free(f->admin.json);
     key_table_close(f->keys);
