@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -10,8 +12,10 @@
 #include <unistd.h>
 
 #include "server/base/buf.h"
+#include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/base/fd.h"
+#include "server/base/log.h"
 #include "server/base/str.h"
 
 #define ADMIN_TOKEN_LEN 43 /* 256 bits in base64 */
@@ -66,10 +70,57 @@ int dirs_make(const char *path, mode_t mode, struct error *err)
     return 0;
 }
 
+/* Whoever has the lock, in words; false: it cannot be read. */
+static bool read_holder(int fd, char out[32])
+{
+    ssize_t len = pread(fd, out, 31, 0);
+
+    out[len > 0 ? len : 0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+    return len >= 0;
+}
+
+/* The master that wrote its pid has died, and its aggregator still stores what is left. */
+static bool is_orphaned(const char *holder)
+{
+    uint64_t pid;
+
+    return str_parse_u64(str_of(holder), &pid) && pid > 0 && pid < INT32_MAX &&
+           kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+/* Budgets begin with what the journal has: an orphan's last records must be in it. */
+static int wait_lock(int fd, const char *path, const char *state_dir, struct error *err)
+{
+    uint64_t end_ms = clock_mono_ms() + ORPHANS_WAIT_MS;
+    char holder[32] = "?";
+    bool is_told = false;
+
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK || !read_holder(fd, holder))
+            return error_errno(err, "%s", path);
+        if (!is_orphaned(holder))
+            return error_set(err,
+                             "%s is in use by another bowfin (pid %s); stop it or choose another "
+                             "--state",
+                             state_dir, holder);
+        if (clock_mono_ms() >= end_ms)
+            return error_set(err,
+                             "%s: bowfin (pid %s) has died, and its workers still answer; wait "
+                             "until they end, or end them",
+                             state_dir, holder);
+        if (!is_told)
+            log_info("waiting_for_orphans", "of=%s note=\"they store what was spent\"", holder);
+        is_told = true;
+        (void)poll(NULL, 0, ORPHANS_LOOK_MS); /* no signal tells of a lock */
+    }
+    return 0;
+}
+
 int dirs_lock(const char *state_dir, struct error *err)
 {
     char path[PATH_ROOM];
-    char holder[32] = "?";
+    char holder[32];
     int n = snprintf(path, sizeof(path), "%s/bowfin.lock", state_dir);
     int fd;
 
@@ -78,18 +129,7 @@ int dirs_lock(const char *state_dir, struct error *err)
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return error_errno(err, "%s", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        ssize_t len = errno == EWOULDBLOCK ? read(fd, holder, sizeof(holder) - 1) : -1;
-
-        if (len < 0) {
-            error_errno(err, "%s", path);
-        } else {
-            holder[len] = '\0';
-            holder[strcspn(holder, "\n")] = '\0';
-            error_set(err,
-                      "%s is in use by another bowfin (pid %s); stop it or choose another --state",
-                      state_dir, holder);
-        }
+    if (wait_lock(fd, path, state_dir, err) != 0) {
         fd_close(&fd);
         return -1;
     }

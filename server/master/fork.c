@@ -113,6 +113,7 @@ void fork_run(struct master *m, const struct child *c, int control)
         in.log_max_age_ms = m->settings.log_max_age_ms;
         in.durability_ms = m->settings.durability_ms;
         in.durability_strict = m->settings.durability_strict;
+        keep(&k, m->lock_fd); /* dirs.h */
     }
     crypto_wipe(m->settings.admin_token, sizeof(m->settings.admin_token));
     close_others(&k);

@@ -161,6 +161,23 @@ def test_while_it_works(start_gateway, tmp_path):
         len([0, 0, 0][:n]) * totals(gateway, key=key)["cost_nanousd"] for key, n in (("alice", 3), ("bob", 2)))
 
 
+@pytest.mark.parametrize("is_busy", [False, True], ids=["quiet", "busy"])
+def test_a_killed_master(start_gateway, tmp_path, is_busy):
+    """Its successor begins with what the orphans stored, however soon it is started."""
+    gateway = start_gateway(YAML)
+    running = burst(gateway, 20000 if is_busy else 200, tmp_path)
+    wait_until(lambda: totals(gateway)["requests"] > 100, "requests")
+    gateway.process.kill()
+    gateway.process.wait()
+    again = start_gateway(YAML, args=["--state", gateway.state])
+    running.process.communicate()
+    found = audit(again)
+    assert found["difference_nanousd"] == 0 and found["data"] == [], found
+    assert found["journal_nanousd"] == 3 * totals(again)["cost_nanousd"] > 0
+    gateway.checked = True  # it was killed on purpose: there is nothing to stop
+    gateway.remove()
+
+
 def counters_of(gateway):
     """The memory that the workers count in, as root or as the same user may open it."""
     fds = f"/proc/{gateway.process.pid}/fd"

@@ -151,7 +151,7 @@ def test_children_have_what_they_need_and_no_more(start_gateway):
     assert set(children) == {"worker", "aggregator", "admin", "mock"}
     writes = {proc: {name for name, mode in mappings(pid).items() if "w" in mode}
               for proc, pid in children.items()}
-    assert writes == {"worker": {"live"}, "aggregator": {"weights"}, "admin": set(), "mock": set()}
+    assert writes == {"worker": {"live", "counters"}, "aggregator": {"weights"}, "admin": set(), "mock": set()}
     for proc, pid in children.items():
         assert ("secrets" in mappings(pid)) == (proc == "worker"), proc
         assert not [link for link in links(pid) if "memfd:" in link], proc
