@@ -120,8 +120,7 @@ void conf_provider_init(struct conf_provider *p);
 load_set_fn load_set_listen, load_set_admin, load_set_models, load_set_limits, load_set_log;
 load_set_fn load_set_catalogue, load_set_workers, load_set_require_key, load_set_providers,
     load_set_virtual_keys;
-load_set_fn load_set_prices, load_set_price_default, load_set_unknown_price,
-    load_set_budget_status;
+load_set_fn load_set_prices, load_set_price_default, load_set_unknown_price, load_set_budget_status;
 extern const struct load_table table_price, table_price_tier, table_price_service;
 extern const struct load_table table_listener, table_tls, table_admin, table_limits, table_log,
     table_model, table_target, table_provider, table_timeout, table_provider_key, table_virtual_key,
