@@ -1,5 +1,6 @@
 #include "shm/record.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include <msgpack.h>
@@ -165,6 +166,10 @@ static uint64_t get_be(const uint8_t *in, size_t bytes)
 {
     uint64_t n = 0;
 
+    if (bytes == sizeof(n)) {
+        memcpy(&n, in, sizeof(n));
+        return be64toh(n);
+    }
     for (size_t i = 0; i < bytes; i++)
         n = n << 8 | in[i];
     return n;
@@ -344,8 +349,11 @@ static bool take_value(struct source *s, struct value *out)
 static bool skip_rest(struct source *s, const struct value *v)
 {
     uint64_t pending = 0;
-    struct value next = *v;
+    struct value next;
 
+    if (v->type != VALUE_ARRAY && v->type != VALUE_MAP)
+        return true;
+    next = *v;
     for (;;) {
         if (next.type == VALUE_ARRAY || next.type == VALUE_MAP)
             pending += next.type == VALUE_MAP ? 2 * next.n : next.n;
@@ -411,11 +419,13 @@ static bool set_field(struct record *r, uint64_t number, const struct value *v)
 int record_decode(const void *in, size_t len, struct record *out)
 {
     struct source s = {in, len};
-    struct record r = {.status = 0};
+    struct record r;
     struct value map;
     bool has_version = false;
     bool has_id = false;
 
+    /* Bookings beyond their number are never looked at: they are half of the struct. */
+    memset(&r, 0, offsetof(struct record, bookings));
     if (!take_value(&s, &map) || map.type != VALUE_MAP)
         return -1;
     for (uint64_t i = 0; i < map.n; i++) {
@@ -430,6 +440,6 @@ int record_decode(const void *in, size_t len, struct record *out)
     }
     if (s.left != 0 || !has_version || !has_id)
         return -1;
-    *out = r;
+    memcpy(out, &r, offsetof(struct record, bookings) + r.n_bookings * sizeof(r.bookings[0]));
     return 0;
 }
