@@ -235,7 +235,8 @@ def test_memory_does_not_creep(start_gateway, mock):
 
 
 def test_a_worker_dies_amid_translated_streams(upstream, start_gateway):
-    """Those of the other worker end whole and are booked as told; one whose client leaves is estimated."""
+    """Those of the other worker end whole and are booked as told; one whose client leaves, and the dead one's, are
+    estimated."""
     begun, go_on = threading.Semaphore(0), threading.Event()
 
     def script(connection):
@@ -278,10 +279,12 @@ def test_a_worker_dies_amid_translated_streams(upstream, start_gateway):
 
     def booked():
         rows = gateway.api("GET", "/api/logs?limit=100", expect=200)["data"]
-        return len(rows) >= len(living) and rows
+        return len(rows) >= len(streams) and rows
     rows = wait_until(booked, "the records")
+    crashed = [row for row in rows if row["fail"] == "worker_crashed"]
+    assert len(crashed) == len(dying) and all(row["estimated"] for row in crashed), crashed
     told = [row for row in rows if not row["estimated"]]
-    guessed = [row for row in rows if row["estimated"]]
+    guessed = [row for row in rows if row["estimated"] and row not in crashed]
     assert [(row["tokens"]["input"], row["tokens"]["output"]) for row in told] == [(41, 7)] * (len(living) - 1)
     assert len(guessed) == 1 and guessed[0]["tokens"]["output"] > 0, guessed
     assert len(rows) == len(living)  # what died with its worker was answered to nobody, and is booked nowhere
