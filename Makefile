@@ -7,7 +7,7 @@
 #   make lint     layers, sizes, banned functions, headers, clang-tidy, commit messages
 #   make bench    cost per request, as ratios to nginx in the same run
 #   make fuzz T=600 | install DESTDIR= PREFIX= | deps | deps-test | clean | help
-#   Variants in folders of their own:  make check SAN=address,undefined   make torture SAN=thread
+#   Variants in folders of their own:  make check SAN=address,undefined   make torture-quick SAN=thread
 #
 MODE ?= release
 SAN  ?=
@@ -76,7 +76,7 @@ T ?= 20
 Q := $(if $(V),,@)
 say = @printf '  %-4s %s\n' $(1) $@
 
-.PHONY: all run check unit simulate replay torture fuzz fuzz-corpus flow integration matrix check-real lint bench install \
+.PHONY: all run check unit simulate replay torture torture-quick fuzz fuzz-corpus flow integration matrix check-real lint bench install \
         deps deps-test clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(ALL_OBJ)

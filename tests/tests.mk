@@ -7,7 +7,7 @@ PYTEST := $(VENV)/bin/python -m pytest -q -x
 BOWFIN_TEST_ENV = BOWFIN_BIN=$(abspath $(BIN))/bowfin BFCTL_BIN=$(abspath $(BIN))/bfctl
 
 ifeq ($(SAN),)
-check: deps-test all lint unit fuzz-corpus torture flow integration
+check: deps-test all lint unit fuzz-corpus torture-quick flow integration
 else
 check: deps-test all unit flow
 endif
@@ -22,8 +22,13 @@ unit: $(UNIT_BIN) $(REPLAY_BIN) $(SIM_BIN)
 simulate: $(SIM_BIN)
 	@$(SIM_BIN)
 
-torture: $(TORTURE_BIN) all
+torture-quick: $(TORTURE_BIN) all
 	@sh tools/run_tests.sh torture $(TORTURE_BIN)
+
+# The same, and money under kill -9: 1,000 rounds of 500 requests take an hour; `make flow` has 60 of 120.
+torture: torture-quick $(VENV)/.stamp
+	BOWFIN_MONEY_ROUNDS=$(or $(ROUNDS),1000) BOWFIN_MONEY_REQUESTS=$(or $(REQUESTS),500) \
+		$(BOWFIN_TEST_ENV) $(PYTEST) -s tests/flow/test_money_torture.py
 
 fuzz-corpus: $(FUZZ_REPLAY)
 	@sh tools/fuzz.sh corpus $(BUILD)/tests/fuzz

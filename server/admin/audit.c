@@ -13,6 +13,8 @@
 #include "server/admin/journal.h"
 #include "server/admin/key_text.h"
 #include "server/base/clock.h"
+#include "shm/ledger.h"
+#include "shm/live.h"
 #include "shm/owners.h"
 
 /* As writer_usd, with a sign. */
@@ -80,6 +82,17 @@ static void write_log(struct writer *w, const struct audit *a)
     writer_object_end(w);
 }
 
+/* Calls under way, also those that no budget knows of. */
+static uint64_t open_holds(const struct regions *regions)
+{
+    uint32_t slots = live_slots(&regions->live);
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < slots; i++)
+        n += ledger_holds(&regions->live, i);
+    return n;
+}
+
 void api_audit(struct exchange *ex, struct str tail)
 {
     struct writer w = WRITER_INIT(&ex->out);
@@ -98,6 +111,7 @@ void api_audit(struct exchange *ex, struct str tail)
     writer_u64(&w, "accounts", a.accounts);
     writer_u64(&w, "windows", a.windows);
     writer_usd(&w, "counters", a.counter);
+    writer_u64(&w, "holds", open_holds(ex->admin->regions));
     writer_usd(&w, "held", a.held);
     writer_usd(&w, "waiting", a.waiting);
     writer_usd(&w, "journal", a.journal);
