@@ -31,7 +31,7 @@ struct sum {
 
 struct reprice_call {
     struct owner_names names; /* first: owner_names.h */
-    struct log_filter filter;
+    struct log_each each;
     const struct price_head *book; /* NULL: only the one in force */
     const struct pub_view *view;
     struct arena *arena;
@@ -157,14 +157,13 @@ static void sum_up(struct exchange *ex)
     char cursor[CURSOR_TEXT_LEN + 1];
     uint64_t next;
 
-    journal_take_owners(&c->filter, &c->names);
+    journal_take_owners(&c->each.filter, &c->names);
     c->view = admin_view(ex->admin);
     if (c->view == NULL) {
         exchange_error(ex, 503, "not_ready", NULL, "no configuration is published yet");
         return;
     }
-    if (query_log_each(ex->admin->query, &c->filter, REPRICE_ROWS, take_record, c, &next, &err) !=
-        0) {
+    if (query_log_each(ex->admin->query, &c->each, &next, &err) != 0) {
         journal_unreadable(ex, &err);
         return;
     }
@@ -187,9 +186,12 @@ void api_reprice(struct exchange *ex, struct str tail)
 
     (void)tail;
     c->arena = ex->arena;
+    c->each.max = REPRICE_ROWS;
+    c->each.fn = take_record;
+    c->each.ctx = c;
     c->sums = arena_zalloc(ex->arena, (REPRICE_SUMS + 1) * sizeof(*c->sums));
-    if (!read_book(ex, c) || !journal_log_filter(ex, &c->filter) ||
-        !journal_cursor_param(ex, "cursor", &c->filter.range.before))
+    if (!read_book(ex, c) || !journal_log_filter(ex, &c->each.filter) ||
+        !journal_cursor_param(ex, "cursor", &c->each.filter.range.before))
         return;
     ex->state = c;
     owner_names_filters(ex, sum_up);

@@ -109,14 +109,15 @@ struct log_page {
 BF_MUST_CHECK int query_log(struct query *q, const struct log_filter *filter, struct arena *a,
                             struct log_page *out, struct error *err);
 
-/*
- * For sums over many rows: `fn` gets each row of the filter, newest first, until `max` rows were looked
- * at; the range's limit is not heeded. Texts are valid during the call. *out_next: `before` for the rest,
- * 0: that was all.
- */
-typedef void query_record_fn(void *ctx, const struct record *record);
-BF_MUST_CHECK int query_log_each(struct query *q, const struct log_filter *filter, size_t max,
-                                 query_record_fn *fn, void *ctx, uint64_t *out_next,
+/* For sums over many rows. Texts are valid during the call. */
+struct log_each {
+    struct log_filter filter;                           /* the range's limit is not heeded */
+    size_t max;                                         /* rows to look at */
+    void (*fn)(void *ctx, const struct record *record); /* newest first */
+    void *ctx;
+};
+/* *out_next: `before` for the rest, 0: that was all. */
+BF_MUST_CHECK int query_log_each(struct query *q, const struct log_each *each, uint64_t *out_next,
                                  struct error *err);
 
 /* Cursors as text for URLs: 16 hex digits. False: it is not one. */

@@ -115,20 +115,13 @@ int query_log(struct query *q, const struct log_filter *filter, struct arena *a,
     return 0;
 }
 
-struct each {
-    const struct log_filter *filter;
-    struct log_range bounds;
-    size_t max, examined;
-    query_record_fn *fn;
-    void *ctx;
-    uint64_t next;
-};
-
-static int log_each(MDB_cursor *c, struct each *e)
+/* *examined counts, *next is `before` for what was not looked at. */
+static int log_each(MDB_cursor *c, const struct log_each *each, size_t *examined, uint64_t *next)
 {
+    struct log_range bounds = log_bounds(&each->filter);
     MDB_val key;
     MDB_val value;
-    int rc = log_seek(c, e->bounds.before, &key, &value);
+    int rc = log_seek(c, bounds.before, &key, &value);
 
     for (; rc == 0; rc = mdb_cursor_get(c, &key, &value, MDB_PREV)) {
         struct record record;
@@ -136,26 +129,26 @@ static int log_each(MDB_cursor *c, struct each *e)
 
         if (log_key_decode(key.mv_data, key.mv_size, &k) != 0)
             return MDB_CORRUPTED;
-        if (k <= e->bounds.after)
+        if (k <= bounds.after)
             return 0;
-        if (e->examined == e->max) {
-            e->next = k + 1;
+        if (*examined == each->max) {
+            *next = k + 1;
             return 0;
         }
-        e->examined++;
+        ++*examined;
         if (record_decode(value.mv_data, value.mv_size, &record) == 0 &&
-            log_matches(e->filter, &record))
-            e->fn(e->ctx, &record);
+            log_matches(&each->filter, &record))
+            each->fn(each->ctx, &record);
     }
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-int query_log_each(struct query *q, const struct log_filter *filter, size_t max,
-                   query_record_fn *fn, void *ctx, uint64_t *out_next, struct error *err)
+int query_log_each(struct query *q, const struct log_each *each, uint64_t *out_next,
+                   struct error *err)
 {
-    struct each e = {filter, log_bounds(filter), max, 0, fn, ctx, 0};
     MDB_cursor *c;
     MDB_txn *txn = NULL;
+    size_t examined = 0;
     int rc = query_begin(q, &txn, err);
 
     *out_next = 0;
@@ -163,11 +156,10 @@ int query_log_each(struct query *q, const struct log_filter *filter, size_t max,
         return rc;
     rc = mdb_cursor_open(txn, q->dbi[DBI_LOG], &c);
     if (rc == 0) {
-        rc = log_each(c, &e);
+        rc = log_each(c, each, &examined, out_next);
         mdb_cursor_close(c);
     }
-    query_end(q, txn, e.examined);
-    *out_next = e.next;
+    query_end(q, txn, examined);
     return rc == 0 ? 0 : error_set(err, "%s: log: %s", q->path, mdb_strerror(rc));
 }
 
