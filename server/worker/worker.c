@@ -26,6 +26,7 @@
 #include "shm/limits.h"
 
 #define ARENA_BYTES 8192        /* a usual request's; an idle worker keeps 64 of them at most */
+#define BODY_BYTES (1 << 20)    /* smaller ones are taken from memory that stays */
 #define CROWD 100               /* requests at once, after which memory is given back */
 #define ARENA_LARGE (16u << 20) /* ... and after a request whose arena was so large */
 #define TRIM_MS 1000            /* at most so often for those */
@@ -251,6 +252,9 @@ int worker_main(const struct inherit *in)
     }
     if (start(&w, in) != 0)
         return 3;
+    /* Its tables are made (see main.c); from here on large blocks are bodies, which come and go. */
+    (void)mallopt(M_MMAP_THRESHOLD, BODY_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, 2 * BODY_BYTES);
     control = loop_fd_open(w.loop, in->control, on_control, &control);
     loop_fd_want(control, true, false);
     child_ready(in);

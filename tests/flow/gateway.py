@@ -227,6 +227,18 @@ class Gateway(Process):
                 any(child["proc"] == proc for child in children)
         wait_until(replaced, f"{proc} {pid} replaced")
 
+    def own_kib(self, pids=None):
+        """The part of it that is not clean pages of files: how many of those are mapped depends on what lies in the
+        machine's page cache (the kernel maps around a fault), not on us."""
+        total = 0
+        for pid in pids or [self.pid, *self.tree()]:
+            try:
+                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            except OSError:
+                continue
+            total += sum(int(kib) for kib in re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+)", text, re.M))
+        return total
+
     def generation(self):
         return self.status()["generation"]
 

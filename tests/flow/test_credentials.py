@@ -388,7 +388,7 @@ def test_memory_with_the_process(start_gateway, upstream, rsa_key):
     source = Source(upstream, lambda *_: (200, {"access_token": "t", "expires_in": 3600}))
     gateway = start_gateway(vertex(provider, source, rsa_key, "  mock: {}\n"))
     assert ask(gateway).status == 200
-    kib = gateway.memory_kib()
-    print(f"idle tree with credential process: {kib} KiB PSS, "
-          f"itself {gateway.memory_kib(gateway.pids('credential'))} KiB")
-    assert kib <= 14 * 1024
+    kib = gateway.own_kib()
+    print(f"idle tree with credential process: {gateway.memory_kib()} KiB PSS, {kib} KiB its own; "
+          f"the process {gateway.own_kib(gateway.pids('credential'))} KiB")
+    assert kib <= 7 * 1024

@@ -169,7 +169,7 @@ static void test_old_windows_go(void **state)
     r.begun_ms = later_ms;
     r.bookings[0] = (struct booking){7005, 2};
     r.bookings[1] = (struct booking){7006, 1}; /* in use again: it stays */
-    for (uint64_t n = 1001; n <= 1010; n++) { /* a slice with each commit, one walk a day */
+    for (uint64_t n = 1001; n <= 1010; n++) {  /* a slice with each commit, one walk a day */
         later_ms += MS_PER_DAY / 5;
         ok(try_add(s, 0, n, &r, later_ms, &err));
         ok(usage_store_commit(s, later_ms, &err));
