@@ -148,7 +148,7 @@ def records_of(gateway, keys):
             rows += page["data"]
             if page["next"] is None:
                 break
-            cursor = f"&before={page['next']}"
+            cursor = f"&cursor={page['next']}"
     return rows
 
 

@@ -11,6 +11,7 @@ from gateway import BOWFIN, ROOT, Gateway, clean_environment
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8080"
+LOCALHOST = "http://localhost:8080"
 
 
 def blocks(language):
@@ -60,7 +61,8 @@ def test_curl_commands(zero):
     assert commands
     token = {"TOKEN": (zero.state / "admin.token").read_text(encoding="ascii").strip()}
     for command in commands:
-        out = run(["sh", "-ec", command.replace("curl ", "curl -sS --fail-with-body ", 1).replace(ADDRESS, zero.base)],
+        out = run(["sh", "-ec", command.replace("curl ", "curl -sS --fail-with-body ", 1)
+                   .replace(ADDRESS, zero.base).replace(LOCALHOST, zero.base)],
                   zero, env=token)
         assert "Hello, Bowfin!" in out or '"key"' in out or "sk-bf-" in out, (command, out)
         assert ("seed" in command) == ("x-bf-fidelity: partial; dropped=seed" in out), (command, out)
