@@ -33,7 +33,9 @@ static bool load_amount(struct load *l, const struct load_at *at, uint64_t *out)
     enum amount_result result;
     struct str text;
 
-    if (!load_text(l, at, &text, NULL))
+    if (!load_is_type(l, at, NODE_SCALAR,
+                      "an amount of dollars such as 100 or 12.50 (several budgets: budgets)") ||
+        !load_text(l, at, &text, NULL))
         return false;
     result = amount_parse(text, out);
     if (result != AMOUNT_OK)

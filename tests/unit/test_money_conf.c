@@ -255,7 +255,8 @@ static void bad_rules_are_told(void **state)
          "t.yaml:1: customers.a.budget must be an amount of dollars with at most nine digits "
          "behind the point, is \"0.0000000001\""},
         {"customers: { a: { budget: [1] } }\n",
-         "t.yaml:1: customers.a.budget must be a text, is a list"},
+         "t.yaml:1: customers.a.budget must be an amount of dollars such as 100 or 12.50 (several "
+         "budgets: budgets), is a list"},
         {"customers: { a: { budgets: [{ window: 1d }] } }\n",
          "t.yaml:1: customers.a.budgets[0] needs limit (amount)"},
         {"customers: { a: { budgets: [{ limit: 1, window: 2M }] } }\n",
