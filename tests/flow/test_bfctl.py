@@ -51,6 +51,16 @@ def test_exit_statuses(gateway):
     gateway.bfctl("version")
 
 
+def test_import_names_what_is_wrong(gateway, tmp_path):
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps([{"name": f"wrong-{n}", "value": f"sk-wrong-{n:08}", "budget": 1 if n == 0 else -n}
+                                for n in range(31)]))
+    done = bfctl("--socket", gateway.run / "admin.sock", "keys", "import", file)
+    assert done.returncode == 1 and "30 of the keys are not good" in done.stderr, done
+    assert re.search(r"^  item 1: .*budget.*-1", done.stderr, re.M) and "item 0:" not in done.stderr, done
+    assert done.stderr.count("  item ") == 20 and done.stderr.endswith("  ... and more\n"), done
+
+
 def test_socket_is_found(gateway):
     done = bfctl("status", env={"RUNTIME_DIRECTORY": str(gateway.run)})
     assert done.returncode == 0, done

@@ -29,6 +29,8 @@ int ctl_flush(int status)
     return status;
 }
 
+#define ITEMS_SHOWN 20
+
 /* The API's own words, each finding of a configuration on its line. */
 static int print_refusal(struct ctl *c, const struct client_answer *answer)
 {
@@ -36,7 +38,10 @@ static int print_refusal(struct ctl *c, const struct client_answer *answer)
     const struct json *root = json_parse(c->parser, c->arena, buf_view(&answer->body), &err);
     const struct json *error = json_get(root, "error");
     struct str message = json_str(json_get(error, "message"));
+    const struct json *errors = json_get(root, "errors");
+    bool is_list = errors != NULL && errors->type == JSON_ARRAY;
     struct buf text = BUF_INIT;
+    uint32_t n = 0;
 
     table_clean(&text, message, true);
     if (answer->status == 401)
@@ -46,6 +51,16 @@ static int print_refusal(struct ctl *c, const struct client_answer *answer)
         (void)ctl_fail(CTL_FAILED, "%.*s", STR_ARGS(buf_view(&text)));
     else
         (void)ctl_fail(CTL_FAILED, "the gateway answered with status %d", answer->status);
+    /* An import tells of each item by itself. */
+    for (const struct json *e = is_list ? errors->child : NULL; e != NULL && n < ITEMS_SHOWN;
+         e = e->next, n++) {
+        text.len = 0;
+        table_clean(&text, json_str(json_get(e, "error")), true);
+        (void)fprintf(stderr, "  item %llu: %.*s\n", (unsigned long long)ctl_u64(e, "index"),
+                      STR_ARGS(buf_view(&text)));
+    }
+    if (is_list && errors->n > n)
+        (void)fprintf(stderr, "  ... and more\n");
     buf_fini(&text);
     return CTL_FAILED;
 }
