@@ -13,6 +13,7 @@ enum field {
     FIELD_MCP_TOOLS,
     FIELD_TAGS,
     FIELD_BOOKS_AS,
+    FIELD_BOOKS_NAME,
 };
 #define FIELD_HEAD 3
 
@@ -87,6 +88,7 @@ void scope_encode(const struct scope *s, struct buf *out)
     if (s->books_as != 0)
         put_text(out, FIELD_BOOKS_AS,
                  (struct str){(const char *)&s->books_as, sizeof(s->books_as)});
+    put_text(out, FIELD_BOOKS_NAME, s->books_name);
 }
 
 /* --- reading --- */
@@ -155,6 +157,9 @@ static int take_field(uint8_t kind, struct str in, struct scope *out)
         return 0;
     case FIELD_BOOKS_AS:
         return take_number(in, &out->books_as, sizeof(out->books_as));
+    case FIELD_BOOKS_NAME:
+        out->books_name = in;
+        return 0;
     default:
         return 0;
     }
@@ -166,7 +171,7 @@ int scope_decode(struct str in, struct scope *out)
     out->n_networks = 0;
     out->routes = 0;
     out->books_as = 0;
-    out->denied_models = out->mcp_tools = out->tags = STR_NONE;
+    out->denied_models = out->mcp_tools = out->tags = out->books_name = STR_NONE;
     while (in.len > 0) {
         uint16_t len;
 

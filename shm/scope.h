@@ -45,6 +45,7 @@ struct scope {
     struct str mcp_tools; /* NUL-separated globs; empty: none are named */
     struct str tags;      /* NUL-separated */
     uint64_t books_as; /* a rotated key in its grace period: the id of the key it was; 0: itself */
+    struct str books_name; /* likewise its name; the alias's own is the table's alone */
 };
 
 /* Bits of `routes`. */

@@ -268,6 +268,7 @@ int key_put_alias(struct money *m, const struct virtual_key *key, const struct a
     if (key->scope.len > 0 && scope_decode(key->scope, scope) != 0)
         *scope = (struct scope){.n_providers = 0};
     scope->books_as = key->id;
+    scope->books_name = key->name;
     old.id = alias->id;
     memcpy(old.hash, alias->hash, sizeof(old.hash));
     /* No other key can have such a name. */

@@ -71,16 +71,25 @@ static enum step_result admit_stranger(struct request *r)
     return STEP_NEXT;
 }
 
+static struct str tell_expired(struct request *r)
+{
+    if ((r->key.flags & KEY_ALIAS) == 0)
+        return r->key.name;
+    return arena_printf(r->arena, "%.*s has another text now, and the grace of this one is over",
+                        STR_ARGS(r->key.name));
+}
+
 /* It is one of ours: is it good, here and now? */
 static enum step_result enter(struct request *r)
 {
     const struct fail *wrong;
     struct str detail = STR_NONE;
 
+    scope_be_itself(r);
     if ((r->key.flags & KEY_ACTIVE) == 0)
         return refuse(r, &FAIL_KEY_INACTIVE, r->key.name);
     if (r->key.expires_ms != 0 && r->key.expires_ms <= r->begun_ms)
-        return refuse(r, &FAIL_KEY_EXPIRED, r->key.name);
+        return refuse(r, &FAIL_KEY_EXPIRED, tell_expired(r));
     wrong = payers_walk(r, &detail);
     if (wrong == NULL)
         wrong = scope_enter(r, &detail);

@@ -138,13 +138,26 @@ static void keep(struct request *r, const struct scope *s)
 
     r->scope.denied = s->denied_models;
     r->scope.n_providers = s->n_providers;
-    if (s->books_as != 0)
-        r->key.id = s->books_as;
     if (s->n_providers == 0)
         return;
     copies = arena_alloc(r->arena, s->n_providers * sizeof(*copies));
     memcpy(copies, s->providers, s->n_providers * sizeof(*copies));
     r->scope.providers = copies;
+}
+
+void scope_be_itself(struct request *r)
+{
+    struct scope *s;
+
+    if ((r->key.flags & KEY_ALIAS) == 0)
+        return;
+    s = arena_alloc(r->arena, sizeof(*s));
+    if (scope_decode(r->key.scope, s) != 0)
+        return; /* scope_enter refuses it */
+    if (s->books_as != 0)
+        r->key.id = s->books_as;
+    if (s->books_name.len > 0)
+        r->key.name = s->books_name;
 }
 
 const struct fail *scope_enter(struct request *r, struct str *detail)

@@ -28,6 +28,12 @@ struct key_scope {
 };
 
 /*
+ * An old text of a rotated key is that key, by id and by name, in refusals, rules and records. To be
+ * called before any of them is made.
+ */
+void scope_be_itself(struct request *r);
+
+/*
  * The request's key has a scope: may it come from there and go here? NULL, and r->scope is filled in;
  * else why not, and *detail is in the arena.
  */

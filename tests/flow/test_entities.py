@@ -142,6 +142,20 @@ def test_rotate(gateway):
     assert ask(gateway, own).status == 200
 
 
+def test_old_text_has_the_name_of_its_key(gateway):
+    made = create(gateway, "keys", "named", rate_limit=1)
+    path = f"/api/keys/{made['id']}"
+    gateway.api("POST", f"{path}/rotate", {"grace": "1h"}, expect=200)
+    assert ask(gateway, made["key"]).status == 200
+    limited = ask(gateway, made["key"])
+    assert limited.status == 429 and 'virtual key "named"' in limited.json()["error"]["message"], limited
+    wait_until(lambda: [row for row in gateway.api("GET", "/api/usage?key=named", expect=200)["data"]
+                        if row["key"] == "named" and row["requests"] > 0], "its usage by its name")
+    gateway.api("POST", f"{path}/block", expect=200)
+    blocked = ask(gateway, made["key"])
+    assert blocked.status == 403 and blocked.json()["error"]["message"].endswith(": named"), blocked
+
+
 @pytest.mark.parametrize("expires,good", [("30d", True), ("2031-01-31", True), ("2031-01-31T12:00:00+02:00", True),
                                           (None, True), ("yesterday", False), (5, False), ("-3d", False)])
 def test_expiry(gateway, expires, good):

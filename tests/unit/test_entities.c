@@ -277,6 +277,12 @@ static void a_rotated_key_has_its_grace(void **state)
     assert_true(old.expires_ms > now.created_ms && now.expires_ms == 0);
     assert_int_equal(scope_decode(old.scope, &scope), 0);
     assert_true(scope.books_as == now.id && scope.routes == SCOPE_CHAT);
+    assert_true(str_eq(scope.books_name, STR("k")));
+    /* What the key is called from now on, its old text is called too. */
+    (void)with_id(w, "entity_update", "key", id, "\"body\":{\"name\":\"kk\"}");
+    assert_true(world_find(w, first, &old));
+    assert_int_equal(scope_decode(old.scope, &scope), 0);
+    assert_true(str_eq(scope.books_name, STR("kk")));
     /* What the key loses, its old text loses too; and it is no key of its own. */
     (void)with_id(w, "entity_update", "key", id, "\"body\":{\"active\":false}");
     assert_true(world_find(w, first, &old));

@@ -22,6 +22,7 @@ static struct scope full(void)
     s.mcp_tools = STR("search\0files.*");
     s.tags = STR("eu\0batch");
     s.books_as = 0x1122334455667788ull;
+    s.books_name = STR("what it was called");
     return s;
 }
 
@@ -55,6 +56,7 @@ static void comes_back_as_it_was(void **state)
     assert_true(same_text(out.tags, in.tags));
     assert_int_equal(out.routes, in.routes);
     assert_true(out.books_as == in.books_as);
+    assert_true(same_text(out.books_name, in.books_name));
     buf_fini(&b);
 }
 
@@ -74,6 +76,7 @@ static void nothing_takes_no_bytes(void **state)
     assert_int_equal(out.routes, 0);
     assert_int_equal(out.tags.len, 0);
     assert_true(out.books_as == 0);
+    assert_int_equal(out.books_name.len, 0);
     buf_fini(&b);
 }
 
@@ -95,7 +98,7 @@ static void what_is_cut_is_refused(void **state)
         good += scope_decode((struct str){copy, n}, &out) == 0;
         free(copy);
     }
-    assert_int_equal(good, 8); /* between its nine fields */
+    assert_int_equal(good, 9); /* between its ten fields */
     buf_fini(&b);
 }
 
