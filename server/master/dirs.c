@@ -80,13 +80,31 @@ static bool read_holder(int fd, char out[32])
     return len >= 0;
 }
 
+/* Dead, and whoever started it has not asked yet: in a container that may be never. */
+static bool is_zombie(uint64_t pid)
+{
+    char path[64];
+    struct buf stat = BUF_INIT;
+    struct error err = ERROR_INIT;
+    bool found = false;
+
+    (void)snprintf(path, sizeof(path), "/proc/%llu/stat", (unsigned long long)pid);
+    if (fd_read_file(path, 4096, &stat, &err) == 0) {
+        buf_char(&stat, '\0');
+        const char *name_end = strrchr(stat.data, ')'); /* a name may have all but NUL in it */
+        found = name_end != NULL && strncmp(name_end, ") Z", 3) == 0;
+    }
+    buf_fini(&stat);
+    return found;
+}
+
 /* The master that wrote its pid has died, and its aggregator still stores what is left. */
 static bool is_orphaned(const char *holder)
 {
     uint64_t pid;
 
     return str_parse_u64(str_of(holder), &pid) && pid > 0 && pid < INT32_MAX &&
-           kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+           ((kill((pid_t)pid, 0) != 0 && errno == ESRCH) || is_zombie(pid));
 }
 
 /* Budgets begin with what the journal has: an orphan's last records must be in it. */
