@@ -23,8 +23,6 @@
 
 #define HOLD_INLINE 8 /* accounts in the row itself: few requests have more */
 #define HOLD_LANES (2 * HOLD_ACCOUNTS_MAX)
-/* What is held or booked for one request: more would be an error, and sums must not overflow. */
-#define HOLD_AMOUNT_MAX (1ull << 62)
 #define HOLD_EPOCH_BITS 12 /* operations between two stores of `epoch` */
 
 enum hold_phase {

@@ -44,6 +44,8 @@ struct slot;
 #define HOLDS_MAX 16384u     /* of one worker: upstream calls at the same time */
 #define HOLD_ACCOUNTS_MAX 32 /* of one hold: budgets (RECORD_BOOKINGS_MAX) and concurrency limits */
 #define HOLD_TEXTS_MAX 320
+/* What is held or booked for one request: more would be an error, and sums must not overflow. */
+#define HOLD_AMOUNT_MAX (1ull << 62)
 
 /* What a record needs to be written for a worker that died: the names are cut to fit. */
 struct hold_note {
@@ -106,7 +108,7 @@ void hold_release(struct ledger *l, uint32_t hold);
 void hold_bookings(const struct ledger *l, uint32_t hold, struct record *rec);
 /*
  * What was used: the record goes into the slot's outbox and its cost to the accounts, both or, after
- * recovery, both. `rec->cost_nanousd` is what is booked. Returns the record's number; 0: the outbox
+ * recovery, both. `rec->cost_nanousd` (at most HOLD_AMOUNT_MAX) is what is booked. Returns the record's number; 0: the outbox
  * is full, and the accounts have it all the same.
  */
 uint64_t hold_settle(struct ledger *l, uint32_t hold, const struct record *rec, uint64_t stored);

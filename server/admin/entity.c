@@ -13,8 +13,8 @@
 #include "server/admin/entity_text.h"
 #include "server/admin/params.h"
 
-#define VALUE_MIN 16   /* bytes of a key text that somebody brings along */
-#define VALUE_MAX 4096 /* what the workers hash of a header */
+#define VALUE_MIN 16  /* bytes of a key text that somebody brings along */
+#define VALUE_MAX 512 /* what the workers take as a key */
 #define GRACE_MS_MAX (366ull * 24 * 3600 * 1000)
 
 const struct entity_info entity_infos[ENTITY_KINDS] = {

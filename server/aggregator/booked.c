@@ -101,7 +101,7 @@ void booked_add(struct booked *b, const struct record *r, uint64_t real_ms)
     for (uint32_t i = 0; i < r->n_bookings; i++) {
         struct booked_sum *s = booked_at(b, r->bookings[i]);
 
-        s->added += r->cost_nanousd;
+        s->added += min_u64(r->cost_nanousd, UINT64_MAX - s->added);
         s->last_ms = max_u64(s->last_ms, real_ms);
     }
 }

@@ -17,7 +17,7 @@ static int write_one(struct usage_store *s, const struct booked_sum *b)
     if (rc != 0 && rc != MDB_NOTFOUND)
         return rc;
     sum.version = ACCOUNT_SUM_VERSION;
-    sum.nanousd += b->added;
+    sum.nanousd += min_u64(b->added, UINT64_MAX - sum.nanousd); /* never back to little */
     sum.forgotten = min_u64(sum.forgotten + b->forgotten, sum.nanousd);
     sum.last_ms = max_u64(sum.last_ms, b->last_ms);
     value = val(&sum, sizeof(sum));

@@ -52,7 +52,8 @@ static void ask_for(struct request *r, struct estimate_ask *ask)
 
 void money_estimate(struct request *r, struct estimate *out)
 {
-    ask_for(r, &r->money.ask);
+    if (!r->money.is_asked) /* each rule may want to know, and the body may be long */
+        ask_for(r, &r->money.ask);
     estimate_make(r->worker->estimator, &r->money.ask, out);
 }
 
@@ -114,6 +115,8 @@ static void set_price(struct request *r, const struct priced *found)
         ask_for(r, &m->ask);
     m->price = pricing_keep(r, found);
     m->service = service_of(r->openai.service_tier);
+    if (m->service == PRICE_BATCH) /* nobody serves a call as one: what says so is dropped */
+        m->service = PRICE_STANDARD;
     m->ask.route = found->hash;
     m->ask.max_output = found->max_output;
     m->ask.context = r->openai.has_reference ? found->context : 0;
@@ -235,7 +238,7 @@ bool money_may_come_free(struct request *r, const struct refusal *why)
 
     if (a->kind != ACCOUNT_BUDGET || m->needed > limit)
         return false;
-    held = account_held(regions, a, window_number(&regions->published, &a->window, real_ms));
+    held = payers_held(r, a, window_number(&regions->published, &a->window, real_ms));
     account_usage(regions, a, real_ms, &now);
     return held > 0 && now.used - min_u64(held, now.used) <= limit - m->needed;
 }
@@ -337,6 +340,12 @@ bool money_streamed(struct request *r, struct refusal *why)
     return true;
 }
 
+void money_untake(struct request *r)
+{
+    rates_give_back(r, r->money.rates_from);
+    money_release(r);
+}
+
 void money_release(struct request *r)
 {
     struct money *m = &r->money;
@@ -349,22 +358,43 @@ void money_release(struct request *r)
     r->rates.n = m->rates_from;
 }
 
+/* Their answers have another word for it; and what a model writes stands in them as it is. */
+static bool tells_service(const struct request *r)
+{
+    return r->attempt.face != NULL && r->attempt.face->dialect != DIALECT_GEMINI &&
+           r->attempt.face->dialect != DIALECT_BEDROCK;
+}
+
+static bool is_dearer(enum price_service a, enum price_service b)
+{
+    static const int order[PRICE_SERVICES] = {
+        [PRICE_BATCH] = 0, [PRICE_FLEX] = 1, [PRICE_STANDARD] = 2, [PRICE_PRIORITY] = 3};
+
+    return order[a] > order[b];
+}
+
+/* A model can be made to write a member of that name as well, and must not make itself cheap. */
 void money_look_service(struct request *r, struct str json)
 {
     static const char key[] = "\"service_tier\"";
-    const char *p = json.len > 0 ? memmem(json.p, json.len, key, sizeof(key) - 1) : NULL;
-    struct str rest;
-    struct str tier;
+    bool is_told = false;
+    const char *p;
 
-    if (p == NULL)
+    if (!tells_service(r))
         return;
-    rest = str_skip(json, (size_t)(p - json.p) + sizeof(key) - 1);
-    rest = str_skip(rest, peek_skip(rest, 0));
-    if (rest.len == 0 || rest.p[0] != ':')
-        return;
-    tier = peek_text(rest, peek_skip(rest, 1));
-    if (tier.len > 0)
+    while (json.len > 0 && (p = memmem(json.p, json.len, key, sizeof(key) - 1)) != NULL) {
+        struct str tier;
+
+        json = str_skip(json, (size_t)(p - json.p) + sizeof(key) - 1);
+        json = str_skip(json, peek_skip(json, 0));
+        if (json.len == 0 || json.p[0] != ':')
+            continue;
+        tier = peek_text(json, peek_skip(json, 1));
+        if (tier.len == 0 || (is_told && !is_dearer(service_of(tier), r->money.service)))
+            continue;
         r->money.service = service_of(tier);
+        is_told = true;
+    }
 }
 
 /* --- the end --- */
@@ -384,7 +414,9 @@ static void price_record(const struct request *r, struct record *rec)
     }
     if (!was_used && rec->tokens.input == 0 && rec->tokens.output == 0)
         return;
-    rec->cost_nanousd = add(price_cost(m->price, &u), was_used ? images_nanousd(r) : 0);
+    /* A provider may say anything of its tokens; the sums of the journal must not overflow. */
+    rec->cost_nanousd =
+        min_u64(add(price_cost(m->price, &u), was_used ? images_nanousd(r) : 0), HOLD_AMOUNT_MAX);
 }
 
 static void learn(struct request *r, const struct record *rec)

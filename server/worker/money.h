@@ -73,6 +73,8 @@ void money_sent(struct request *r);
  * must end.
  */
 BF_MUST_CHECK bool money_streamed(struct request *r, struct refusal *why);
+/* There will be no call: as if it had not been taken. */
+void money_untake(struct request *r);
 /* The attempt used nothing: what is held goes back. Harmless when nothing is. */
 void money_release(struct request *r);
 

@@ -169,6 +169,18 @@ bool payers_is_of_route(const struct account *a)
            a->owner_kind == OWNER_MODEL;
 }
 
+uint64_t payers_held(struct request *r, const struct account *a, uint32_t window)
+{
+    struct held_seen *seen = &r->worker->held_seen[a->index % HELD_SEEN_MAX];
+    uint64_t now_ms = loop_now_ms(r->worker->loop);
+
+    if (seen->index != a->index || seen->window != window || now_ms < seen->at_ms ||
+        now_ms - seen->at_ms >= HELD_SEEN_MS)
+        *seen = (struct held_seen){a->index, window, now_ms,
+                                   account_held(&r->worker->in->regions, a, window)};
+    return seen->amount;
+}
+
 /* --- sliding limits --- */
 
 /*

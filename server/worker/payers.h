@@ -68,6 +68,18 @@ struct rates {
     uint32_t n, room;
 };
 
+/*
+ * What others hold of a budget's window: for it every open hold is looked at, so one look answers all who ask within
+ * HELD_SEEN_MS. Who is refused asks, and whoever hammers at a used up budget must not stop the worker.
+ */
+#define HELD_SEEN_MAX 64
+#define HELD_SEEN_MS 20
+struct held_seen {
+    uint32_t index, window; /* of the account; ROW_NONE: free */
+    uint64_t at_ms, amount; /* monotonic */
+};
+uint64_t payers_held(struct request *r, const struct account *a, uint32_t window);
+
 /* Take from all of a list that are sliding, or from none: false, and *why. */
 BF_MUST_CHECK bool rates_take(struct request *r, const struct accounts *list,
                               const struct estimate *est, struct refusal *why);

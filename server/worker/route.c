@@ -19,6 +19,8 @@
 #define SHARE_WHOLE 1000
 #define ROOM_WAIT_MS 5000 /* for what others hold of a budget to be spent or given back */
 #define ROOM_LOOK_MS 30
+#define ROOM_LOOK_SHARE                                                                            \
+    4 /* who has waited long looks seldom: many that wait must not stop a worker */
 
 static bool is_openai_family(enum dialect_id d)
 {
@@ -364,14 +366,17 @@ static enum step_result wait_for_token(struct request *r, const struct pub_route
 static enum step_result wait_or_refuse(struct request *r)
 {
     uint64_t now_ms = loop_now_ms(r->worker->loop);
+    uint64_t waited_ms;
 
     if (!money_may_come_free(r, &r->refusal) || course_has_next(r))
         return refusal_fail(r, &r->refusal);
     if (r->room_since_ms == 0)
         r->room_since_ms = max_u64(now_ms, 1);
-    if (now_ms - min_u64(r->room_since_ms, now_ms) >= ROOM_WAIT_MS)
+    waited_ms = now_ms - min_u64(r->room_since_ms, now_ms);
+    if (waited_ms >= ROOM_WAIT_MS)
         return refusal_fail(r, &r->refusal);
-    loop_timer_start(r->worker->loop, &r->timer, ROOM_LOOK_MS, on_again);
+    loop_timer_start(r->worker->loop, &r->timer, max_u64(ROOM_LOOK_MS, waited_ms / ROOM_LOOK_SHARE),
+                     on_again);
     return STEP_WAIT;
 }
 
@@ -403,6 +408,17 @@ static enum step_result unpriced(struct request *r, const struct pub_provider *p
                         STR("model"));
 }
 
+/* What is held for a call that cannot even be written is free again: another name may follow. */
+static enum step_result adopt_held(struct request *r, const struct pub_route *route,
+                                   struct str model)
+{
+    enum step_result result = adopt(r, route, model);
+
+    if (result == STEP_FAIL)
+        money_untake(r);
+    return result;
+}
+
 /* Which of them has room for it, and a token? */
 static enum step_result choose(struct request *r, struct candidates *found)
 {
@@ -422,7 +438,7 @@ static enum step_result choose(struct request *r, struct candidates *found)
         r->token_since_ms = 0;
         switch (money_take(r, found->routes[i], found->models[i], &why)) {
         case MONEY_HELD:
-            return adopt(r, found->routes[i], found->models[i]);
+            return adopt_held(r, found->routes[i], found->models[i]);
         case MONEY_REFUSED:
             r->refusal = why;
             return wait_or_refuse(r);

@@ -15,6 +15,14 @@ static bool op_tells_usage(enum path_op op)
     return op == OP_CHAT || op == OP_COMPLETIONS || op == OP_EMBEDDINGS || op == OP_INVOKE;
 }
 
+/* The request was with the provider, which may have worked on it whatever became of the answer. */
+static bool may_have_worked(const struct request *r)
+{
+    return watch_is_work(r) && r->upstream_done &&
+           (r->result == UPSTREAM_FIRST_BYTE || r->result == UPSTREAM_SILENCE ||
+            r->result == UPSTREAM_TOTAL || r->result == UPSTREAM_CUT);
+}
+
 /* Nobody told us: what can be said of the tokens, as RECORD_* flags. */
 static uint32_t estimate(struct request *r)
 {
@@ -32,7 +40,7 @@ static uint32_t estimate(struct request *r)
     if (written == 0 && was_answered && !r->is_stream && r->money.ask.has_output)
         written = r->answer_bytes;
     /* Or a stream, or a call we gave up: the prompt was read, and what came through was written. */
-    if (written == 0 && !r->gone && !is_whole)
+    if (written == 0 && !r->gone && !is_whole && !may_have_worked(r))
         return was_answered ? RECORD_NO_USAGE : 0;
     r->usage.input = r->money.estimate.input;
     r->usage.output = estimate_text(written);

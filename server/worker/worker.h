@@ -17,6 +17,7 @@
 #include "server/base/arena.h"
 #include "server/base/json.h"
 #include "server/inherit.h"
+#include "server/worker/payers.h"
 #include "shm/live.h"
 #include "shm/published.h"
 
@@ -43,9 +44,10 @@ struct worker {
     struct estimator *estimator; /* what requests have used lately */
     struct pricing *pricing;     /* prices at hand */
     struct model_limits *limits; /* of models, for everybody: a copy */
-    uint32_t n_unheard;          /* calls that go on without their clients */
-    struct signers *signers;     /* sign.c: NULL until a request is signed */
-    struct rules *rules;         /* rules.c: NULL until one is looked at */
+    struct held_seen held_seen[HELD_SEEN_MAX];
+    uint32_t n_unheard;      /* calls that go on without their clients */
+    struct signers *signers; /* sign.c: NULL until a request is signed */
+    struct rules *rules;     /* rules.c: NULL until one is looked at */
     struct json_parser *json;
     struct arena *scratch;         /* for one event of an answer: reset behind each */
     struct arena *free_arenas[64]; /* reset and ready: no malloc per request */
