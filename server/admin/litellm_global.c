@@ -51,7 +51,8 @@ static bool top(struct exchange *ex, struct usage_answer *answer, uint64_t *n)
 {
     if (!params_u64(ex, "limit", TOP_DEFAULT, TOP_MAX, n))
         return false;
-    qsort(answer->rows, answer->n, sizeof(*answer->rows), by_cost);
+    if (answer->n > 1)
+        qsort(answer->rows, answer->n, sizeof(*answer->rows), by_cost);
     *n = min_u64(*n, answer->n);
     return true;
 }
@@ -210,7 +211,8 @@ static void on_teams(struct exchange *ex, const struct journal_teams *teams, voi
 
     if (!read_sums(ex, USAGE_BY_TEAM, &sums))
         return;
-    qsort(sums.rows, sums.n, sizeof(*sums.rows), by_cost);
+    if (sums.n > 1)
+        qsort(sums.rows, sums.n, sizeof(*sums.rows), by_cost);
     writer_object(&w, NULL);
     write_daily(ex, &w, daily, teams);
     writer_array(&w, "teams");
@@ -321,7 +323,8 @@ void litellm_global_report(struct exchange *ex, struct str tail)
     }
     if (!read_sums(ex, USAGE_BY_DAY | USAGE_BY_TEAM | USAGE_BY_KEY | USAGE_BY_MODEL, &r->answer))
         return;
-    qsort(r->answer.rows, r->answer.n, sizeof(*r->answer.rows), by_day_and_team);
+    if (r->answer.n > 1)
+        qsort(r->answer.rows, r->answer.n, sizeof(*r->answer.rows), by_day_and_team);
     find_keys(ex, &r->answer, r->answer.n, &r->keys);
     journal_teams_ask(ex, write_report, r);
 }

@@ -86,7 +86,8 @@ void journal_keys_find(struct exchange *ex, const uint64_t *ids, size_t n, struc
 
     for (size_t i = 0; i < n; i++)
         rows[i].id = ids[i];
-    qsort(rows, n, sizeof(*rows), by_id);
+    if (n > 1)
+        qsort(rows, n, sizeof(*rows), by_id);
     for (size_t i = 0; i < n; i++) {
         if (rows[i].id != 0 && (kept == 0 || rows[kept - 1].id != rows[i].id))
             rows[kept++] = rows[i];

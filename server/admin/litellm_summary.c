@@ -48,7 +48,8 @@ static void write_keys(struct exchange *ex, struct writer *w, struct sums *s, ui
         users[n++] =
             (struct user_sum){key != NULL ? key->user : STR_NONE, row->totals.cost_nanousd};
     }
-    qsort(users, n, sizeof(*users), by_user);
+    if (n > 1)
+        qsort(users, n, sizeof(*users), by_user);
     writer_object(w, "users");
     for (size_t i = 0; i < n;) {
         uint64_t sum = 0;
