@@ -17,6 +17,7 @@ struct removal {
     struct place *root;       /* NULL: a key */
     struct children below;    /* of the root */
     struct children *of_team; /* DELETE: of each of its teams */
+    struct buf aliases;       /* DELETE: ids of what old texts of those keys have in the table */
 };
 
 static bool read_policy(const struct json *call, enum policy *out)
@@ -44,6 +45,24 @@ static int drop_record(struct entity_call *c, enum conf_kind kind, uint64_t id)
 }
 
 /* --- in the store --- */
+
+/* The record goes, and with it who knows of the old texts that are still good. */
+static int drop_key(struct removal *r, uint64_t id)
+{
+    struct entity_call *c = r->call;
+    struct arena *a = arena_create(4096);
+    struct entity_record record;
+    struct str value;
+    char key[8];
+    int rc = store_get(c->store, STORE_KEYS, entity_store_key(id, key), &value, &c->err);
+
+    if (rc == 1 && entity_decode(arena_str(a, value), CONF_KEY, id, a, &record) == 0) {
+        for (uint32_t i = 0; i < record.n_aliases; i++)
+            buf_add(&r->aliases, &record.aliases[i].id, sizeof(record.aliases[i].id));
+    }
+    arena_free(a);
+    return rc < 0 ? -1 : drop_record(c, CONF_KEY, id);
+}
 
 /* Its parent becomes the grandparent. */
 static int move_record(struct entity_call *c, enum conf_kind kind, uint64_t id,
@@ -74,7 +93,7 @@ static const struct place *grandparent(const struct removal *r)
     return directory_id(&r->call->money->directory, PLACE_CUSTOMER, r->root->parent);
 }
 
-static int store_children(const struct removal *r)
+static int store_children(struct removal *r)
 {
     struct entity_call *c = r->call;
     int rc = 0;
@@ -82,14 +101,14 @@ static int store_children(const struct removal *r)
     for (size_t i = 0; rc == 0 && i < r->below.n_keys; i++)
         rc = r->policy == POLICY_REPARENT
                  ? move_record(c, CONF_KEY, r->below.keys[i], grandparent(r))
-                 : drop_record(c, CONF_KEY, r->below.keys[i]);
+                 : drop_key(r, r->below.keys[i]);
     for (size_t i = 0; rc == 0 && i < r->below.n_teams; i++) {
         if (r->policy == POLICY_REPARENT) {
             rc = move_record(c, CONF_TEAM, r->below.teams[i]->id, NULL);
             continue;
         }
         for (size_t j = 0; rc == 0 && j < r->of_team[i].n_keys; j++)
-            rc = drop_record(c, CONF_KEY, r->of_team[i].keys[j]);
+            rc = drop_key(r, r->of_team[i].keys[j]);
         if (rc == 0)
             rc = drop_record(c, CONF_TEAM, r->below.teams[i]->id);
     }
@@ -139,11 +158,23 @@ static void remove_place(struct money *m, struct place *p)
     rows_remove(&m->rows, row);
 }
 
+/* First: an old text must not be good for a key that is gone, whose row another one may get. */
+static void remove_old_texts(const struct removal *r)
+{
+    for (size_t at = 0; at < r->aliases.len; at += sizeof(uint64_t)) {
+        uint64_t id;
+
+        memcpy(&id, r->aliases.data + at, sizeof(id));
+        (void)key_table_remove(r->call->money->keys, id); /* it may have ended before a start */
+    }
+}
+
 static void show_children(const struct removal *r)
 {
     struct money *m = r->call->money;
     const struct place *up = r->policy == POLICY_REPARENT ? grandparent(r) : NULL;
 
+    remove_old_texts(r);
     for (size_t i = 0; i < r->below.n_keys; i++) {
         if (r->policy == POLICY_REPARENT)
             move_key(m, r->below.keys[i], up != NULL ? up->row : ROW_NONE);
@@ -214,7 +245,7 @@ static enum entity_result answer(struct entity_call *c, struct str deleted)
     return ENTITY_OK;
 }
 
-static enum entity_result store_removal(const struct removal *r, enum conf_kind kind, uint64_t id)
+static enum entity_result store_removal(struct removal *r, enum conf_kind kind, uint64_t id)
 {
     struct entity_call *c = r->call;
     enum entity_result result = entity_begin(c);
@@ -236,7 +267,7 @@ static void remove_aliases(struct money *m, const struct entity_record *r)
 
 enum entity_result entity_delete(struct entity_call *c, enum conf_kind kind)
 {
-    struct removal r = {.call = c};
+    struct removal r = {.call = c, .aliases = BUF_IN(c->arena)};
     struct entity_found f;
     struct str deleted;
     enum entity_result result;

@@ -148,6 +148,24 @@ static void a_customer_goes_with_all_below(void **state)
 }
 
 /* Its account is the same while the window is; another window is another account. */
+/* ... and with each key its old texts that were still good. */
+static void old_texts_go_with_the_team(void **state)
+{
+    struct world *w = *state;
+    const struct json *made;
+    const char *team;
+    struct virtual_key k;
+
+    world_apply(w, HEAD);
+    team = id_of(w, world_ok(w, CREATE("team", "{\"name\":\"t\"}")));
+    made = world_ok(w, CREATE("key", "{\"name\":\"k\",\"team\":\"t\"}"));
+    (void)with_id(w, "key_rotate", "key", id_of(w, made), "\"grace_ms\":60000");
+    assert_true(world_find(w, json_str(json_get(made, "key")), &k));
+    (void)with_id(w, "entity_delete", "team", team, "\"children\":\"delete\"");
+    assert_false(world_find(w, json_str(json_get(made, "key")), &k));
+    assert_int_equal(keys_count(&w->regions.published), 0);
+}
+
 static void a_changed_limit_goes_on_counting(void **state)
 {
     struct world *w = *state;
@@ -402,6 +420,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(wrong_calls_change_nothing, world_begin, world_end),
         cmocka_unit_test_setup_teardown(the_files_are_read_only, world_begin, world_end),
         cmocka_unit_test_setup_teardown(a_rotated_key_has_its_grace, world_begin, world_end),
+        cmocka_unit_test_setup_teardown(old_texts_go_with_the_team, world_begin, world_end),
         cmocka_unit_test_setup_teardown(lists_go_by_pages, world_begin, world_end),
         cmocka_unit_test_setup_teardown(the_same_call_is_made_once, world_begin, world_end),
         cmocka_unit_test_setup_teardown(limits_of_models_hold_at_once, world_begin, world_end),
