@@ -15,10 +15,13 @@ static bool op_tells_usage(enum path_op op)
     return op == OP_CHAT || op == OP_COMPLETIONS || op == OP_EMBEDDINGS || op == OP_INVOKE;
 }
 
-/* The request was with the provider, which may have worked on it whatever became of the answer. */
+/*
+ * The request was with the provider, which may have worked on it whatever became of the answer. (What
+ * was abandoned before has a record of its own, and nothing is held for it any more.)
+ */
 static bool may_have_worked(const struct request *r)
 {
-    return watch_is_work(r) && r->upstream_done &&
+    return watch_is_work(r) && r->money.is_held && r->upstream_done &&
            (r->result == UPSTREAM_FIRST_BYTE || r->result == UPSTREAM_SILENCE ||
             r->result == UPSTREAM_TOTAL || r->result == UPSTREAM_CUT);
 }
