@@ -33,7 +33,10 @@ static void release(struct request *r)
 
     loop_timer_stop(&r->timer);
     loop_timer_stop(&r->patience);
-    w->n_unheard -= r->unheard;
+    if (r->unheard) {
+        w->n_unheard--;
+        w->unheard_bytes -= r->attempt.parts.bytes; /* as they were: it is the last attempt */
+    }
     relay_release(r);
     stat_add(w->slot, STAT_REQUESTS_OPEN, (uint64_t)-1);
     worker_arena_give(w, r->arena); /* `r` lies in it */
@@ -212,6 +215,9 @@ uint64_t request_real_ms(const struct request *r)
 
 /* Long enough for any answer; a provider that never ends must not be listened to for ever. */
 #define UNHEARD_MS 600000
+/* Who asks and leaves again and again must not take all holds and memory: beyond this calls are ended. */
+#define UNHEARD_MAX 1024
+#define UNHEARD_BYTES_MAX (64u << 20) /* of their requests, which nobody else counts */
 
 static void on_patience_over(struct timer *t)
 {
@@ -227,7 +233,8 @@ static bool goes_on(const struct request *r)
     const struct worker *w = r->worker;
 
     return r->call != NULL && r->money.is_held && !r->settled && !r->discard && !r->is_forward &&
-           (w->view.image->flags & PUB_FINISH) != 0 && !w->draining;
+           (w->view.image->flags & PUB_FINISH) != 0 && !w->draining && w->n_unheard < UNHEARD_MAX &&
+           r->attempt.parts.bytes <= UNHEARD_BYTES_MAX - w->unheard_bytes;
 }
 
 /* What the call still reads of the exchange is copied: the exchange ends now. */
@@ -239,6 +246,7 @@ static void go_on(struct request *r)
         parts->parts[i] = arena_str(r->arena, parts->parts[i]);
     r->unheard = true;
     r->worker->n_unheard++;
+    r->worker->unheard_bytes += parts->bytes;
     r->client_busy = false;
     loop_timer_start(r->worker->loop, &r->patience, UNHEARD_MS, on_patience_over);
     relay_unheard(r);

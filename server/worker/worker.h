@@ -46,6 +46,7 @@ struct worker {
     struct model_limits *limits; /* of models, for everybody: a copy */
     struct held_seen held_seen[HELD_SEEN_MAX];
     uint32_t n_unheard;      /* calls that go on without their clients */
+    uint64_t unheard_bytes;  /* of their requests */
     struct signers *signers; /* sign.c: NULL until a request is signed */
     struct rules *rules;     /* rules.c: NULL until one is looked at */
     struct json_parser *json;
