@@ -64,7 +64,7 @@ FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(patsubst %.cc,$(BUILD)/%.o,$(1)))
 LIB_OBJ    := $(call obj,$(LIB_SRC) $(LIB_CXX))
 SERVER_OBJ := $(call obj,$(SERVER_SRC))
-ALL_OBJ    := $(LIB_OBJ) $(SERVER_OBJ) $(call obj,server/main.c tools/catalogue/main.c tools/prices/main.c $(BFCTL_SRC) $(UNIT_SRC) \
+ALL_OBJ    := $(LIB_OBJ) $(SERVER_OBJ) $(call obj,server/main.c tools/catalogue/main.c tools/prices/main.c tools/pack/pack.c $(BFCTL_SRC) $(UNIT_SRC) \
               $(REPLAY_SRC) $(SIM_SRC) $(TORTURE_SRC) $(FUZZ_SRC))
 UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 TORTURE_BIN := $(TORTURE_SRC:tests/torture/%.c=$(BUILD)/tests/torture/%)
@@ -90,7 +90,7 @@ $(BUILD)/%.o: %.c
 
 # conf/catalogue.yaml and conf/prices.yaml are parsed now rather than at every start.
 PACKED := $(BUILD)/catalogue.bin $(BUILD)/prices.bin
-$(BUILD)/tools/%/pack: $(BUILD)/tools/%/main.o $(BUILD)/libbowfin.a
+$(BUILD)/tools/%/pack: $(BUILD)/tools/%/main.o $(BUILD)/tools/pack/pack.o $(BUILD)/libbowfin.a
 	$(call say,LD)
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 

@@ -148,13 +148,14 @@ static int parse_arguments(struct expr_builder *b, struct call *c)
 
 static int apply_call(struct expr_builder *b, const struct call *c, uint32_t *out)
 {
-    static const char *const names[] = {"size",    "startsWith", "endsWith", "contains",
-                                        "matches", "has",        "int",      "double"};
     const struct function *f = find_function(c->name);
+    const char *names[ARRAY_LEN(functions)];
     const char *near;
     uint32_t want;
 
     if (f == NULL || !(c->is_method ? f->is_method : f->is_function)) {
+        for (size_t i = 0; i < ARRAY_LEN(functions); i++)
+            names[i] = functions[i].name;
         near = str_nearest(c->name, names, ARRAY_LEN(names));
         return expr_fail(&b->lexer, c->at, "there is no %s \"%.*s\"%s%s",
                          c->is_method ? "method" : "function", STR_ARGS(c->name),

@@ -1,45 +1,6 @@
-#include "tests/unit/ledger_fixture.h"
+#include "tests/unit/ledger_worker.h"
 
 #define DOLLAR 1000000000ull
-
-static struct ledger_fixture f;
-static struct ledger *l;
-
-static int set_up(void **state)
-{
-    (void)state;
-    fixture_open(&f);
-    l = fixture_worker(&f, 0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    ledger_close(l);
-    fixture_close(&f);
-    return 0;
-}
-
-static uint32_t take(const struct account *accounts, uint32_t n, uint64_t likely, uint64_t worst)
-{
-    struct hold_want want = fixture_want(accounts, n, likely, worst);
-
-    return fixture_take(l, &want);
-}
-
-static struct refusal refused(const struct account *accounts, uint32_t n, uint64_t likely,
-                              uint64_t worst)
-{
-    struct hold_want want = fixture_want(accounts, n, likely, worst);
-
-    return fixture_refused(l, &want);
-}
-
-static uint64_t used(const struct account *a)
-{
-    return fixture_used(&f, a, FIXTURE_NOW);
-}
 
 static void without_overshoot_the_worst_is_held(void **state)
 {
