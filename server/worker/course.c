@@ -118,10 +118,8 @@ static bool advance(struct request *r)
         list_fallbacks(r);
     }
     while (r->course.at < r->course.n) {
-        if (try_fallback(r, r->course.fallbacks[r->course.at++]) && route_has_untried(r)) {
-            r->course.is_fallback = true;
+        if (try_fallback(r, r->course.fallbacks[r->course.at++]) && route_has_untried(r))
             return true;
-        }
     }
     return false;
 }

@@ -31,7 +31,6 @@ struct course {
     const struct str *fallbacks; /* arena; good once is_listed */
     uint32_t n, at;              /* ... and the next one */
     bool is_listed;
-    bool is_fallback;     /* `name` is one */
     bool are_ours;        /* they are the model's own: who may use its name may use them */
     bool allowed_by_name; /* the key may use the name itself, whatever stands behind it */
 };

@@ -98,6 +98,8 @@ void head_send(struct request *r, int64_t content_length)
             STR("x-bf-attempts"),
             r->n_attempts == 1 ? STR("1") : arena_printf(r->arena, "%u", r->n_attempts)};
     }
+    if (r->course.rule.len > 0)
+        all[n++] = (struct http_header){STR("x-bf-rule"), printable(r->course.rule)};
     if (!r->is_forward) {
         all[n++] = (struct http_header){STR("x-bf-fidelity"), translate_fidelity(r)};
         n += money_headers(r, all + n);

@@ -445,7 +445,7 @@ static enum step_result choose(struct request *r, struct candidates *found)
         case MONEY_FULL:
             return request_fail(r, &FAIL_OVERLOADED, STR_NONE, STR_NONE);
         case MONEY_ELSEWHERE:
-            r->refusal = is_refused ? r->refusal : why;
+            r->refusal = why; /* of the route whose cost money_take has just noted */
             is_refused = true;
             break;
         case MONEY_UNPRICED:
@@ -470,8 +470,12 @@ static enum step_result route_by_name(struct request *r)
     return found.n > 0 ? choose(r, &found) : no_route(r, &found);
 }
 
-/* When no name comes to anything, what is told is why the first one did not. */
+/*
+ * When no name comes to anything, what is told is why the first one did not; one whose routes were all tried
+ * is no reason beside another.
+ */
 struct reason {
+    bool is_spent;
     const struct fail *fail;
     struct str detail, param;
     struct refusal refusal;
@@ -483,8 +487,10 @@ enum step_result route_step(struct request *r)
     enum step_result result;
 
     while ((result = route_by_name(r)) == STEP_FAIL) {
-        if (first.fail == NULL)
-            first = (struct reason){r->fail, r->fail_detail, r->fail_param, r->refusal};
+        bool is_spent = r->n_attempts > 0 && r->fail == &FAIL_NO_UPSTREAM_KEY;
+
+        if (first.fail == NULL || first.is_spent)
+            first = (struct reason){is_spent, r->fail, r->fail_detail, r->fail_param, r->refusal};
         if (course_next(r))
             continue;
         r->refusal = first.refusal;

@@ -52,6 +52,15 @@ def test_fallbacks_in_order_and_across_dialects(gateway):
         event["choices"][0]["delta"].get("content") or "" for event in stream.json_events() if event["choices"])
 
 
+def test_a_fallback_of_another_dialect_calls_tools(gateway):
+    body = {**chat("lone"), "tools": [{"type": "function", "function": {
+        "name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}]}
+    answer = gateway.call("POST", "/v1/chat/completions", body, {"x-bf-fallbacks": "claude/tool"})
+    assert answer.status == 200 and answer.headers["x-bf-provider"] == "claude", answer
+    message = answer.json()["choices"][0]["message"]
+    assert message["tool_calls"][0]["function"]["name"] == "weather", message
+
+
 def test_no_fallback_is_the_error_itself(gateway):
     assert ask(gateway, "lone").status == 503
     assert ask(gateway, "lone", headers={"x-bf-fallbacks": "up/echo"}).status == 200
@@ -75,8 +84,10 @@ def test_too_slow_to_begin_goes_on(gateway):
 
 
 def test_rules_decide(gateway):
-    assert ask(gateway, "up/lorem-5", headers={"x-tier": "gold"}).headers["x-bf-model"] == "echo"
-    assert ask(gateway, "up/lorem-5", headers={"x-tier": "silver"}).headers["x-bf-model"] == "lorem-5"
+    gold = ask(gateway, "up/lorem-5", headers={"x-tier": "gold"})
+    assert (gold.headers["x-bf-model"], gold.headers["x-bf-rule"]) == ("echo", "gold")
+    silver = ask(gateway, "up/lorem-5", headers={"x-tier": "silver"})
+    assert silver.headers["x-bf-model"] == "lorem-5" and "x-bf-rule" not in silver.headers
     assert ask(gateway, "lone", text="x" * 3000).headers["x-bf-model"] == "echo"
     # a rule whose model the key may not use does not hold for it
     assert ask(gateway, "mute/echo", key="sk-bf-fallbacks-mute-001",
