@@ -88,6 +88,15 @@ static const struct function {
     {"int", OP_TO_INT, false, true},     {"double", OP_TO_DOUBLE, false, true},
 };
 
+static const char *nearest_function(struct str name)
+{
+    const char *names[ARRAY_LEN(functions)];
+
+    for (size_t i = 0; i < ARRAY_LEN(functions); i++)
+        names[i] = functions[i].name;
+    return str_nearest(name, names, ARRAY_LEN(names));
+}
+
 static const struct function *find_function(struct str name)
 {
     for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
@@ -149,14 +158,11 @@ static int parse_arguments(struct expr_builder *b, struct call *c)
 static int apply_call(struct expr_builder *b, const struct call *c, uint32_t *out)
 {
     const struct function *f = find_function(c->name);
-    const char *names[ARRAY_LEN(functions)];
     const char *near;
     uint32_t want;
 
     if (f == NULL || !(c->is_method ? f->is_method : f->is_function)) {
-        for (size_t i = 0; i < ARRAY_LEN(functions); i++)
-            names[i] = functions[i].name;
-        near = str_nearest(c->name, names, ARRAY_LEN(names));
+        near = nearest_function(c->name);
         return expr_fail(&b->lexer, c->at, "there is no %s \"%.*s\"%s%s",
                          c->is_method ? "method" : "function", STR_ARGS(c->name),
                          near != NULL ? "; nearest: " : "", near != NULL ? near : "");

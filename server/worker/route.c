@@ -470,10 +470,7 @@ static enum step_result route_by_name(struct request *r)
     return found.n > 0 ? choose(r, &found) : no_route(r, &found);
 }
 
-/*
- * When no name comes to anything, what is told is why the first one did not; one whose routes were all tried
- * is no reason beside another.
- */
+/* Why the first name came to nothing; that its routes were all tried is no reason beside another. */
 struct reason {
     bool is_spent;
     const struct fail *fail;
