@@ -147,6 +147,8 @@ def test_a_long_body_for_a_slow_provider(start_gateway, upstream):
 @pytest.mark.parametrize("then", ["wait", "reset"])
 def test_an_answer_before_the_request_is_out(start_gateway, upstream, then):
     """A provider that refuses a long body by its head: told to the client, and the connection is done with."""
+    told = threading.Event()
+
     def script(conn):
         if conn.number > 1:
             conn.read_request()
@@ -155,14 +157,17 @@ def test_an_answer_before_the_request_is_out(start_gateway, upstream, then):
         while b"\r\n\r\n" not in conn.rest:
             conn._fill()
         conn.answer(413, b'{"error":{"message":"too long"}}')
-        if then == "wait":
+        if then == "wait":  # unread: who reads on may have the whole request, then the connection is a good one
+            assert told.wait(DEADLINE)
             assert conn.wait_closed()
 
     up = upstream(script)
+    up.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
     gateway = start_gateway(one_provider(up.base_v1, more=ONE_TRY), workers=1)
     first = gateway.call("POST", "/v1/chat/completions", chat("up/m", text="x" * (16 << 20)))
     # Closed with unread bytes, a socket is reset: then the answer may be lost on its way.
     assert first.status == 413 or (then == "reset" and first.error["code"] == "upstream_cut"), first
+    told.set()
     assert ask(gateway).status == 200
     assert up.connections == 2
 
