@@ -56,6 +56,13 @@ enum sample_outcome relay_outcome(const struct request *r);
 /* The buffers go back to the pool. */
 void relay_release(struct request *r);
 
+/* --- relay_out.c --- */
+
+/* At most so many bytes wait for the client. */
+uint64_t relay_max(const struct request *r);
+/* Hand over what waits, if the client is ready and it is not the answer's end. */
+void relay_flush(struct request *r);
+
 /* --- head.c --- */
 
 /* Keep what the client will need of the upstream's head. */

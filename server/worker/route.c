@@ -4,7 +4,7 @@
 #include "providers/vendor.h"
 #include "server/worker/admit.h"
 #include "server/worker/balance.h"
-#include "server/worker/catalogue.h"
+#include "server/worker/candidates.h"
 #include "server/worker/controls.h"
 #include "server/worker/fail.h"
 #include "server/worker/parse.h"
@@ -13,230 +13,18 @@
 #include "server/worker/sign.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
-#include "shm/scope.h"
 
 #define NO_MODEL UINT32_MAX
-#define SHARE_WHOLE 1000
 #define ROOM_WAIT_MS 5000 /* for what others hold of a budget to be spent or given back */
 #define ROOM_LOOK_MS 30
 #define ROOM_LOOK_SHARE                                                                            \
     4 /* who has waited long looks seldom: many that wait must not stop a worker */
-
-static bool is_openai_family(enum dialect_id d)
-{
-    return d == DIALECT_OPENAI || d == DIALECT_RESPONSES;
-}
-
-/* What may serve the request now. */
-struct candidates {
-    struct balance_item items[BALANCE_MAX];
-    const struct pub_route *routes[BALANCE_MAX];
-    struct str models[BALANCE_MAX];
-    size_t n;
-    bool is_unspoken; /* a target was left out, because it cannot be asked in this way */
-};
-
-/*
- * The face of a provider that can serve the request, NULL: none. Chats are translated into another
- * dialect where the provider does not speak the client's; everything else stays at home.
- */
-static const struct vendor_face *face_for(const struct request *r, const struct pub_provider *p,
-                                          struct str model)
-{
-    const struct vendor *vendor = vendor_get(p->vendor);
-    enum dialect_id dialect = r->path.dialect;
-    const struct vendor_face *face = vendor_choose(vendor, p->dialect, dialect, model);
-    struct str base[2];
-
-    if (face == NULL)
-        return NULL;
-    if (translate_is_needed(r, vendor, face)) {
-        if (!translate_can(r, vendor, face))
-            return NULL;
-    } else if (face->dialect != dialect &&
-               /* OpenAI's files and the like are below one address for both of its dialects */
-               !(is_openai_family(dialect) && is_openai_family(face->dialect))) {
-        return NULL;
-    }
-    return vendor_face_base(vendor, p->dialect, face, pub_text(&r->worker->view, p->base_url), base)
-               ? face
-               : NULL;
-}
-
-bool route_can_ask(const struct request *r, const struct pub_provider *p, struct str model)
-{
-    return face_for(r, p, model) != NULL;
-}
-
-static bool was_tried(const struct request *r, uint32_t row)
-{
-    for (uint32_t i = 0; i < r->n_attempts; i++) {
-        if (r->tried_rows[i] == row)
-            return true;
-    }
-    return false;
-}
-
-static bool key_serves(const struct pub_view *v, const struct pub_key *key, struct str model)
-{
-    struct str globs = pub_text(v, key->models);
-
-    return globs.len == 0 || model.len == 0 || glob_list_match(globs, model);
-}
-
-/*
- * Without a model the endpoint stands in for it; where a named model says little about what the request
- * may do, the endpoint must be allowed as well.
- */
-static bool target_is_allowed(const struct request *r, const struct pub_provider *p,
-                              struct str model)
-{
-    struct str provider = pub_text(&r->worker->view, p->name);
-
-    if (!scope_allows(r, provider, model))
-        return false;
-    if (r->key.models.len == 0)
-        return true;
-    if ((r->path.is_broad || r->course.name.len == 0) &&
-        !admit_target(r, provider, str_of(r->path.endpoint)))
-        return false;
-    return r->course.name.len == 0 || r->course.allowed_by_name || admit_target(r, provider, model);
-}
-
-/* The key's own share for a provider, in thousandths. */
-static uint64_t scope_weight(const struct request *r, const struct pub_provider *p)
-{
-    const struct scope_provider *own = scope_provider_of(r, pub_text(&r->worker->view, p->name));
-
-    return own != NULL ? own->weight : SHARE_WHOLE;
-}
-
-/* The routes of one target: its provider's keys that serve the model and were not tried. */
-static void gather_routes(struct request *r, const struct pub_route *routes, uint32_t n_routes,
-                          struct str model, uint64_t weight, struct candidates *out)
-{
-    const struct pub_view *v = &r->worker->view;
-    uint64_t share = n_routes > 0 ? scope_weight(r, pub_provider(v, routes[0].provider)) : 0;
-
-    if (n_routes > 0 && face_for(r, pub_provider(v, routes[0].provider), model) == NULL) {
-        out->is_unspoken = true;
-        return;
-    }
-    for (uint32_t i = 0; i < n_routes && out->n < BALANCE_MAX; i++) {
-        const struct pub_route *route = &routes[i];
-
-        if (route->row >= ROUTES_MAX || was_tried(r, route->row) ||
-            !key_serves(v, pub_key(v, route->key), model))
-            continue;
-        out->items[out->n] =
-            (struct balance_item){route->row, weight * route->weight * share / SHARE_WHOLE};
-        out->routes[out->n] = route;
-        out->models[out->n] = model;
-        out->n++;
-    }
-}
-
-static void gather_provider(struct request *r, const struct pub_provider *p, struct str name,
-                            struct candidates *out)
-{
-    uint32_t n_routes = 0;
-    const struct pub_route *routes = pub_find_routes(&r->worker->view, p, name, &n_routes);
-
-    if (target_is_allowed(r, p, name))
-        gather_routes(r, routes, n_routes, name, 1000, out);
-}
-
-/*
- * A key that names its providers means that they share what it asks for: those of them that serve a
- * model of the catalogue stand in for one another, by their weights.
- */
-static void gather_shared(struct request *r, struct candidates *out)
-{
-    const struct pub_view *v = &r->worker->view;
-    const struct cat_model *m = cat_find_any(pub_catalogue(v), r->course.name);
-
-    for (uint32_t i = 0; m != NULL && i < r->scope.n_providers; i++) {
-        const struct pub_provider *p = pub_find_provider(v, r->scope.providers[i].name);
-        struct str id = p != NULL ? catalogue_served(v, p, m, r->course.name) : STR_NONE;
-
-        if (id.len > 0)
-            gather_provider(r, p, id, out);
-    }
-}
-
-static void gather(struct request *r, struct candidates *out)
-{
-    const struct pub_view *v = &r->worker->view;
-    const struct pub_model *model;
-
-    out->n = 0;
-    out->is_unspoken = false;
-    if (r->resolved.model == NO_MODEL) {
-        if (r->resolved.is_known && r->scope.n_providers > 1)
-            gather_shared(r, out);
-        else
-            gather_provider(r, pub_provider(v, r->resolved.provider), r->resolved.name, out);
-        return;
-    }
-    model = pub_model(v, r->resolved.model);
-    for (uint32_t i = 0; i < model->n_targets; i++) {
-        const struct pub_target *t = pub_target(v, model->first_target + i);
-        struct str name = pub_text(v, t->model);
-
-        if (t->n_routes > 0 && target_is_allowed(r, pub_provider(v, t->provider), name))
-            gather_routes(r, pub_route(v, t->first_route), t->n_routes, name, t->weight, out);
-    }
-}
-
-typedef bool target_fn(const struct request *r, const struct pub_provider *p, struct str model);
-
-/* Does it hold of the provider that the name stands for, or of one of the targets? */
-static bool any_target(const struct request *r, target_fn *holds)
-{
-    const struct pub_view *v = &r->worker->view;
-    const struct pub_model *model;
-
-    if (r->resolved.model == NO_MODEL)
-        return holds(r, pub_provider(v, r->resolved.provider), r->resolved.name);
-    model = pub_model(v, r->resolved.model);
-    for (uint32_t i = 0; i < model->n_targets; i++) {
-        const struct pub_target *t = pub_target(v, model->first_target + i);
-
-        if (holds(r, pub_provider(v, t->provider), pub_text(v, t->model)))
-            return true;
-    }
-    return false;
-}
-
-bool route_has_allowed(struct request *r)
-{
-    return any_target(r, target_is_allowed);
-}
-
-static bool is_of_scope(const struct request *r, const struct pub_provider *p, struct str model)
-{
-    (void)model;
-    return scope_has_provider(r, pub_text(&r->worker->view, p->name));
-}
-
-bool route_has_provider(struct request *r)
-{
-    return any_target(r, is_of_scope);
-}
 
 static uint32_t attempts_max(const struct request *r)
 {
     uint32_t max = r->worker->view.image->attempts_max;
 
     return controls_attempts(r, max == 0 ? 1 : max > ATTEMPTS_MAX ? ATTEMPTS_MAX : max);
-}
-
-bool route_has_untried(struct request *r)
-{
-    struct candidates found;
-
-    gather(r, &found);
-    return found.n > 0;
 }
 
 bool route_has_more(struct request *r)
@@ -298,8 +86,8 @@ static enum step_result adopt(struct request *r, const struct pub_route *route, 
 
     *a = (struct attempt){.row = route->row, .generation = (uint32_t)v->generation};
     a->vendor = vendor_get(p->vendor);
-    a->face = face_for(r, p, model);
-    must(a->face != NULL); /* gather_routes has looked */
+    a->face = candidates_face(r, p, model);
+    must(a->face != NULL); /* gathered ones have one */
     a->is_abroad = translate_is_needed(r, a->vendor, a->face);
     a->provider = arena_str(r->arena, pub_text(v, p->name));
     a->provider_key = arena_str(r->arena, pub_text(v, key->name));
@@ -380,23 +168,6 @@ static enum step_result wait_or_refuse(struct request *r)
     return STEP_WAIT;
 }
 
-/* Leave out every route to the provider and model of number `which`. */
-static void drop(struct candidates *found, size_t which)
-{
-    uint32_t provider = found->routes[which]->provider;
-    struct str model = found->models[which];
-    size_t n = 0;
-
-    for (size_t i = 0; i < found->n; i++) {
-        if (found->routes[i]->provider == provider && str_eq(found->models[i], model))
-            continue;
-        found->items[n] = found->items[i];
-        found->routes[n] = found->routes[i];
-        found->models[n++] = found->models[i];
-    }
-    found->n = n;
-}
-
 static enum step_result unpriced(struct request *r, const struct pub_provider *p, struct str model)
 {
     return request_fail(r, &FAIL_UNPRICED,
@@ -453,7 +224,7 @@ static enum step_result choose(struct request *r, struct candidates *found)
                 unpriced(r, pub_provider(v, found->routes[i]->provider), found->models[i]);
             break;
         }
-        drop(found, i);
+        candidates_drop(found, i);
     }
     return is_refused ? wait_or_refuse(r) : without_price;
 }
@@ -466,7 +237,7 @@ static enum step_result route_by_name(struct request *r)
 
     if (result != STEP_NEXT)
         return result;
-    gather(r, &found);
+    candidates_gather(r, &found);
     return found.n > 0 ? choose(r, &found) : no_route(r, &found);
 }
 

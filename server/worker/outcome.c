@@ -1,0 +1,89 @@
+#include "server/worker/outcome.h"
+
+#include "providers/dialect.h"
+#include "server/worker/fail.h"
+#include "server/worker/relay.h"
+#include "server/worker/translate.h"
+
+bool outcome_may_improve(int status)
+{
+    return status == 401 || status == 402 || status == 403 || status == 429 || status >= 500;
+}
+
+bool outcome_is_cut(const struct request *r)
+{
+    return r->is_stream && r->watching && r->attempt.status == 200 && !r->stream_finished &&
+           !r->stream_error && (r->path.op == OP_CHAT || r->path.op == OP_COMPLETIONS) &&
+           dialect_get(r->path.dialect) != NULL;
+}
+
+static enum sample_outcome outcome_of_status(const struct request *r)
+{
+    int status = r->attempt.status;
+
+    if (r->broken == &FAIL_BUDGET_EXCEEDED)
+        return SAMPLE_CLIENT_GONE; /* nobody's fault: we have left */
+    if (status == 401 || status == 402 || status == 403)
+        return SAMPLE_KEY_REFUSED;
+    if (status == 429)
+        return SAMPLE_RATE_LIMITED;
+    if (status >= 500)
+        return SAMPLE_UPSTREAM_ERROR;
+    if (status >= 400)
+        return SAMPLE_CALLER_FAULT;
+    if (r->broken == &FAIL_UPSTREAM_CUT)
+        return SAMPLE_CUT;
+    return r->stream_error || r->broken != NULL ? SAMPLE_UPSTREAM_ERROR : SAMPLE_OK;
+}
+
+int relay_status(const struct request *r)
+{
+    return r->attempt.is_abroad ? translate_status(r) : r->attempt.status;
+}
+
+enum sample_outcome relay_outcome(const struct request *r)
+{
+    if (!r->upstream_done || r->result == UPSTREAM_OK)
+        return r->upstream_done && outcome_is_cut(r) ? SAMPLE_CUT : outcome_of_status(r);
+    switch (r->result) {
+    case UPSTREAM_CONNECT:
+    case UPSTREAM_TLS:
+        return SAMPLE_CONNECT;
+    case UPSTREAM_FIRST_BYTE:
+    case UPSTREAM_SILENCE:
+    case UPSTREAM_TOTAL:
+        return SAMPLE_TIMEOUT;
+    case UPSTREAM_CUT:
+        return SAMPLE_CUT;
+    default:
+        return SAMPLE_UPSTREAM_ERROR;
+    }
+}
+
+const struct fail *outcome_fail(const struct request *r)
+{
+    if (r->is_forward)
+        return &FAIL_ADMIN_DOWN;
+    switch (r->result) {
+    case UPSTREAM_CONNECT:
+        return &FAIL_UPSTREAM_CONNECT;
+    case UPSTREAM_TLS:
+        return &FAIL_UPSTREAM_TLS;
+    case UPSTREAM_FIRST_BYTE:
+    case UPSTREAM_TOTAL:
+        return &FAIL_UPSTREAM_TIMEOUT;
+    case UPSTREAM_SILENCE:
+        return &FAIL_UPSTREAM_SILENT;
+    case UPSTREAM_CUT:
+        return &FAIL_UPSTREAM_CUT;
+    default:
+        return &FAIL_UPSTREAM_NONSENSE;
+    }
+}
+
+bool outcome_is_worth_another(const struct request *r)
+{
+    return r->upstream_done && !r->is_forward && r->attempt.status == 0 &&
+           (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS ||
+            (watch_is_work(r) && (r->result == UPSTREAM_FIRST_BYTE || r->result == UPSTREAM_CUT)));
+}

@@ -1,0 +1,24 @@
+/*
+ * outcome - what came of an attempt: for the route's health, for the client, and for the next attempt.
+ *
+ * Runs in:  worker.   Reads, writes: nothing shared.
+ * The table of what is safe to try again stands here. Does not: try (relay_step), count (attempt.c).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_OUTCOME_H
+#define WORKER_OUTCOME_H
+
+#include "server/worker/request.h"
+
+/* May another route answer better than with this status? */
+bool outcome_may_improve(int status);
+/* A chat stream says that it is over; one that just stops was cut, whatever its framing says. */
+bool outcome_is_cut(const struct request *r);
+/* Nothing has come, and another route may do better: refused, dead before it said a word, or too slow
+ * to begin. */
+bool outcome_is_worth_another(const struct request *r);
+/* What the client is told of a call that did not end well. */
+const struct fail *outcome_fail(const struct request *r);
+
+#endif
