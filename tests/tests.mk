@@ -3,7 +3,8 @@
 # Python and Node packages are pinned (tests/requirements.txt, tests/integration/package-lock.json).
 
 VENV   := build/venv
-PYTEST := $(VENV)/bin/python -m pytest -q -x
+# Once more, for real processes on a machine that others use as well; it is told which ones needed it.
+PYTEST := $(VENV)/bin/python -m pytest -q -x --reruns 1 -r R
 BOWFIN_TEST_ENV = BOWFIN_BIN=$(abspath $(BIN))/bowfin BFCTL_BIN=$(abspath $(BIN))/bfctl
 
 ifeq ($(SAN),)
