@@ -51,7 +51,7 @@ static const struct api_route routes[] = {
     {"GET", "/api/config", api_config, PARAMS("format"), false},
     {"GET", "/api/providers", api_providers, PARAMS("limit", "cursor"), false},
     {"GET", "/api/models", api_models, PARAMS("limit", "cursor"), false},
-    {"GET", "/api/routes", api_routes, PARAMS("limit", "cursor", "provider"), false},
+    {"GET", "/api/routes", api_routes, PARAMS("limit", "cursor", "provider", "model"), false},
     {"GET", "/api/keys", api_entity_list,
      LIST_PARAMS("team", "customer", "tag", "active", "hashes"), false},
     {"POST", "/api/keys", api_entity_create, NO_PARAMS, false},

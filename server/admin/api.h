@@ -34,7 +34,8 @@ void metrics_owners_free(struct metrics_owners *o); /* takes NULL */
 void metrics_tokens(struct exchange *ex);           /* metrics_tokens.c: its part of them */
 api_fn api_status, api_reload;                      /* status.c */
 api_fn api_config;                                  /* config.c */
-api_fn api_providers, api_routes;                   /* routes.c */
+api_fn api_providers;                               /* routes.c */
+api_fn api_routes;                                  /* route_list.c */
 api_fn api_models;                                  /* models.c */
 api_fn api_entity_create, api_entity_get, api_entity_update, api_entity_delete; /* entity.c */
 api_fn api_entity_block, api_entity_unblock, api_entity_reset, api_keys_rotate;

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "server/base/when.h"
 #include "shm/sample.h"
 
 const char *health_row_state_name(uint32_t state)
@@ -37,8 +38,39 @@ static void write_why(struct writer *w, const struct weight *h, uint64_t mono_ms
     writer_cstr(w, "why", text);
 }
 
+static void write_when(struct writer *w, const char *key, uint64_t real_ms)
+{
+    struct buf b = BUF_INIT;
+
+    if (real_ms == 0) {
+        writer_null(w, key);
+        return;
+    }
+    when_format(&b, real_ms);
+    writer_str(w, key, buf_view(&b));
+    buf_fini(&b);
+}
+
+/* What weighed most, in which state it is since when, and until when nobody is sent there. */
+static void write_reason(struct writer *w, const struct weight *h, struct health_clock now)
+{
+    bool is_waiting = h->retry_at_ms > now.mono_ms;
+    bool has_changed = h->changed_ms != 0 && now.mono_ms >= h->changed_ms;
+    uint64_t ago_ms = has_changed ? now.mono_ms - h->changed_ms : 0;
+    uint64_t wait_ms = is_waiting ? h->retry_at_ms - now.mono_ms : 0;
+
+    writer_cstr(w, "reason", h->reason != 0 ? sample_outcome_name(h->reason) : NULL);
+    write_when(w, "since", has_changed && now.real_ms > ago_ms ? now.real_ms - ago_ms : 0);
+    if (has_changed)
+        writer_u64(w, "changed_ago_ms", ago_ms);
+    else
+        writer_null(w, "changed_ago_ms");
+    write_when(w, "waits_until", is_waiting ? now.real_ms + wait_ms : 0);
+    writer_u64(w, "retry_in_ms", wait_ms);
+}
+
 void health_row_write(struct writer *w, const struct region *weights, uint32_t row,
-                      uint64_t mono_ms)
+                      struct health_clock now)
 {
     struct weight h;
 
@@ -48,15 +80,11 @@ void health_row_write(struct writer *w, const struct region *weights, uint32_t r
     }
     writer_cstr(w, "state", health_row_state_name(h.state));
     writer_milli(w, "weight", (uint64_t)h.weight * 1000 / WEIGHT_FULL);
-    write_why(w, &h, mono_ms);
+    write_why(w, &h, now.mono_ms);
+    write_reason(w, &h, now);
     writer_milli(w, "first_byte_ms", h.first_byte_us);
     writer_milli(w, "total_ms", h.total_us);
     writer_milli(w, "error_percent", (uint64_t)h.error_permyriad * 10);
     writer_u64(w, "requests_per_min", h.requests_per_min);
     writer_u64(w, "samples", h.samples);
-    writer_u64(w, "retry_in_ms", h.retry_at_ms > mono_ms ? h.retry_at_ms - mono_ms : 0);
-    if (h.changed_ms != 0 && mono_ms >= h.changed_ms)
-        writer_u64(w, "changed_ago_ms", mono_ms - h.changed_ms);
-    else
-        writer_null(w, "changed_ago_ms");
 }

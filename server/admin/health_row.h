@@ -18,8 +18,13 @@
 
 const char *health_row_state_name(uint32_t state); /* "healthy", "degraded", "open", "half_open" */
 
-/* Members of the open object: state, weight, why, figures. */
+/* One moment by both clocks: rows are in monotonic time, people are not. */
+struct health_clock {
+    uint64_t mono_ms, real_ms;
+};
+
+/* Members of the open object: state, weight, why (reason, since when, until when), figures. */
 void health_row_write(struct writer *w, const struct region *weights, uint32_t row,
-                      uint64_t mono_ms);
+                      struct health_clock now);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * routes - GET /api/providers and /api/routes: what is configured and how it fares.
+ * routes - GET /api/providers: what is configured (route_list.c: /api/routes, how it fares).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,11 +7,8 @@
 #include "providers/vendor.h"
 #include "server/admin/admin.h"
 #include "server/admin/api.h"
-#include "server/admin/health_row.h"
 #include "server/admin/params.h"
-#include "server/admin/snapshot.h"
 #include "server/admin/writer.h"
-#include "server/base/clock.h"
 
 /* Cursors of these lists are positions: the lists change only with the configuration. */
 struct page {
@@ -114,64 +111,4 @@ void api_providers(struct exchange *ex, struct str tail)
     (void)tail;
     if (v != NULL)
         answer_list(ex, v, v->image->n_providers, write_provider);
-}
-
-static void write_traffic(struct writer *w, const struct snapshot_route *r)
-{
-    uint64_t n = r->attempts > 0 ? r->attempts : 1;
-
-    writer_u64(w, "in_flight", r->in_flight);
-    writer_u64(w, "attempts", r->attempts);
-    writer_u64(w, "errors", r->errors);
-    writer_u64(w, "tokens_in", r->tokens_in);
-    writer_u64(w, "tokens_out", r->tokens_out);
-    writer_milli(w, "mean_first_byte_ms", r->first_byte_us_sum / n);
-    writer_milli(w, "mean_total_ms", r->total_us_sum / n);
-}
-
-static void write_route(struct exchange *ex, struct writer *w, const struct pub_view *v,
-                        const struct pub_route *route, const struct snapshot *s)
-{
-    struct snapshot_route traffic;
-    struct str model = pub_text(v, route->model);
-
-    snapshot_route(&ex->admin->regions->live, s, route->row, &traffic);
-    writer_object(w, NULL);
-    writer_u64(w, "row", route->row);
-    writer_str(w, "provider", pub_text(v, pub_provider(v, route->provider)->name));
-    writer_str(w, "provider_key", pub_text(v, pub_key(v, route->key)->name));
-    if (model.len > 0)
-        writer_str(w, "model", model);
-    else
-        writer_null(w, "model");
-    writer_milli(w, "configured_weight", route->weight);
-    health_row_write(w, &ex->admin->regions->weights, route->row, clock_mono_ms());
-    write_traffic(w, &traffic);
-    writer_object_end(w);
-}
-
-void api_routes(struct exchange *ex, struct str tail)
-{
-    const struct pub_view *v = view_or_refuse(ex);
-    struct snapshot *s = arena_alloc(ex->arena, sizeof(*s));
-    struct str provider = params_get(ex, "provider");
-    struct writer w = WRITER_INIT(&ex->out);
-    struct page page;
-
-    (void)tail;
-    if (v == NULL || !page_of(ex, &page))
-        return;
-    snapshot_take(&ex->admin->regions->live, clock_mono_ms(), s);
-    writer_object(&w, NULL);
-    writer_array(&w, "data");
-    for (; page.at < v->image->n_routes && page.limit > 0; page.at++) {
-        const struct pub_route *route = pub_route(v, (uint32_t)page.at);
-
-        if (provider.len > 0 &&
-            !str_eq(provider, pub_text(v, pub_provider(v, route->provider)->name)))
-            continue;
-        write_route(ex, &w, v, route, s);
-        page.limit--;
-    }
-    list_end(ex, &w, page.at, v->image->n_routes);
 }

@@ -28,13 +28,17 @@ static struct weight weight_of(struct worker *w, uint32_t row)
     return seen->weight;
 }
 
+void balance_look(struct worker *w, uint32_t row, struct weight *out)
+{
+    *out = weight_of(w, row);
+}
+
 /*
- * The share of the draw that a row gets now; 0 when it should be left alone. An open row whose time
- * is over counts as half-open, so that it heals also while the aggregator is dead; half-open rows
- * take one request of each worker at a time.
+ * An open row whose time is over counts as half-open, so that it heals also while the aggregator is
+ * dead; half-open rows take one request of each worker at a time.
  */
-static uint64_t share_of(struct worker *w, const struct balance_item *item,
-                         const struct weight *row, uint64_t mono_ms)
+uint64_t balance_share(const struct weight *row, uint64_t configured, uint32_t in_flight,
+                       uint64_t mono_ms)
 {
     uint64_t published = row->weight > WEIGHT_FULL ? WEIGHT_FULL : row->weight;
 
@@ -43,11 +47,11 @@ static uint64_t share_of(struct worker *w, const struct balance_item *item,
     if (row->state == ROUTE_OPEN || row->state == ROUTE_HALF_OPEN) {
         if (row->state == ROUTE_OPEN && row->retry_at_ms == 0)
             return 0;
-        if (live_in_flight(w->slot, item->row) > 0)
+        if (in_flight > 0)
             return 0;
         published = max_u64(published, WEIGHT_FULL / 20);
     }
-    return item->weight * published;
+    return configured * published;
 }
 
 /* Lower is better: closed before open, then whoever may be asked first, then fewer errors. */
@@ -107,7 +111,8 @@ size_t balance_choose(struct worker *w, const struct balance_item *items, size_t
         return 0;
     for (size_t i = 0; i < n; i++) {
         rows[i] = weight_of(w, items[i].row);
-        shares[i] = share_of(w, &items[i], &rows[i], mono_ms);
+        shares[i] = balance_share(&rows[i], items[i].weight, live_in_flight(w->slot, items[i].row),
+                                  mono_ms);
         total += shares[i];
     }
     if (total == 0)

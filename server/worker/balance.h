@@ -17,6 +17,7 @@
 
 #include "server/base/base.h"
 
+struct weight;
 struct worker;
 
 #define BALANCE_MAX                                                                                \
@@ -26,6 +27,15 @@ struct balance_item {
     uint32_t row;    /* pub_route.row */
     uint64_t weight; /* configured; 0: only when nothing else is left */
 };
+
+/*
+ * The share of the draw that a route gets: configured x published weight; 0 when it is left alone
+ * now. `in_flight` is of the worker that asks.
+ */
+uint64_t balance_share(const struct weight *row, uint64_t configured, uint32_t in_flight,
+                       uint64_t mono_ms);
+/* What this worker knows of a row: as it reads now, else as it was seen last. */
+void balance_look(struct worker *w, uint32_t row, struct weight *out);
 
 /* The index of the chosen one; n must be 1 .. BALANCE_MAX. */
 size_t balance_choose(struct worker *w, const struct balance_item *items, size_t n,

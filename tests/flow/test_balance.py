@@ -57,6 +57,11 @@ def test_a_refused_key_is_left_alone(start_gateway, upstream):
     row = wait_state(gateway, "other", "open")
     assert row["weight"] == 0 and row["why"].startswith("key_refused"), row
     assert row["retry_in_ms"] > 30000, row
+    assert row["reason"] == "key_refused" and row["since"] and row["waits_until"], row
+    assert (row["declared_share"], row["share"]) == (0.5, 0), row
+    good = gateway.api("GET", "/api/routes?model=up/m&provider=up", expect=200)["data"][0]
+    assert (good["provider_key"], good["declared_share"], good["share"]) == ("good", 0.5, 1), good
+    assert "key_refused" in gateway.bfctl("routes", "--model", "up/m")
     before = two.asked["other"]
     assert ask(gateway, 100) == [200] * 100
     assert two.asked["other"] == before

@@ -276,8 +276,15 @@ static void test_routes(void **state)
     assert_true(str_eq(json_get(row, "error_percent")->raw, STR("12.34")));
     struct str why = json_str(json_get(row, "why"));
     assert_true(str_starts(why, STR("rate_limited, 12.34 % errors, next try in ")));
+    assert_true(str_eq(json_str(json_get(row, "reason")), STR("rate_limited")));
+    assert_int_equal(json_get(row, "since")->type, JSON_NULL); /* the row never changed its state */
+    assert_int_equal(json_get(row, "waits_until")->type, JSON_STRING);
+    assert_true(str_eq(json_get(row, "declared_share")->raw, STR("1")));
+    assert_true(str_eq(json_get(row, "share")->raw, STR("0"))); /* it is left alone */
     fixture_end(&ex);
     assert_int_equal(count_rows(f, "/api/routes?provider=none"), 0);
+    assert_int_equal(count_rows(f, "/api/routes?model=none"), 0);
+    assert_int_equal(count_rows(f, "/api/routes?model=none/m"), 0);
     assert_int_equal(count_rows(f, "/api/providers"), 1);
     assert_int_equal(count_rows(f, "/api/models"), 1);
     expect_message(f, "/api/providers", "\"has_secret\":true");

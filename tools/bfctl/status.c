@@ -135,6 +135,21 @@ int command_workers(struct ctl *c, int argc, char **argv)
     return CTL_OK;
 }
 
+static void put_percent(struct table *t, double share)
+{
+    table_printf(t, "%.0f%%", share * 100);
+}
+
+/* Nothing happened since the start: empty. */
+static void put_age(struct table *t, const struct json *r, const char *name)
+{
+    if (json_get(r, name) == NULL || json_get(r, name)->type != JSON_NUMBER ||
+        ctl_u64(r, name) == 0)
+        table_str(t, STR_NONE);
+    else
+        table_age(t, ctl_u64(r, name));
+}
+
 static void route_row(void *ctx, const struct json *r)
 {
     struct table *t = ctx;
@@ -145,18 +160,23 @@ static void route_row(void *ctx, const struct json *r)
     table_str(t, model.len > 0 ? model : STR("*"));
     table_str(t, ctl_str(r, "state"));
     table_str(t, ctl_str(r, "configured_weight"));
-    table_printf(t, "%.0f%%", ctl_double(r, "weight") * 100);
+    put_percent(t, ctl_double(r, "weight"));
+    put_percent(t, ctl_double(r, "declared_share"));
+    put_percent(t, ctl_double(r, "share"));
     table_count(t, ctl_u64(r, "in_flight"));
     table_count(t, ctl_u64(r, "attempts"));
     table_count(t, ctl_u64(r, "errors"));
     table_printf(t, "%.1f", ctl_double(r, "first_byte_ms"));
+    put_age(t, r, "changed_ago_ms");
+    put_age(t, r, "retry_in_ms");
     table_str(t, ctl_str(r, "why"));
 }
 
 int command_routes(struct ctl *c, int argc, char **argv)
 {
     const char *provider = NULL;
-    const struct arg args[] = {{"--provider", &provider, NULL}};
+    const char *model = NULL;
+    const struct arg args[] = {{"--provider", &provider, NULL}, {"--model", &model, NULL}};
     struct buf path = BUF_INIT;
     struct table t;
     int status;
@@ -167,11 +187,13 @@ int command_routes(struct ctl *c, int argc, char **argv)
     buf_cstr(&path, "/api/routes");
     if (provider != NULL)
         ctl_query(&path, "provider", provider);
+    if (model != NULL)
+        ctl_query(&path, "model", model);
     if (c->json) {
         status = ctl_print_list(c, path.data, 0);
     } else {
-        table_init(&t, "provider|key|model|state|>weight|>health|>in flight|>calls|>errors|"
-                       ">first byte ms|why");
+        table_init(&t, "provider|key|model|state|>weight|>health|>share|>now|>in flight|>calls|"
+                       ">errors|>first byte ms|>since|>waits|why");
         status = ctl_each(c, path.data, 0, route_row, &t);
         if (status == CTL_OK)
             print_table(&t);

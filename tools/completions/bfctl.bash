@@ -67,7 +67,7 @@ _bfctl() {
         esac
         ;;
     budgets) words="--kind --name --team --customer $global" ;;
-    routes) words="--provider $global" ;;
+    routes) words="--provider --model $global" ;;
     usage) words="reprice --by --key --team --customer --model --provider --since --until --from --to --prices $global" ;;
     audit) words="money $global" ;;
     logs) words="-f --follow --limit --key --team --customer --model --provider --since --until --status $global" ;;

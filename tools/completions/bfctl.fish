@@ -18,7 +18,7 @@ complete -c bfctl -n $none -a keys -d 'virtual keys'
 complete -c bfctl -n $none -a teams -d 'budgets that keys share'
 complete -c bfctl -n $none -a customers -d 'budgets that teams share'
 complete -c bfctl -n $none -a budgets -d 'what is used and left of every budget'
-complete -c bfctl -n $none -a routes -d 'weights and health of every route'
+complete -c bfctl -n $none -a routes -d 'weights and health of every route, and why'
 complete -c bfctl -n $none -a models -d 'models that clients may use'
 complete -c bfctl -n $none -a usage -d 'who spent what; what it would cost'
 complete -c bfctl -n $none -a audit -d 'do counters, journal and log agree?'
@@ -57,7 +57,7 @@ complete -c bfctl -n '__fish_seen_subcommand_from create' -l inactive -d 'not us
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l strict -d 'refuse partial translations'
 complete -c bfctl -n '__fish_seen_subcommand_from routes usage logs' -l provider -x
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l key -x -d 'name, id or none'
-complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l model -x
+complete -c bfctl -n '__fish_seen_subcommand_from routes usage logs' -l model -x
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l since -x -d 'from then on'
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l until -x -d 'up to then'
 complete -c bfctl -n '__fish_seen_subcommand_from usage' -l by -x -a 'day customer team key provider model'

@@ -21,7 +21,7 @@ MAY = {
     "server/master": LIBRARY | {"server", "server/master", "server/aggregator"},
     "server/worker": LIBRARY - {"conf"} | {"server", "server/worker"},
     "server/aggregator": LIBRARY - {"conf"} | {"server", "server/aggregator"},
-    "server/admin": LIBRARY - {"conf"} | {"server", "server/admin", "server/aggregator"},
+    "server/admin": LIBRARY - {"conf"} | {"server", "server/admin", "server/aggregator", "server/worker"},
     "server/credential": LIBRARY - {"conf"} | {"server", "server/credential"},
     "tools/mock": {"server/base", "providers", "server", "tools/mock"},
     "tools/bfctl": LIBRARY | {"server", "tools/bfctl"},
