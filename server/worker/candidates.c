@@ -105,6 +105,10 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
         if (route->row >= ROUTES_MAX || was_tried(r, route->row) ||
             !key_serves(v, pub_key(v, route->key), model))
             continue;
+        if (!wishes_allow(r, route)) {
+            out->is_unwished = true;
+            continue;
+        }
         out->items[out->n] =
             (struct balance_item){route->row, weight * route->weight * share / SHARE_WHOLE};
         out->routes[out->n] = route;
@@ -147,7 +151,7 @@ void candidates_gather(struct request *r, struct candidates *out)
     const struct pub_model *model;
 
     out->n = 0;
-    out->is_unspoken = false;
+    out->is_unspoken = out->is_unwished = false;
     if (r->resolved.model == NO_MODEL) {
         if (r->resolved.is_known && r->scope.n_providers > 1)
             gather_shared(r, out);

@@ -20,6 +20,7 @@ struct candidates {
     struct str models[BALANCE_MAX];              /* likewise: the upstream's name */
     size_t n;
     bool is_unspoken; /* a target was left out, because it cannot be asked in this way */
+    bool is_unwished; /* a route was, because the client asked for others (wishes.h) */
 };
 
 /* r->resolved is good. */

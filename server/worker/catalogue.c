@@ -24,7 +24,7 @@ struct str catalogue_served(const struct pub_view *v, const struct pub_provider 
 
 static bool is_usable(struct request *r, const struct pub_provider *p, struct str id)
 {
-    if (!scope_allows(r, pub_text(&r->worker->view, p->name), id))
+    if (!scope_allows(r, pub_text(&r->worker->view, p->name), id) || !wishes_fit(r, p))
         return false;
     if (r->key.models.len > 0 && !admit_name(r, r->course.name) &&
         !admit_target(r, pub_text(&r->worker->view, p->name), id))

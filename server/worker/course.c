@@ -28,7 +28,8 @@ static bool follow_rule(struct request *r)
         const struct pub_view *v = &r->worker->view;
         const struct pub_rule *rule = pub_rule(v, i);
 
-        if (!rules_hold(r, i) || !try_name(r, arena_str(r->arena, pub_text(v, rule->use))))
+        if (!rules_hold(r, i) || !try_name(r, arena_str(r->arena, pub_text(v, rule->use))) ||
+            (r->wishes.are_any && !route_has_untried(r)))
             continue;
         r->course.rule = arena_str(r->arena, pub_text(v, rule->name));
         if (r->course.rule.len == 0)
@@ -81,6 +82,7 @@ enum step_result course_begin(struct request *r)
     size_t commas = 0;
     enum step_result result;
 
+    wishes_read(r);
     for (size_t i = 0; i < wishes.len; i++)
         commas += wishes.p[i] == ',';
     if (commas >= COURSE_CLIENT_MAX)

@@ -26,6 +26,9 @@ const struct fail FAIL_BAD_MODEL = {
     "\"model\" must be a string of 1 to 512 bytes without control characters"};
 const struct fail FAIL_UNKNOWN_PROVIDER = {"unknown_provider", 404, INVALID,
                                            "no such provider is configured here"};
+const struct fail FAIL_UNKNOWN_PROVIDER_KEY = {
+    "unknown_provider_key", 400, INVALID,
+    "x-bf-provider-key names no provider key that may serve this request"};
 const struct fail FAIL_UNKNOWN_MODEL = {
     "unknown_model", 404, INVALID,
     "no provider here has this model: use a name of GET /v1/models, or provider/model"};

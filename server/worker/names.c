@@ -43,15 +43,17 @@ static bool speaks(const struct pub_provider *p, enum dialect_id dialect)
 }
 
 /* Of those that speak a dialect: the first of its own vendor, else the first real one, else the mock. */
-static const struct pub_provider *first_with(const struct pub_view *v, enum dialect_id dialect)
+static const struct pub_provider *first_with(const struct request *r)
 {
+    const struct pub_view *v = &r->worker->view;
+    enum dialect_id dialect = r->path.dialect;
     struct str home = str_of(dialect_names[is_openai_family(dialect) ? DIALECT_OPENAI : dialect]);
     const struct pub_provider *real = NULL, *mock = NULL;
 
     for (uint32_t i = 0; i < v->image->n_providers; i++) {
         const struct pub_provider *p = pub_provider(v, i);
 
-        if (!speaks(p, dialect))
+        if (!speaks(p, dialect) || !wishes_fit(r, p))
             continue;
         if (is_of(p, home))
             return p;
@@ -107,7 +109,12 @@ static enum step_result resolve_default(struct request *r)
     }
     if (v->image->n_providers == 0)
         return request_fail(r, &FAIL_NO_UPSTREAM_KEY, STR("no provider is configured"), STR_NONE);
-    p = first_with(v, r->path.dialect);
+    p = first_with(r);
+    if (p == NULL && r->wishes.are_any) {
+        r->wishes.are_any = false;
+        p = first_with(r);
+        r->wishes.are_any = true;
+    }
     if (p == NULL)
         return request_fail(
             r, &FAIL_NO_UPSTREAM_KEY,
@@ -118,15 +125,34 @@ static enum step_result resolve_default(struct request *r)
 }
 
 /* The first provider, in configuration order, that declares a matching glob. */
-static const struct pub_provider *find_by_glob(const struct pub_view *v, struct str name)
+static const struct pub_provider *find_by_glob(const struct request *r, struct str name)
 {
+    const struct pub_view *v = &r->worker->view;
+
     for (uint32_t i = 0; i < v->image->n_providers; i++) {
         const struct pub_provider *p = pub_provider(v, i);
 
-        if (glob_list_match(pub_text(v, p->models), name))
+        if (glob_list_match(pub_text(v, p->models), name) && wishes_fit(r, p))
             return p;
     }
     return NULL;
+}
+
+/* A provider for a bare name, and what that provider calls it. */
+static const struct pub_provider *find_bare(struct request *r, struct str *name, bool *is_known)
+{
+    const struct pub_provider *p = catalogue_resolve(r, name);
+
+    *is_known = p != NULL;
+    if (p == NULL)
+        p = find_by_glob(r, *name);
+    if (p != NULL || !r->wishes.are_any)
+        return p;
+    /* Nobody who was wished for: whoever it is will say what may be wished for. */
+    r->wishes.are_any = false;
+    p = find_bare(r, name, is_known);
+    r->wishes.are_any = true;
+    return p;
 }
 
 enum step_result route_resolve(struct request *r)
@@ -159,10 +185,7 @@ enum step_result route_resolve(struct request *r)
         return STEP_NEXT;
     }
     name = r->course.name;
-    p = catalogue_resolve(r, &name);
-    is_known = p != NULL;
-    if (p == NULL)
-        p = find_by_glob(v, r->course.name);
+    p = find_bare(r, &name, &is_known);
     if (p != NULL) {
         resolve_to(r, p, name);
         r->resolved.is_known = is_known;

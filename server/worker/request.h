@@ -30,6 +30,7 @@
 #include "server/worker/payers.h"
 #include "server/worker/scope.h"
 #include "server/worker/upstream.h"
+#include "server/worker/wishes.h"
 #include "shm/keys.h"
 #include "shm/published.h"
 #include "shm/record.h"
@@ -116,6 +117,7 @@ struct request {
     const struct controls *controls; /* NULL: not below /litellm */
     struct str asked;                /* the model as the client wrote it; empty: none */
     /* admit, route */
+    struct wishes wishes;
     struct course course;
     struct resolved resolved;
     uint32_t tried_rows[ATTEMPTS_MAX];

@@ -42,6 +42,8 @@ static enum step_result no_route(struct request *r, const struct candidates *fou
 {
     const struct pub_view *v = &r->worker->view;
 
+    if (found->is_unwished && r->n_attempts == 0)
+        return wishes_fail(r);
     if (found->is_unspoken && r->resolved.model == NO_MODEL && r->resolved.name.len > 0) {
         const struct pub_provider *p = pub_provider(v, r->resolved.provider);
 

@@ -35,6 +35,8 @@ bool route_can_ask(const struct request *r, const struct pub_provider *p, struct
 /* Both say STEP_FAIL with the nearest name that this key may use (suggest.c). */
 enum step_result suggest_model(struct request *r);
 enum step_result suggest_provider(struct request *r, struct str provider);
+/* Nothing is left of what the client wished for (wishes.c): what there is. */
+enum step_result wishes_fail(struct request *r);
 /* No face of a provider is for the model: which ones they are for. */
 enum step_result suggest_face(struct request *r, const struct pub_provider *p);
 

@@ -1,0 +1,37 @@
+/*
+ * wishes - what a client asks of the routes of its request, beside the model.
+ *
+ * Runs in:  worker.   Reads: published.   Writes: nothing shared.
+ * x-bf-provider-key pins a provider's key, as NAME or provider/NAME: every attempt stays on it, and
+ * names that have no route with it (rules', fallbacks') are passed over. A wish only narrows: what the
+ * virtual key may not use stays shut. Without a wish each question costs one branch.
+ * Does not: choose among what is left (balance.c).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef WORKER_WISHES_H
+#define WORKER_WISHES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/base/str.h"
+
+struct pub_provider;
+struct pub_route;
+struct request;
+
+struct wishes {
+    struct str provider; /* of the pinned key; empty: whichever has one of that name */
+    struct str key;      /* name of a provider's key; empty: none is pinned */
+    bool are_any;
+};
+
+/* Read them off the request's head, before anything is resolved. */
+void wishes_read(struct request *r);
+/* Is this a route that was wished for? */
+bool wishes_allow(const struct request *r, const struct pub_route *route);
+/* Has this provider a key that was wished for? */
+bool wishes_fit(const struct request *r, const struct pub_provider *p);
+
+#endif
