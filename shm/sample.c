@@ -6,6 +6,7 @@ static const char *const names[SAMPLE_OUTCOMES] = {
     [SAMPLE_OK] = "ok",
     [SAMPLE_CALLER_FAULT] = "caller_fault",
     [SAMPLE_CLIENT_GONE] = "client_gone",
+    [SAMPLE_HEDGED] = "hedged",
     [SAMPLE_KEY_REFUSED] = "key_refused",
     [SAMPLE_RATE_LIMITED] = "rate_limited",
     [SAMPLE_UPSTREAM_ERROR] = "upstream_error",

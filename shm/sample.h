@@ -26,6 +26,7 @@ enum sample_outcome {
     SAMPLE_OK = 1,
     SAMPLE_CALLER_FAULT,   /* 400, 404, 422, ...: the route is fine */
     SAMPLE_CLIENT_GONE,    /* cancelled by us because nobody listens */
+    SAMPLE_HEDGED,         /* cancelled by us because another route answered sooner */
     SAMPLE_KEY_REFUSED,    /* 401, 402, 403: this key, not the provider */
     SAMPLE_RATE_LIMITED,   /* 429 */
     SAMPLE_UPSTREAM_ERROR, /* 5xx, nonsense */

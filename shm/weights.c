@@ -40,6 +40,11 @@ bool weights_read(const struct region *weights, uint32_t row, struct weight *out
         w.changed_ms = LOAD(r->changed_ms);
         w.retry_at_ms = LOAD(r->retry_at_ms);
         w.samples = LOAD(r->samples);
+        w.first_byte_n = LOAD(r->first_byte_n);
+        w.first_byte_p50_us = LOAD(r->first_byte_p50_us);
+        w.first_byte_p90_us = LOAD(r->first_byte_p90_us);
+        w.first_byte_p95_us = LOAD(r->first_byte_p95_us);
+        w.first_byte_p99_us = LOAD(r->first_byte_p99_us);
         if (seqlock_read_ok(&r->lock, n)) {
             *out = w;
             return true;
@@ -65,6 +70,11 @@ void weights_publish(struct region *weights, uint32_t row, const struct weight *
     STORE(r->changed_ms, w->changed_ms);
     STORE(r->retry_at_ms, w->retry_at_ms);
     STORE(r->samples, w->samples);
+    STORE(r->first_byte_n, w->first_byte_n);
+    STORE(r->first_byte_p50_us, w->first_byte_p50_us);
+    STORE(r->first_byte_p90_us, w->first_byte_p90_us);
+    STORE(r->first_byte_p95_us, w->first_byte_p95_us);
+    STORE(r->first_byte_p99_us, w->first_byte_p99_us);
     seqlock_write_end(&r->lock);
 }
 

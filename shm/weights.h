@@ -36,12 +36,17 @@ struct weight_row { /* writer: aggregator.  readers: all. */
     _Atomic uint64_t changed_ms;  /* monotonic: last change of state */
     _Atomic uint64_t retry_at_ms; /* monotonic: not before (Retry-After, or the breaker's end) */
     _Atomic uint64_t samples;     /* ever seen */
+    /* The second line: to the first byte, of the last hour or so (aggregator/latency.h). */
+    _Alignas(CACHE_LINE) _Atomic uint32_t first_byte_n; /* samples behind the percentiles */
+    _Atomic uint32_t first_byte_p50_us, first_byte_p90_us, first_byte_p95_us, first_byte_p99_us;
 };
-static_assert(sizeof(struct weight_row) == CACHE_LINE, "one row, one line");
+static_assert(sizeof(struct weight_row) == 2 * CACHE_LINE, "what balance reads is in the first");
 
 struct weight { /* a copy */
     uint32_t weight, state, reason, first_byte_us, total_us, error_permyriad, requests_per_min;
     uint64_t changed_ms, retry_at_ms, samples;
+    uint32_t first_byte_n, first_byte_p50_us, first_byte_p90_us, first_byte_p95_us,
+        first_byte_p99_us;
 };
 
 /* True: *out is consistent. False: the writer is in the row or died there; keep what you had. */

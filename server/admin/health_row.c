@@ -83,6 +83,11 @@ void health_row_write(struct writer *w, const struct region *weights, uint32_t r
     write_why(w, &h, now.mono_ms);
     write_reason(w, &h, now);
     writer_milli(w, "first_byte_ms", h.first_byte_us);
+    writer_milli(w, "first_byte_p50_ms", h.first_byte_p50_us);
+    writer_milli(w, "first_byte_p90_ms", h.first_byte_p90_us);
+    writer_milli(w, "first_byte_p95_ms", h.first_byte_p95_us);
+    writer_milli(w, "first_byte_p99_ms", h.first_byte_p99_us);
+    writer_u64(w, "first_byte_samples", h.first_byte_n);
     writer_milli(w, "total_ms", h.total_us);
     writer_milli(w, "error_percent", (uint64_t)h.error_permyriad * 10);
     writer_u64(w, "requests_per_min", h.requests_per_min);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/aggregator/figures.h"
+#include "server/aggregator/latency.h"
 #include "server/base/alloc.h"
 
 #define SAMPLE_AGE_MAX_MS 600000u /* older ones, or ones from the future, count as of now */
@@ -18,6 +19,7 @@ struct row {
     bool is_dirty;
     bool is_spared; /* open, but enough of its siblings are */
     struct figures figures;
+    struct latency *latency; /* NULL: nothing was heard of its first bytes */
     struct weight told;
 };
 
@@ -35,8 +37,9 @@ struct target {
 };
 
 struct health {
-    struct row *rows; /* ROUTES_MAX; only touched ones take memory */
-    uint32_t *used;   /* rows that have a route */
+    struct row *rows;  /* ROUTES_MAX; only touched ones take memory */
+    uint32_t rows_end; /* behind the last one that ever had a route */
+    uint32_t *used;    /* rows that have a route */
     size_t n_used;
     uint32_t *dirty; /* with samples since the last tick */
     size_t n_dirty;
@@ -61,6 +64,8 @@ void health_free(struct health *h)
 {
     if (h == NULL)
         return;
+    for (uint32_t i = 0; i < h->rows_end; i++)
+        free(h->rows[i].latency);
     free(h->rows);
     free(h->used);
     free(h->dirty);
@@ -134,7 +139,9 @@ static void take_row(struct health *h, uint32_t generation, const struct health_
     const struct target *t = bsearch(&target, h->targets, h->n_targets, sizeof(target), by_id);
 
     must(k != NULL && t != NULL);
+    h->rows_end = r->row < h->rows_end ? h->rows_end : r->row + 1;
     if (row->identity != r->identity) {
+        free(row->latency);
         /* What was told stays: the region still says it, and the difference is told. */
         *row = (struct row){.identity = r->identity,
                             .generation = generation,
@@ -177,6 +184,7 @@ void health_seed(struct health *h, uint32_t number, const struct weight *told)
     must(number < ROUTES_MAX);
     r->told = *told;
     r->samples = told->samples;
+    latency_seed(&r->latency, told);
     if (told->reason == SAMPLE_KEY_REFUSED || told->state > ROUTE_HALF_OPEN)
         return; /* the next attempt tells it anew */
     r->figures.state = told->state;
@@ -240,6 +248,7 @@ static void apply(struct health *h, struct row *r, const struct sample *s, uint6
         figures_fault(&r->figures, s, begun_ms, at_ms);
         break;
     case SAMPLE_CLIENT_GONE:
+    case SAMPLE_HEDGED:
     case SAMPLE_OUTCOMES:
         break;
     }
@@ -266,6 +275,7 @@ enum health_verdict health_sample(struct health *h, const struct sample *s, uint
         h->dirty[h->n_dirty++] = s->row;
     }
     apply(h, r, s, at_ms);
+    latency_sample(&r->latency, s, at_ms);
     return HEALTH_TAKEN;
 }
 
@@ -350,7 +360,7 @@ static bool is_same(const struct weight *a, const struct weight *b)
            a->first_byte_us == b->first_byte_us && a->total_us == b->total_us &&
            a->error_permyriad == b->error_permyriad && a->requests_per_min == b->requests_per_min &&
            a->changed_ms == b->changed_ms && a->retry_at_ms == b->retry_at_ms &&
-           a->samples == b->samples;
+           a->samples == b->samples && latency_is_same(a, b);
 }
 
 static bool tell(struct health *h, uint32_t number, uint64_t now_ms, health_row_fn *fn, void *ctx)
@@ -370,6 +380,7 @@ static bool tell(struct health *h, uint32_t number, uint64_t now_ms, health_row_
     w.total_us = f->total_n > 0 ? whole(f->total_sum / f->total_n) : 0;
     /* a sum that fades by half in HALF_LIFE stands for HALF_LIFE / ln 2 of traffic */
     w.requests_per_min = whole(f->attempts * 60000.0 * 0.6931471805599453 / HEALTH_HALF_LIFE_MS);
+    latency_tell(r->latency, now_ms, &was, &w);
     if (!is_same(&w, &was)) {
         r->told = w;
         fn(ctx, number, &was, &w);

@@ -7,6 +7,7 @@
  *   ok                                good; ends a back-off
  *   caller's fault                    the route answered: ends a run of failures, else nothing
  *   client gone                       says nothing about the route
+ *   hedged                            was silent for at least so long, else nothing
  *   key refused                       opens all routes of this provider key for a while
  *   rate limited                      this route rests for Retry-After, or a growing pause
  *   upstream error, connect, timeout, cut    bad; too many open the route

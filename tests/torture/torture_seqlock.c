@@ -31,7 +31,8 @@ static int tear_down(void **state)
 /* Every field follows from one number, so that a mixture of two rows shows. */
 static void publish(uint32_t row, uint32_t n)
 {
-    struct weight w = {n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, 7ull * n, 8ull * n, 9ull * n};
+    struct weight w = {n,        n + 1,    n + 2, n + 3, n + 4, n + 5,  n + 6, 7ull * n,
+                       8ull * n, 9ull * n, n + 7, n + 8, n + 9, n + 10, n + 11};
 
     weights_publish(&region, row, &w);
 }
@@ -44,7 +45,10 @@ static bool is_whole(const struct weight *w)
         return true; /* not yet published */
     return w->state == n + 1 && w->reason == n + 2 && w->first_byte_us == n + 3 &&
            w->total_us == n + 4 && w->error_permyriad == n + 5 && w->requests_per_min == n + 6 &&
-           w->changed_ms == 7ull * n && w->retry_at_ms == 8ull * n && w->samples == 9ull * n;
+           w->changed_ms == 7ull * n && w->retry_at_ms == 8ull * n && w->samples == 9ull * n &&
+           w->first_byte_n == n + 7 && w->first_byte_p50_us == n + 8 &&
+           w->first_byte_p90_us == n + 9 && w->first_byte_p95_us == n + 10 &&
+           w->first_byte_p99_us == n + 11;
 }
 
 static void *read_on(void *ctx)

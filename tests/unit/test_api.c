@@ -1,6 +1,7 @@
 /*
  * The management API's routes, without HTTP: the test plays the master.
  */
+#include "shm/sample.h"
 #include "tests/unit/admin_fixture.h"
 
 static int setup(void **state)
@@ -256,7 +257,12 @@ static void test_routes(void **state)
 {
     struct fixture *f = *state;
     struct slot *s = live_slot(&f->regions.live, 0), *other = fixture_worker(f, 1);
-    struct weight w = {.weight = 2500, .state = ROUTE_OPEN, .reason = 5, .error_permyriad = 1234};
+    struct weight w = {.weight = 2500,
+                       .state = ROUTE_OPEN,
+                       .reason = SAMPLE_RATE_LIMITED,
+                       .error_permyriad = 1234,
+                       .first_byte_n = 50,
+                       .first_byte_p95_us = 812500};
     struct exchange ex;
     uint64_t n;
 
@@ -274,6 +280,8 @@ static void test_routes(void **state)
     assert_true(str_eq(json_get(row, "weight")->raw, STR("0.25")));
     assert_true(str_eq(json_get(row, "configured_weight")->raw, STR("0.2")));
     assert_true(str_eq(json_get(row, "error_percent")->raw, STR("12.34")));
+    assert_true(str_eq(json_get(row, "first_byte_p95_ms")->raw, STR("812.5")));
+    assert_true(str_eq(json_get(row, "first_byte_samples")->raw, STR("50")));
     struct str why = json_str(json_get(row, "why"));
     assert_true(str_starts(why, STR("rate_limited, 12.34 % errors, next try in ")));
     assert_true(str_eq(json_str(json_get(row, "reason")), STR("rate_limited")));

@@ -33,7 +33,7 @@ static void unpublished_rows_are_healthy(void **state)
 
 static void reads_what_was_published(void **state)
 {
-    struct weight in = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    struct weight in = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     struct weight out;
 
     (void)state;
@@ -49,6 +49,11 @@ static void reads_what_was_published(void **state)
     assert_int_equal(out.changed_ms, 8);
     assert_int_equal(out.retry_at_ms, 9);
     assert_int_equal(out.samples, 10);
+    assert_int_equal(out.first_byte_n, 11);
+    assert_int_equal(out.first_byte_p50_us, 12);
+    assert_int_equal(out.first_byte_p90_us, 13);
+    assert_int_equal(out.first_byte_p95_us, 14);
+    assert_int_equal(out.first_byte_p99_us, 15);
 }
 
 static void a_dead_writer_costs_freshness_only(void **state)
