@@ -37,7 +37,7 @@ static int compare(const void *a, const void *b)
 /* Off by one bucket at most: a sixteenth, or the unit. */
 static void assert_near(uint32_t got, uint32_t want)
 {
-    uint32_t most = want / LATENCY_PER_OCTAVE + LATENCY_UNIT_US;
+    uint64_t most = want / LATENCY_PER_OCTAVE + LATENCY_UNIT_US;
 
     if (got > want + most || got + most < want)
         fail_msg("%u is too far from %u", got, want);
