@@ -104,6 +104,11 @@ struct dialect {
     /* At home. One frame in passing, without a full parse; *usage is updated when it tells. */
     void (*look_frame)(const struct chat_frame *frame, struct chat_seen *seen,
                        struct chat_usage *usage);
+    /*
+     * Does a frame that is no error only announce an answer, with nothing of it yet: no text, thinking,
+     * tool call, end? Asked for the first frames of a stream only; what is not known is no preamble.
+     */
+    bool (*is_preamble)(const struct chat_frame *frame);
     /* A whole answer, or its last part. */
     void (*look_answer)(struct str body, struct chat_usage *usage);
 };

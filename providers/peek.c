@@ -1,5 +1,7 @@
 #include "providers/peek.h"
 
+#include "server/base/base.h"
+
 size_t peek_skip(struct str s, size_t at)
 {
     while (at < s.len && (s.p[at] == ' ' || s.p[at] == '\n' || s.p[at] == '\r' || s.p[at] == '\t'))
@@ -55,6 +57,19 @@ bool peek_key(struct str s, size_t *at, struct str *key)
         }
     }
     return false;
+}
+
+bool peek_is_nothing(struct str s, size_t at)
+{
+    static const char closing[] = {['"'] = '"', ['['] = ']', ['{'] = '}'};
+    struct str value = str_skip(s, min_u64(at, s.len));
+    unsigned char first = value.len > 0 ? (unsigned char)value.p[0] : 0;
+    size_t next = first == '"' ? 1 : peek_skip(value, 1);
+
+    if (str_starts(value, STR("null")) || str_starts(STR("null"), value))
+        return true;
+    return first < sizeof(closing) && closing[first] != 0 &&
+           (next >= value.len || value.p[next] == closing[first]);
 }
 
 struct str peek_object(struct str s, size_t at)

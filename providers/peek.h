@@ -31,6 +31,8 @@ bool peek_key(struct str s, size_t *at, struct str *key);
 /* The object that begins at `at`, up to its closing brace; empty when it is none or longer than
  * PEEK_OBJECT_MAX. */
 struct str peek_object(struct str s, size_t at);
+/* Does the value that begins at `at` say nothing (yet, where it is cut off): null, "", [], {}? */
+bool peek_is_nothing(struct str s, size_t at);
 /* The text of the string that begins at `at`, still escaped; empty when it is none. */
 struct str peek_text(struct str s, size_t at);
 bool peek_number(struct str s, size_t at, uint64_t *out);

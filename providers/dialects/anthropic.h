@@ -153,6 +153,7 @@ void anthropic_encode_answer(void *encoder, const struct chat_answer *answer,
 void anthropic_encode_error(const struct chat_error *err, struct str request_id, struct buf *out);
 void anthropic_encode_error_event(const struct chat_error *err, struct str request_id,
                                   struct buf *out);
+bool anthropic_is_preamble(const struct chat_frame *frame);
 void anthropic_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
                           struct chat_usage *usage);
 void anthropic_look_answer(struct str body, struct chat_usage *usage);

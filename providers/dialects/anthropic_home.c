@@ -24,6 +24,7 @@ const struct dialect dialect_anthropic = {
     .encode_error = anthropic_encode_error,
     .encode_error_event = anthropic_encode_error_event,
     .look_frame = anthropic_look_frame,
+    .is_preamble = anthropic_is_preamble,
     .look_answer = anthropic_look_answer,
 };
 
@@ -136,6 +137,35 @@ void anthropic_look_frame(const struct chat_frame *frame, struct chat_seen *seen
         seen->is_done = true;
     else if (str_eq(type, STR("error")))
         seen->is_error = true;
+}
+
+/* Text or thinking that has not begun; a tool's call says something by itself. */
+static bool is_empty_block(struct str data)
+{
+    bool is_known = false;
+    struct str key;
+    size_t at = 0;
+
+    while (peek_key(data, &at, &key)) {
+        if (str_eq(key, STR("content_block"))) {
+            struct str type = type_of(str_skip(data, min_u64(at, data.len)));
+
+            is_known = str_eq(type, STR("text")) || str_eq(type, STR("thinking"));
+        } else if ((str_eq(key, STR("text")) || str_eq(key, STR("thinking"))) &&
+                   !peek_is_nothing(data, at)) {
+            return false;
+        }
+    }
+    return is_known;
+}
+
+bool anthropic_is_preamble(const struct chat_frame *frame)
+{
+    struct str type = frame->name.len > 0 ? frame->name : type_of(frame->data);
+
+    if (str_eq(type, STR("content_block_start")))
+        return is_empty_block(frame->data);
+    return str_eq(type, STR("message_start")) || str_eq(type, STR("ping"));
 }
 
 /* --- counts --- */

@@ -174,6 +174,7 @@ const char *bedrock_error_type(const struct chat_error *err);
 void bedrock_encode_error(const struct chat_error *err, struct str request_id, struct buf *out);
 void bedrock_encode_error_event(const struct chat_error *err, struct str request_id,
                                 struct buf *out);
+bool bedrock_is_preamble(const struct chat_frame *frame);
 void bedrock_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
                         struct chat_usage *usage);
 void bedrock_look_answer(struct str body, struct chat_usage *usage);
@@ -189,6 +190,6 @@ void bedrock_look_answer(struct str body, struct chat_usage *usage);
     .decode_error = bedrock_decode_error, .encode_error = bedrock_encode_error,                    \
     .encode_error_event = bedrock_encode_error_event, .error_header = "x-amzn-errortype",          \
     .error_type = bedrock_error_type, .look_frame = bedrock_look_frame,                            \
-    .look_answer = bedrock_look_answer
+    .is_preamble = bedrock_is_preamble, .look_answer = bedrock_look_answer
 
 #endif

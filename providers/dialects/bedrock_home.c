@@ -111,6 +111,29 @@ void bedrock_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
     }
 }
 
+static bool has_key(struct str data, struct str name)
+{
+    struct str key;
+    size_t at = 0;
+
+    while (peek_key(data, &at, &key)) {
+        if (str_eq(key, name))
+            return true;
+    }
+    return false;
+}
+
+bool bedrock_is_preamble(const struct chat_frame *frame)
+{
+    if (str_eq(frame->name, STR("contentBlockStart")))
+        return !has_key(frame->data, STR("toolUse"));
+    if (str_eq(frame->name, STR("contentBlockDelta")))
+        return content_of(frame->data) == 0 && !has_key(frame->data, STR("citation"));
+    if (str_eq(frame->name, STR("chunk")))
+        return invoke_is_preamble(frame->data);
+    return str_eq(frame->name, STR("messageStart"));
+}
+
 const struct dialect dialect_bedrock = {
     .id = DIALECT_BEDROCK,
     .name = "bedrock",

@@ -167,6 +167,15 @@ static void look_frame(const struct chat_frame *frame, struct chat_seen *seen,
         seen->content_bytes = content_of(frame->data);
 }
 
+static bool is_preamble(const struct chat_frame *frame)
+{
+    struct str type = frame->name.len > 0 ? frame->name : type_of(frame->data);
+
+    if (str_eq(type, STR("content-start")))
+        return content_of(frame->data) == 0;
+    return str_eq(type, STR("message-start")) || str_eq(type, STR("debug"));
+}
+
 const struct dialect dialect_cohere = {
     .id = DIALECT_COHERE,
     .name = "cohere",
@@ -184,5 +193,6 @@ const struct dialect dialect_cohere = {
     .encode_error = encode_error,
     .encode_error_event = encode_error_event,
     .look_frame = look_frame,
+    .is_preamble = is_preamble,
     .look_answer = look_answer,
 };

@@ -133,5 +133,6 @@ const struct dialect dialect_completions = {
     .encode_error = openai_encode_error,
     .encode_error_event = openai_encode_error_event,
     .look_frame = openai_look_frame,
+    .is_preamble = openai_is_preamble,
     .look_answer = openai_look_answer,
 };

@@ -230,6 +230,34 @@ static void look_frame(const struct chat_frame *frame, struct chat_seen *seen,
     }
 }
 
+/* Has a part or the turn's end come? What a candidate has beside them (its role, ratings) says nothing. */
+static bool is_preamble(const struct chat_frame *frame)
+{
+    static const struct str says[] = {
+        {"text", 4},
+        {"finishReason", 12},
+        {"blockReason", 11},
+        {"functionCall", 12},
+        {"functionResponse", 16},
+        {"inlineData", 10},
+        {"fileData", 8},
+        {"executableCode", 14},
+        {"codeExecutionResult", 19},
+        {"thoughtSignature", 16},
+        {"error", 5},
+    };
+    struct str key;
+    size_t at = 0;
+
+    while (peek_key(frame->data, &at, &key)) {
+        for (size_t i = 0; i < ARRAY_LEN(says); i++) {
+            if (str_eq(key, says[i]) && !peek_is_nothing(frame->data, at))
+                return false;
+        }
+    }
+    return true;
+}
+
 static void look_answer(struct str body, struct chat_usage *usage)
 {
     struct str object;
@@ -256,5 +284,6 @@ const struct dialect dialect_gemini = {
     .encode_error = gemini_encode_error,
     .encode_error_event = encode_error_event,
     .look_frame = look_frame,
+    .is_preamble = is_preamble,
     .look_answer = look_answer,
 };

@@ -189,19 +189,36 @@ static void look_metrics(struct str inner, struct chat_seen *seen, struct chat_u
         *usage = u;
 }
 
+/* What a chunk carries, still in base64. */
+static struct str bytes_of(struct str payload)
+{
+    struct str key;
+    size_t at = 0;
+
+    while (peek_key(payload, &at, &key)) {
+        if (str_eq(key, STR("bytes")))
+            return peek_text(payload, at);
+    }
+    return STR_NONE;
+}
+
+bool invoke_is_preamble(struct str payload)
+{
+    char inner[INNER_MAX];
+    struct chat_frame frame = {.data = {inner, 0}};
+    struct str bytes = bytes_of(payload);
+
+    return bytes.len > 0 && base64_room(bytes) <= sizeof(inner) &&
+           base64_read(bytes, inner, &frame.data.len) && anthropic_is_preamble(&frame);
+}
+
 void invoke_look_chunk(struct str payload, struct chat_seen *seen, struct chat_usage *usage)
 {
     char inner[INNER_MAX];
     struct chat_frame frame = {.name = STR_NONE};
-    struct str bytes = STR_NONE;
-    struct str key;
-    size_t at = 0;
+    struct str bytes = bytes_of(payload);
 
     *seen = (struct chat_seen){.is_done = false};
-    while (bytes.len == 0 && peek_key(payload, &at, &key)) {
-        if (str_eq(key, STR("bytes")))
-            bytes = peek_text(payload, at);
-    }
     if (bytes.len == 0)
         return;
     if (base64_room(bytes) > sizeof(inner) || !base64_read(bytes, inner, &frame.data.len)) {

@@ -27,6 +27,7 @@ void invoke_chunk(struct buf *out, size_t at, struct arena *scratch);
 void invoke_write_metrics(struct buf *out, const struct chat_usage *usage);
 
 /* At home, whatever vendor's the model is. */
+bool invoke_is_preamble(struct str payload);
 void invoke_look_chunk(struct str payload, struct chat_seen *seen, struct chat_usage *usage);
 void invoke_look_answer(struct str body, struct chat_usage *usage);
 

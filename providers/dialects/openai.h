@@ -83,6 +83,12 @@ struct openai_event {
 void openai_event(struct str data, struct openai_event *out, struct openai_usage *usage);
 
 /*
+ * Does a chunk of a chat or completions stream say nothing yet: only a role, no choice at all, an empty
+ * text? False for what is no chunk.
+ */
+bool openai_is_empty(struct str data);
+
+/*
  * Find the form field "model" of a multipart/form-data body (RFC 7578). 1: *value is its span in
  * the body; 0: there is none; -1: the body is not sound, or it has the field more than once (so
  * that nobody is admitted for one model and served by another).

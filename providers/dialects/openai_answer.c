@@ -119,6 +119,42 @@ void openai_event(struct str data, struct openai_event *out, struct openai_usage
     out->is_usage_only = w.is_usage_told && w.is_choices_empty;
 }
 
+/* Has a delta a member that says something? An unknown one with a value does. */
+static bool delta_says(struct str delta)
+{
+    struct str key;
+    size_t at = 0;
+
+    while (peek_key(delta, &at, &key)) {
+        if (!str_eq(key, STR("role")) && !peek_is_nothing(delta, at))
+            return true;
+    }
+    return false;
+}
+
+bool openai_is_empty(struct str data)
+{
+    bool is_chunk = false;
+    struct str key;
+    size_t at = 0;
+
+    while (peek_key(data, &at, &key)) {
+        if (str_eq(key, STR("choices"))) {
+            is_chunk = true;
+        } else if (str_eq(key, STR("delta"))) {
+            struct str delta = peek_object(data, at);
+
+            if (delta.len == 0 || delta_says(delta))
+                return false;
+            at += delta.len;
+        } else if ((str_eq(key, STR("text")) || str_eq(key, STR("finish_reason"))) &&
+                   !peek_is_nothing(data, at)) {
+            return false;
+        }
+    }
+    return is_chunk;
+}
+
 static void put_error(struct buf *b, struct str message, const char *type, const char *code,
                       struct str param)
 {

@@ -41,6 +41,11 @@ void openai_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
     take_usage(&u, usage);
 }
 
+bool openai_is_preamble(const struct chat_frame *frame)
+{
+    return openai_is_empty(frame->data);
+}
+
 void openai_look_answer(struct str body, struct chat_usage *usage)
 {
     struct openai_usage u = {.known = false};
@@ -66,5 +71,6 @@ const struct dialect dialect_openai = {
     .encode_error = openai_encode_error,
     .encode_error_event = openai_encode_error_event,
     .look_frame = openai_look_frame,
+    .is_preamble = openai_is_preamble,
     .look_answer = openai_look_answer,
 };

@@ -206,6 +206,7 @@ void openai_put_end(const struct openai_encoder *x, struct buf *out); /* usage, 
 
 void openai_look_frame(const struct chat_frame *frame, struct chat_seen *seen,
                        struct chat_usage *usage);
+bool openai_is_preamble(const struct chat_frame *frame);
 void openai_look_answer(struct str body, struct chat_usage *usage);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "providers/dialects/openai.h"
 #include "providers/dialects/responses.h"
+#include "providers/peek.h"
 
 static void put_usage(const struct openai_usage *from, struct chat_usage *out)
 {
@@ -33,6 +34,53 @@ static void look_frame(const struct chat_frame *frame, struct chat_seen *seen,
     };
 }
 
+static struct str type_at(struct str data)
+{
+    struct str key;
+    size_t at = 0;
+
+    while (peek_key(data, &at, &key)) {
+        if (str_eq(key, STR("type")))
+            return peek_text(data, at);
+    }
+    return STR_NONE;
+}
+
+/* An item that will get text or thinking; a call of a tool says something by itself. */
+static bool is_announced(struct str data)
+{
+    struct str key;
+    size_t at = 0;
+
+    while (peek_key(data, &at, &key)) {
+        if (str_eq(key, STR("item"))) {
+            struct str type = type_at(str_skip(data, min_u64(at, data.len)));
+
+            return str_eq(type, STR("message")) || str_eq(type, STR("reasoning"));
+        }
+    }
+    return false;
+}
+
+static bool is_preamble(const struct chat_frame *frame)
+{
+    static const struct str types[] = {
+        {"response.created", 16},
+        {"response.queued", 15},
+        {"response.in_progress", 20},
+        {"response.content_part.added", 27},
+        {"response.reasoning_summary_part.added", 37},
+        {"keepalive", 9},
+    };
+    struct str type = frame->name.len > 0 ? frame->name : type_at(frame->data);
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if (str_eq(type, types[i]))
+            return true;
+    }
+    return str_eq(type, STR("response.output_item.added")) && is_announced(frame->data);
+}
+
 static void look_answer(struct str body, struct chat_usage *usage)
 {
     struct openai_usage told = {.known = false};
@@ -58,5 +106,6 @@ const struct dialect dialect_responses = {
     .encode_error = responses_encode_error,
     .encode_error_event = responses_encode_error_event,
     .look_frame = look_frame,
+    .is_preamble = is_preamble,
     .look_answer = look_answer,
 };

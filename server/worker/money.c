@@ -457,9 +457,11 @@ void money_abandon(struct request *r, struct record *rec)
 
     if (!m->is_held)
         return;
-    rec->tokens.input = m->estimate.input;
-    rec->flags |= RECORD_ESTIMATED;
-    rates_settle(r, m->rates_from, rec->tokens.input, 0);
+    if (!r->usage.known)
+        rec->tokens.input = m->estimate.input;
+    if (!r->usage.known || !r->stream_finished)
+        rec->flags |= RECORD_ESTIMATED;
+    rates_settle(r, m->rates_from, rec->tokens.input, rec->tokens.output);
     r->rates.n = m->rates_from;
     rec->team_id = r->payers.team_id;
     rec->customer_id = r->payers.customer_id;

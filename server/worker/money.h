@@ -87,8 +87,8 @@ void money_look_service(struct request *r, struct str json);
  */
 bool money_settle(struct request *r, struct record *rec);
 /*
- * The attempt is given up and another one follows, but the provider may have worked on it: its prompt is booked, as an
- * estimate, in a record of its own.
+ * The attempt is given up and another one follows, but the provider may have worked on it: what it told of its usage,
+ * else its prompt as an estimate, is booked in a record of its own.
  */
 void money_abandon(struct request *r, struct record *rec);
 /* durability: strict. Must the answer's end wait until its record is stored? */

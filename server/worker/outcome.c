@@ -17,6 +17,27 @@ bool outcome_is_cut(const struct request *r)
            dialect_get(r->path.dialect) != NULL;
 }
 
+/* What a provider says of its failure in the middle of a good answer. */
+static enum sample_outcome outcome_of_error(const struct chat_error *e)
+{
+    switch (e != NULL ? e->kind : ERROR_UPSTREAM) {
+    case ERROR_INVALID:
+    case ERROR_NOT_FOUND:
+    case ERROR_METHOD:
+    case ERROR_CONFLICT:
+    case ERROR_TOO_LARGE:
+        return SAMPLE_CALLER_FAULT;
+    case ERROR_AUTH:
+    case ERROR_BILLING:
+    case ERROR_PERMISSION:
+        return SAMPLE_KEY_REFUSED;
+    case ERROR_RATE:
+        return SAMPLE_RATE_LIMITED;
+    default:
+        return SAMPLE_UPSTREAM_ERROR;
+    }
+}
+
 static enum sample_outcome outcome_of_status(const struct request *r)
 {
     int status = r->attempt.status;
@@ -33,7 +54,9 @@ static enum sample_outcome outcome_of_status(const struct request *r)
         return SAMPLE_CALLER_FAULT;
     if (r->broken == &FAIL_UPSTREAM_CUT)
         return SAMPLE_CUT;
-    return r->stream_error || r->broken != NULL ? SAMPLE_UPSTREAM_ERROR : SAMPLE_OK;
+    if (r->stream_error)
+        return outcome_of_error(content_error(r));
+    return r->broken != NULL ? SAMPLE_UPSTREAM_ERROR : SAMPLE_OK;
 }
 
 int relay_status(const struct request *r)
@@ -81,9 +104,30 @@ const struct fail *outcome_fail(const struct request *r)
     }
 }
 
+/*
+ * A good head came, but nothing of the answer has gone out: it says that it failed, broke off, makes no sense or
+ * is too slow. What is the caller's fault is so everywhere.
+ */
+static bool failed_early(const struct request *r)
+{
+    if (r->attempt.status < 200 || r->attempt.status >= 300 || r->course.name.len == 0)
+        return false;
+    if (r->stream_error)
+        return outcome_of_error(content_error(r)) != SAMPLE_CALLER_FAULT;
+    if (r->broken != NULL)
+        return true;
+    return r->upstream_done &&
+           (r->result == UPSTREAM_CUT || r->result == UPSTREAM_SILENCE ||
+            r->result == UPSTREAM_NONSENSE || (r->result == UPSTREAM_OK && outcome_is_cut(r)));
+}
+
 bool outcome_is_worth_another(const struct request *r)
 {
-    return r->upstream_done && !r->is_forward && r->attempt.status == 0 &&
+    if (r->is_forward)
+        return false;
+    if (watch_is_work(r) && failed_early(r))
+        return true;
+    return r->upstream_done && r->attempt.status == 0 &&
            (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS ||
             (watch_is_work(r) && (r->result == UPSTREAM_FIRST_BYTE || r->result == UPSTREAM_CUT)));
 }

@@ -15,8 +15,8 @@
 bool outcome_may_improve(int status);
 /* A chat stream says that it is over; one that just stops was cut, whatever its framing says. */
 bool outcome_is_cut(const struct request *r);
-/* Nothing has come, and another route may do better: refused, dead before it said a word, or too slow
- * to begin. */
+/* Nothing has gone out, and another route may do better: refused, dead before it said a word, too slow
+ * to begin, or failed before the first content. */
 bool outcome_is_worth_another(const struct request *r);
 /* What the client is told of a call that did not end well. */
 const struct fail *outcome_fail(const struct request *r);

@@ -22,6 +22,11 @@ static void on_discard_over(struct timer *t)
     request_leave(r);
 }
 
+void relay_give_up(struct request *r)
+{
+    loop_timer_start(r->worker->loop, &r->timer, RELAY_DISCARD_MS, on_discard_over);
+}
+
 static void on_head(void *ctx, const struct upstream_head *head)
 {
     struct request *r = ctx;
@@ -36,10 +41,11 @@ static void on_head(void *ctx, const struct upstream_head *head)
     r->watching = r->is_stream && !r->is_forward && !r->attempt.is_abroad && watch_is_work(r);
     if (r->attempt.is_abroad)
         translate_head(r);
+    content_begin(r);
     if (!r->is_forward && !r->unheard && outcome_may_improve(head->status) && route_has_more(r)) {
         /* Its end keeps the connection usable; a slow one is not worth the wait. */
         r->discard = true;
-        loop_timer_start(r->worker->loop, &r->timer, RELAY_DISCARD_MS, on_discard_over);
+        relay_give_up(r);
     }
     request_leave(r);
 }
@@ -127,7 +133,7 @@ static void on_body(void *ctx, struct str bytes)
         stop_for_money(r);
     else if (r->unheard)
         relay_unheard(r);
-    else if (!hold(r))
+    else if (!content_waits(r) && !hold(r))
         relay_flush(r);
     if (r->buffers->out.len > relay_max(r) && r->client_busy && !r->upstream_paused) {
         r->upstream_paused = true;
@@ -182,6 +188,15 @@ static void finish(struct request *r)
     r->first_byte_us = loop_now_us(r->worker->loop) - r->begun_us;
 }
 
+/* Whatever became of its answer, the provider may have worked on it, unless it says that it did not. */
+static void abandon(struct request *r, const struct fail *broken)
+{
+    if (broken == NULL && (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS))
+        return;
+    if (content_error(r) == NULL || r->usage.known)
+        settle_abandoned(r, broken != NULL ? broken : outcome_fail(r));
+}
+
 enum step_result relay_step(struct request *r)
 {
     const struct fail *broken = r->broken;
@@ -207,10 +222,10 @@ enum step_result relay_step(struct request *r)
         return refusal_fail(r, &r->refusal);
     if (r->discard ||
         (!r->answer_begun && !r->unheard && outcome_is_worth_another(r) && route_has_more(r))) {
-        /* A timeout, or a connection that broke: the provider may have worked on it. */
-        if (!r->discard && r->result != UPSTREAM_CONNECT && r->result != UPSTREAM_TLS)
-            settle_abandoned(r, outcome_fail(r));
+        if (!r->discard)
+            abandon(r, broken);
         money_release(r);
+        relay_forget(r);
         return STEP_RETRY;
     }
     if (r->buffers != NULL && !r->answer_begun)

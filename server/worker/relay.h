@@ -3,8 +3,8 @@
  *
  * Runs in:  worker.   Reads: published (limits).   Writes: its slot (streams open).
  * Streams are handed on per upstream read. A JSON answer is held until it is whole (up to
- * RELAY_HOLD_MAX), so that it goes out in one write and its usage is settled first. Nothing goes to
- * the client before the first body byte (or the whole, empty answer), so that until then another
+ * RELAY_HOLD_MAX), so that it goes out in one write and its usage is settled first. Nothing of a stream goes to
+ * the client before its first real content (content.h), so that until then another
  * attempt can be made. At most relay_max_bytes wait for a slow client: past that the upstream is
  * paused until half of it is gone. Does not: parse answers (watch.c looks for usage in passing).
  *
@@ -49,6 +49,13 @@ void relay_writable(struct request *r);
 /* The client has gone and the call goes on: what waits for it is dropped, what comes is only looked
  * at. */
 void relay_unheard(struct request *r);
+/*
+ * Nothing of the attempt will go to the client. Its end is waited for for a moment, because then the
+ * connection can be used again.
+ */
+void relay_give_up(struct request *r);
+/* What an attempt left behind, of which nothing has gone out: the next one begins anew. */
+void relay_forget(struct request *r);
 /* What the client gets for the status of the upstream. */
 int relay_status(const struct request *r);
 /* What an attempt that ends now, whole or cut, says of its route. */

@@ -68,6 +68,25 @@ void relay_release(struct request *r)
     pool_n++;
 }
 
+void relay_forget(struct request *r)
+{
+    struct relay_buffers *b = r->buffers;
+
+    r->usage = (struct chat_usage){.known = false};
+    r->content_bytes = 0;
+    r->stream_finished = false;
+    r->stream_error = false;
+    r->fail_error = NULL;
+    r->is_stream = false;
+    if (b == NULL)
+        return;
+    sse_reset(&b->sse);
+    eventstream_reset(&b->eventstream);
+    buf_clear(&b->held);
+    buf_clear(&b->out);
+    buf_clear(&b->tail);
+}
+
 uint64_t relay_max(const struct request *r)
 {
     const struct pub_image *image = r->worker->view.image;
@@ -168,6 +187,7 @@ void relay_writable(struct request *r)
 void relay_unheard(struct request *r)
 {
     relay_take(r);
+    content_end(r);
     loop_timer_stop(&r->timer);
     if (r->is_json && !r->is_stream)
         watch_tail(r, buf_view(&r->buffers->out));

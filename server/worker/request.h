@@ -23,6 +23,7 @@
 #include "providers/vendor.h"
 #include "server/base/arena.h"
 #include "server/base/str.h"
+#include "server/worker/content.h"
 #include "server/worker/course.h"
 #include "server/worker/http.h"
 #include "server/worker/loop.h"
@@ -127,6 +128,7 @@ struct request {
     struct attempt attempt;
     struct rates rates;     /* taken from sliding limits */
     struct money money;     /* of the attempt */
+    struct content content; /* ... of its stream */
     struct refusal refusal; /* when `fail` is about a budget or limit */
     /* send, relay */
     struct translation *translation; /* translate.c: NULL until one is needed */

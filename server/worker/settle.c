@@ -141,6 +141,10 @@ void settle_abandoned(struct request *r, const struct fail *why)
     struct record rec = record_of(r, 0, loop_now_us(r->worker->loop) - r->begun_us);
 
     rec.fail = str_of(why->name);
+    if (r->usage.known) { /* as far as it was told when it ended */
+        rec.tokens = tokens_of(&r->usage);
+        rec.details = details_of(&r->usage);
+    }
     crypto_uuid(r->begun_ms, rec.id); /* the request's own is for the record of its answer */
     money_abandon(r, &rec);
 }

@@ -77,6 +77,7 @@ static void on_event(void *ctx, const struct chat_event *e)
     default:
         break;
     }
+    content_event(r, e);
     if (t->fold != NULL)
         fold_event(t->fold, e);
     else

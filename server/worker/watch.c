@@ -24,6 +24,7 @@ static bool take_frame(struct request *r, const struct chat_frame *frame)
     r->content_bytes += seen.content_bytes;
     r->stream_finished = r->stream_finished || seen.is_done || seen.is_finish;
     r->stream_error = r->stream_error || seen.is_error;
+    content_frame(r, frame, &seen);
     return r->withhold_usage && seen.is_usage_only; /* we asked for it, the client did not */
 }
 
@@ -68,6 +69,7 @@ int watch_stream(struct request *r, struct str bytes)
         return 0;
     if (r->withhold_usage)
         return -1;
+    content_end(r);
     r->watching = false; /* the client may well want it; we only lose sight of its usage */
     return 0;
 }
