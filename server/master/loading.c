@@ -10,7 +10,7 @@
 #include "server/master/priority.h"
 
 #define PIECE_US 100 /* what a request may wait for this thread */
-#define REST_US 200
+#define REST_US 80
 
 struct loading {
     pthread_t thread;
