@@ -6,31 +6,41 @@
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
+static_assert(ACCOUNT_TOKENS_OUT == ACCOUNT_REQUESTS + 3, "enum told has their order");
+
 /* The tightest limit of a kind: that with the smallest part of it left. */
 struct tightest {
     bool is_there;
     uint64_t limit, left, reset_ms;
 };
 
-static void look(struct request *r, const struct accounts *list, uint32_t kind,
-                 struct tightest *out)
+/* Which of the kinds told of is one of the account's: requests first, then tokens by direction. */
+enum told { TOLD_REQUESTS, TOLD_TOKENS, TOLD_TOKENS_IN, TOLD_TOKENS_OUT, TOLD_KINDS };
+
+/* left / limit < than that one's */
+static bool is_tighter(uint64_t left, uint64_t limit, const struct tightest *than)
+{
+    return !than->is_there ||
+           (unsigned __int128)left * than->limit < (unsigned __int128)than->left * limit;
+}
+
+static void look(struct request *r, const struct accounts *list, struct tightest *out)
 {
     uint64_t now_ms = request_real_ms(r);
 
     for (uint32_t i = 0; i < list->n; i++) {
         const struct account *a = &list->items[i];
+        struct tightest *t;
         struct usage_now now;
         uint64_t left;
 
-        if (a->kind != kind)
+        if (a->kind < ACCOUNT_REQUESTS || a->kind > ACCOUNT_TOKENS_OUT)
             continue;
+        t = &out[a->kind - ACCOUNT_REQUESTS];
         account_usage(&r->worker->in->regions, a, now_ms, &now);
         left = a->limit > now.used ? a->limit - now.used : 0;
-        /* left / limit < out->left / out->limit */
-        if (out->is_there &&
-            (unsigned __int128)left * out->limit >= (unsigned __int128)out->left * a->limit)
-            continue;
-        *out = (struct tightest){true, a->limit, left, max_u64(now.reset_ms, now_ms)};
+        if (is_tighter(left, a->limit, t))
+            *t = (struct tightest){true, a->limit, left, max_u64(now.reset_ms, now_ms)};
     }
 }
 
@@ -113,40 +123,32 @@ static size_t put(struct request *r, const struct tightest *t, const struct name
     }
 
 /* OpenAI knows one limit of tokens: the tightest of the three kinds. */
-static size_t put_openai(struct request *r, const struct accounts *list, struct http_header *out)
+static size_t put_openai(struct request *r, const struct tightest *told, struct http_header *out)
 {
     static const struct names requests = NAMES("requests");
     static const struct names tokens = NAMES("tokens");
-    struct tightest of_requests = {.is_there = false};
-    struct tightest of_tokens = {.is_there = false};
-    size_t n;
+    struct tightest of_tokens = told[TOLD_TOKENS];
+    size_t n = put(r, &told[TOLD_REQUESTS], &requests, out);
 
-    look(r, list, ACCOUNT_REQUESTS, &of_requests);
-    for (uint32_t kind = ACCOUNT_TOKENS; kind <= ACCOUNT_TOKENS_OUT; kind++)
-        look(r, list, kind, &of_tokens);
-    n = put(r, &of_requests, &requests, out);
+    for (enum told kind = TOLD_TOKENS_IN; kind <= TOLD_TOKENS_OUT; kind++) {
+        if (told[kind].is_there && is_tighter(told[kind].left, told[kind].limit, &of_tokens))
+            of_tokens = told[kind];
+    }
     return n + put(r, &of_tokens, &tokens, out + n);
 }
 
-static size_t put_anthropic(struct request *r, const struct accounts *list, struct http_header *out)
+static size_t put_anthropic(struct request *r, const struct tightest *told, struct http_header *out)
 {
-    static const struct {
-        uint32_t kind;
-        struct names names;
-    } all[] = {
-        {ACCOUNT_REQUESTS, ANTHROPIC("requests")},
-        {ACCOUNT_TOKENS, ANTHROPIC("tokens")},
-        {ACCOUNT_TOKENS_IN, ANTHROPIC("input-tokens")},
-        {ACCOUNT_TOKENS_OUT, ANTHROPIC("output-tokens")},
+    static const struct names names[TOLD_KINDS] = {
+        [TOLD_REQUESTS] = ANTHROPIC("requests"),
+        [TOLD_TOKENS] = ANTHROPIC("tokens"),
+        [TOLD_TOKENS_IN] = ANTHROPIC("input-tokens"),
+        [TOLD_TOKENS_OUT] = ANTHROPIC("output-tokens"),
     };
     size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        struct tightest t = {.is_there = false};
-
-        look(r, list, all[i].kind, &t);
-        n += put(r, &t, &all[i].names, out + n);
-    }
+    for (enum told kind = 0; kind < TOLD_KINDS; kind++)
+        n += put(r, &told[kind], &names[kind], out + n);
     return n;
 }
 
@@ -208,12 +210,15 @@ static struct str budget_text(struct request *r)
 
 size_t money_headers(struct request *r, struct http_header *out)
 {
-    const struct accounts *list = &r->payers.accounts;
     size_t n = 0;
 
-    if (r->payers.has_rates)
-        n = r->path.dialect == DIALECT_ANTHROPIC ? put_anthropic(r, list, out)
-                                                 : put_openai(r, list, out);
+    if (r->payers.has_rates) {
+        struct tightest told[TOLD_KINDS] = {0};
+
+        look(r, &r->payers.accounts, told);
+        n = r->path.dialect == DIALECT_ANTHROPIC ? put_anthropic(r, told, out)
+                                                 : put_openai(r, told, out);
+    }
     if (wants(r, STR("cost"))) {
         struct str cost = cost_text(r);
 

@@ -208,7 +208,9 @@ void request_on_writable(struct request *r)
 
 uint64_t request_real_ms(const struct request *r)
 {
-    return r->begun_ms + (loop_now_us(r->worker->loop) - r->begun_us) / 1000;
+    uint64_t begun_ms = r->begun_us / 1000;
+
+    return r->begun_ms + (max_u64(loop_now_ms(r->worker->loop), begun_ms) - begun_ms);
 }
 
 /* --- on_disconnect: finish --- */
