@@ -6,7 +6,7 @@ set -eu
 build="gcc g++ make pkg-config libh2o-evloop-dev libcurl4-openssl-dev liblmdb-dev libyaml-dev
 libmsgpack-dev libsimdjson-dev libssl-dev zlib1g-dev libwslay-dev
 libpcre2-dev tzdata"
-test="libcmocka-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev nginx-light wrk nghttp2-client
+test="libcmocka-dev faketime clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev nginx-light wrk nghttp2-client
 prometheus python3 python3-venv python3-h2 lmdb-utils openssl curl mandoc git"
 
 real="g++ make cmake unzip python3 python3-venv"
