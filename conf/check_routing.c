@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "conf/load_hedge.h"
 #include "conf/money.h"
 #include "conf/routing.h"
 #include "server/base/buf.h"
@@ -121,8 +122,10 @@ static void check_whose(const struct config *c, const struct conf_rule *r, struc
 
 void check_routing(const struct config *c, struct findings *f)
 {
-    for (size_t i = 0; i < c->n_models; i++)
+    for (size_t i = 0; i < c->n_models; i++) {
         check_fallbacks(c, &c->models[i], f);
+        check_hedge(c, &c->models[i], f);
+    }
     for (size_t i = 0; i < c->n_rules; i++) {
         if (!is_known(c, str_of(c->rules[i].use)))
             unknown(c, c->rules[i].origin.line, "rules", c->rules[i].use, f);

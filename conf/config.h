@@ -182,6 +182,14 @@ struct conf_target {
     struct conf_origin origin;
 };
 
+/* When a route has not begun to answer, another one is asked as well. */
+struct conf_hedge {
+    uint64_t after_ms;   /* 0: after the percentile */
+    uint32_t percentile; /* of the route's own times to the first byte: 50..99; 0: none */
+    uint32_t at_most;    /* thousandths of a percent of the model's requests; 0: never */
+    int line;
+};
+
 struct conf_model { /* an entry of `models:` */
     const char *name;
     struct conf_target *targets;
@@ -189,6 +197,7 @@ struct conf_model { /* an entry of `models:` */
     const char *const *fallbacks; /* asked in this order when no target could answer */
     size_t n_fallbacks;
     uint64_t first_byte_ms, between_bytes_ms; /* 0: as the provider's */
+    struct conf_hedge hedge;
     struct conf_origin origin;
 };
 

@@ -3,8 +3,33 @@
 #include "conf/routing.h"
 #include "conf/values.h"
 
+static void format_percent(struct buf *b, uint64_t thousandths)
+{
+    value_format_thousandths(b, thousandths);
+    buf_char(b, '%');
+}
+
+static void format_percentile(struct buf *b, uint64_t n)
+{
+    buf_printf(b, "p%ju", (uintmax_t)n);
+}
+
+static void export_hedge(struct emitter *w, const struct conf_hedge *h)
+{
+    if (h->at_most == 0)
+        return;
+    emit_open(w, "hedge", false);
+    if (h->percentile > 0)
+        emit_formatted(w, "after", h->percentile, format_percentile);
+    else
+        emit_formatted(w, "after", h->after_ms, value_format_duration);
+    emit_formatted(w, "at_most", h->at_most, format_percent);
+    emit_close(w);
+}
+
 void export_model_routing(struct emitter *w, const struct conf_model *m)
 {
+    export_hedge(w, &m->hedge);
     if (m->n_fallbacks > 0)
         emit_texts(w, "fallbacks", m->fallbacks, m->n_fallbacks);
     if (m->first_byte_ms == 0 && m->between_bytes_ms == 0)

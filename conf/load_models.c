@@ -1,4 +1,5 @@
 /* `models:` and `virtual_keys:`. */
+#include "conf/load_hedge.h"
 #include "conf/load_money.h"
 #include "conf/load_routing.h"
 
@@ -87,6 +88,7 @@ static const struct load_key model_keys[] = {
     {"fallbacks", "list of names", load_set_fallbacks, offsetof(struct conf_model, fallbacks), 0, 0,
      false},
     {"timeout", "mapping", load_set_model_timeout, 0, 0, 0, false},
+    {"hedge", "mapping", load_set_hedge, 0, 0, 0, false},
 };
 const struct load_table table_model = {"models.<name>", model_keys, ARRAY_LEN(model_keys)};
 

@@ -102,6 +102,8 @@ struct pub_model {
     uint32_t flags;
     uint32_t first_byte_ms, between_bytes_ms; /* 0: the provider's */
     struct pub_text fallbacks;                /* NUL-separated names */
+    uint32_t hedge_ms, hedge_percentile;      /* when a second route is asked: one of the two */
+    uint32_t hedge_share; /* of its requests, in thousandths of a percent; 0: never */
 };
 #define PUB_MODEL_DECLARED 1u /* from a provider's list, not from `models:` */
 

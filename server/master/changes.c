@@ -179,8 +179,10 @@ static void add_model(struct writer *w, const struct conf_model *m)
     }
     buf_char(j, ']');
     put_list(j, "fallbacks", m->fallbacks, m->n_fallbacks);
-    buf_printf(j, ",\"timeout_ms\":[%ju,%ju]}", (uintmax_t)m->first_byte_ms,
+    buf_printf(j, ",\"timeout_ms\":[%ju,%ju]", (uintmax_t)m->first_byte_ms,
                (uintmax_t)m->between_bytes_ms);
+    buf_printf(j, ",\"hedge\":[%ju,%u,%u]}", (uintmax_t)m->hedge.after_ms, m->hedge.percentile,
+               m->hedge.at_most);
     add(w, "model", m->name);
 }
 

@@ -212,6 +212,9 @@ static void add_manners(struct build *b, struct pub_model *m, const struct conf_
     m->fallbacks = build_list(b, alias->fallbacks, alias->n_fallbacks);
     m->first_byte_ms = (uint32_t)min_u64(alias->first_byte_ms, UINT32_MAX);
     m->between_bytes_ms = (uint32_t)min_u64(alias->between_bytes_ms, UINT32_MAX);
+    m->hedge_ms = (uint32_t)alias->hedge.after_ms; /* a day at most */
+    m->hedge_percentile = alias->hedge.percentile;
+    m->hedge_share = alias->hedge.at_most;
 }
 
 int build_models(struct build *b, struct error *err)

@@ -78,7 +78,7 @@ static const char two_providers[] =
     "models:\n"
     "  fast: { targets: [ { model: openai/gpt-4o-mini, weight: 8 }, { model: house/llama, weight: "
     "2 } "
-    "] }\n"
+    "], hedge: { after: p95, at_most: 2.5% } }\n"
     "  o3: { targets: [ { model: house/other } ] }\n";
 
 static void providers_carry_their_settings(void **state)
@@ -173,6 +173,9 @@ static void names_lead_to_targets(void **state)
     (void)state;
     see(&w, two_providers);
     m = pub_find_model(&w.view, STR("fast"));
+    assert_int_equal(m->hedge_percentile, 95);
+    assert_int_equal(m->hedge_share, 2500);
+    assert_int_equal(m->hedge_ms, 0);
     assert_non_null(m);
     assert_int_equal(m->n_targets, 2);
     assert_int_equal(m->flags & PUB_MODEL_DECLARED, 0);

@@ -1,6 +1,7 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -68,6 +69,7 @@ static void refuses_other_layouts(void **state)
     struct region_header *header;
     struct region_header sound;
     struct region r;
+    char want[64];
 
     (void)state;
     assert_int_equal(region_create(REGION_SECRETS, 7, &r, &err), 0);
@@ -77,7 +79,8 @@ static void refuses_other_layouts(void **state)
     expect_refused(&r, REGION_SECRETS, "no region of bowfin");
     *header = sound;
     header->layout++;
-    expect_refused(&r, REGION_SECRETS, "layout 3, this build has 2");
+    (void)snprintf(want, sizeof(want), "layout %d, this build has %d", SHM_LAYOUT + 1, SHM_LAYOUT);
+    expect_refused(&r, REGION_SECRETS, want);
     *header = sound;
     header->layout_sum++;
     expect_refused(&r, REGION_SECRETS, "layout sum");

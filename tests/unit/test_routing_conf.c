@@ -1,4 +1,6 @@
 /* `rules:` and fallbacks: what is read, what is refused and with which words, and that an export says the same again. */
+#include <stdio.h>
+
 #include "conf/export.h"
 #include "conf/routing.h"
 #include "tests/unit/conf_fixture.h"
@@ -6,9 +8,10 @@
 
 static const char good[] = "models:\n"
                            "  fast:\n"
-                           "    targets: [ openai/gpt-4o ]\n"
+                           "    targets: [ openai/gpt-4o, mock/echo ]\n"
                            "    fallbacks: [ mock/echo, cheap ]\n"
                            "    timeout: { first_byte: 8s, between_bytes: 20s }\n"
+                           "    hedge: { after: p95, at_most: 2.5% }\n"
                            "  cheap: { targets: [ mock/echo ] }\n"
                            "rules:\n"
                            "  - { name: gold, when: 'headers[\"x-tier\"] == \"gold\" && "
@@ -37,6 +40,10 @@ static void reads_rules(void **state)
     assert_string_equal(c->models[0].fallbacks[1], "cheap");
     assert_int_equal(c->models[0].first_byte_ms, 8000);
     assert_int_equal(c->models[0].between_bytes_ms, 20000);
+    assert_int_equal(c->models[0].hedge.percentile, 95);
+    assert_int_equal(c->models[0].hedge.after_ms, 0);
+    assert_int_equal(c->models[0].hedge.at_most, 2500);
+    assert_int_equal(c->models[1].hedge.at_most, 0);
     config_free(c);
 }
 
@@ -105,12 +112,68 @@ static void refuses_what_cannot_work(void **state)
     expect_refused("rule: []\n", "did you mean \"rules\"?");
 }
 
+static void refused_hedge(const char *hedge, const char *want)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof(text),
+                   "models:\n  fast:\n    targets: [ mock/a, mock/b ]\n    hedge: %s\n", hedge);
+    expect_refused(text, want);
+}
+
+static void refuses_hedges_that_cannot_be(void **state)
+{
+    static const char after[] = "t.yaml:4: models.fast.hedge.after must be a percentile";
+    static const char share[] = "t.yaml:4: models.fast.hedge.at_most must be a share";
+
+    (void)state;
+    refused_hedge("{ after: p100 }", after);
+    refused_hedge("{ after: p49 }", after);
+    refused_hedge("{ after: p }", after);
+    refused_hedge("{ after: P95 }", after);
+    refused_hedge("{ after: -1ms }", after);
+    refused_hedge("{ after: 0 }", after);
+    refused_hedge("{ after: 2d }", after);
+    refused_hedge("{ after: 95 }", after);
+    refused_hedge("{ after: p95, at_most: 51% }", share);
+    refused_hedge("{ after: p95, at_most: 0% }", share);
+    refused_hedge("{ after: p95, at_most: 5 }", share);
+    refused_hedge("{ after: p95, at_most: -5% }", share);
+    refused_hedge("{ after: p95, at_most: many% }", share);
+    refused_hedge("{ at_most: 5% }", "models.fast.hedge needs after");
+    refused_hedge("{ after: p95, most: 5% }", "at_most");
+    refused_hedge("p95", "models.fast.hedge must be a mapping");
+    expect_refused("models:\n  fast:\n    targets: [ mock/a ]\n    hedge: { after: 1s }\n",
+                   "t.yaml:4: models.fast.hedge needs a second route, and there is only one: add a "
+                   "target, or a key to provider mock");
+    expect_refused("models:\n  fast:\n    targets: [ mock/a, mock/b ]\n    hedge: { after: 9s }\n"
+                   "    timeout: { first_byte: 8s }\n",
+                   "t.yaml:4: models.fast.hedge.after must be shorter than timeout.first_byte");
+}
+
+static void a_hedge_is_modest_by_default(void **state)
+{
+    struct config *c = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    if (fixture_load("models: { fast: { targets: [ mock/a, mock/b ], hedge: { after: 300ms } } }\n",
+                     &c, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(c->models[0].hedge.after_ms, 300);
+    assert_int_equal(c->models[0].hedge.percentile, 0);
+    assert_int_equal(c->models[0].hedge.at_most, 5000);
+    config_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_rules),
         cmocka_unit_test(an_export_says_the_same),
         cmocka_unit_test(refuses_what_cannot_work),
+        cmocka_unit_test(refuses_hedges_that_cannot_be),
+        cmocka_unit_test(a_hedge_is_modest_by_default),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
