@@ -1,5 +1,6 @@
 #include "shm/scope.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "shm/owners.h"
@@ -184,4 +185,49 @@ int scope_decode(struct str in, struct scope *out)
         in = str_skip(in, FIELD_HEAD + (size_t)len);
     }
     return 0;
+}
+
+/* --- networks --- */
+
+/* As IPv6; an IPv4 address is mapped into it. False: it is none. */
+static bool parse_address(struct str text, uint8_t out[16])
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char copy[INET6_ADDRSTRLEN + 1];
+
+    if (str_eq(text, STR("unix"))) /* who speaks to our socket file is on this machine */
+        text = STR("127.0.0.1");
+    if (text.len == 0 || text.len >= sizeof(copy))
+        return false;
+    memcpy(copy, text.p, text.len);
+    copy[text.len] = '\0';
+    if (inet_pton(AF_INET6, copy, out) == 1)
+        return true;
+    memcpy(out, mapped, sizeof(mapped));
+    return inet_pton(AF_INET, copy, out + sizeof(mapped)) == 1;
+}
+
+static bool is_within(const uint8_t address[16], const struct scope_network *n)
+{
+    uint32_t whole = n->bits / 8;
+    uint32_t rest = n->bits % 8;
+
+    if (n->bits > 128 || memcmp(address, n->address, whole) != 0)
+        return false;
+    return rest == 0 || (address[whole] ^ n->address[whole]) >> (8 - rest) == 0;
+}
+
+bool scope_is_from(const struct scope *s, struct str peer)
+{
+    uint8_t address[16];
+
+    if (s->n_networks == 0)
+        return true;
+    if (!parse_address(peer, address))
+        return false;
+    for (uint32_t i = 0; i < s->n_networks; i++) {
+        if (is_within(address, &s->networks[i]))
+            return true;
+    }
+    return false;
 }

@@ -66,5 +66,10 @@ extern const char *const scope_route_names[SCOPE_ROUTES]; /* "chat", ... by bit 
 void scope_encode(const struct scope *s, struct buf *out); /* nothing at all for an empty one */
 /* 0, or -1 when it is not sound. Texts point into `in`. Only what is present is touched: cheap for "". */
 BF_MUST_CHECK int scope_decode(struct str in, struct scope *out);
+/*
+ * May the key be used from this address? "unix": from this machine. One that cannot be read is within
+ * no network.
+ */
+BF_MUST_CHECK bool scope_is_from(const struct scope *s, struct str peer);
 
 #endif

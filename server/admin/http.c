@@ -144,7 +144,8 @@ static void take_headers(struct exchange *ex, const h2o_req_t *req)
                   {"x-litellm-api-key", &ex->virtual_key},
                   {"api-key", &ex->virtual_key},
                   {"x-goog-api-key", &ex->virtual_key},
-                  {"idempotency-key", &ex->idempotency}};
+                  {"idempotency-key", &ex->idempotency},
+                  {"x-bf-peer", &ex->peer}};
     static const char *const proxy_marks[] = {"forwarded", "x-forwarded-for", "x-forwarded-host",
                                               "x-real-ip", "via"};
     bool refused = false, said = false;

@@ -55,6 +55,16 @@ static bool take_turn(struct admin *a, uint64_t id, uint64_t second)
     return a->own_keys.slots[slot].n++ < OWN_KEY_PER_SECOND;
 }
 
+/* Where the key may be used, and not what for: its own state is no route that could be left out. */
+static bool is_from_its_networks(struct exchange *ex, const struct virtual_key *key)
+{
+    struct scope *scope = arena_alloc(ex->arena, sizeof(*scope));
+
+    if (!ex->has_peer || key->scope.len == 0)
+        return true;
+    return scope_decode(key->scope, scope) == 0 && scope_is_from(scope, ex->peer);
+}
+
 bool own_key_may(struct exchange *ex, const struct virtual_key *key)
 {
     uint64_t now = clock_real_ms();
@@ -64,6 +74,9 @@ bool own_key_may(struct exchange *ex, const struct virtual_key *key)
     else if (key->expires_ms != 0 && key->expires_ms <= now)
         exchange_error(ex, 403, "key_expired", NULL,
                        "this virtual key has expired: ask for a new one");
+    else if (!is_from_its_networks(ex, key))
+        exchange_error(ex, 403, "network_not_allowed", NULL,
+                       "this virtual key may not be used from %.*s", STR_ARGS(ex->peer));
     else if (!take_turn(ex->admin, own_key_id(ex, key), now / 1000))
         exchange_error(ex, 429, "too_often", NULL,
                        "a key may ask for its own state %d times a second", OWN_KEY_PER_SECOND);

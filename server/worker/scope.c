@@ -1,7 +1,5 @@
 #include "server/worker/scope.h"
 
-#include <arpa/inet.h>
-
 #include "providers/paths.h"
 #include "server/worker/admit.h"
 #include "server/worker/fail.h"
@@ -85,51 +83,6 @@ static struct str tell_routes(struct request *r, uint32_t allowed)
     return list;
 }
 
-/* --- networks --- */
-
-/* As IPv6; an IPv4 address is mapped into it. False: it is none. */
-static bool parse_address(struct str text, uint8_t out[16])
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char copy[INET6_ADDRSTRLEN + 1];
-
-    if (str_eq(text, STR("unix"))) /* who speaks to our socket file is on this machine */
-        text = STR("127.0.0.1");
-    if (text.len == 0 || text.len >= sizeof(copy))
-        return false;
-    memcpy(copy, text.p, text.len);
-    copy[text.len] = '\0';
-    if (inet_pton(AF_INET6, copy, out) == 1)
-        return true;
-    memcpy(out, mapped, sizeof(mapped));
-    return inet_pton(AF_INET, copy, out + sizeof(mapped)) == 1;
-}
-
-static bool is_within(const uint8_t address[16], const struct scope_network *n)
-{
-    uint32_t whole = n->bits / 8;
-    uint32_t rest = n->bits % 8;
-
-    if (n->bits > 128 || memcmp(address, n->address, whole) != 0)
-        return false;
-    return rest == 0 || (address[whole] ^ n->address[whole]) >> (8 - rest) == 0;
-}
-
-static bool comes_from_there(const struct request *r, const struct scope *s)
-{
-    uint8_t address[16];
-
-    if (s->n_networks == 0)
-        return true;
-    if (!parse_address(r->ex->peer, address))
-        return false;
-    for (uint32_t i = 0; i < s->n_networks; i++) {
-        if (is_within(address, &s->networks[i]))
-            return true;
-    }
-    return false;
-}
-
 /* --- entering --- */
 
 static void keep(struct request *r, const struct scope *s)
@@ -172,7 +125,7 @@ const struct fail *scope_enter(struct request *r, struct str *detail)
         *detail = STR("its restrictions cannot be read");
         return &FAIL_KEY_INACTIVE;
     }
-    if (!comes_from_there(r, &s)) {
+    if (!scope_is_from(&s, r->ex->peer)) {
         *detail = r->ex->peer;
         return &FAIL_NETWORK_NOT_ALLOWED;
     }

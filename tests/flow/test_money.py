@@ -150,6 +150,15 @@ def test_scopes(mock, start_gateway, rules, code, kind):
     assert mock.requests() == []
 
 
+def test_a_key_asks_about_itself_from_its_networks_only(mock, start_gateway):
+    here = '["127.0.0.0/8"]'
+    gateway = start_gateway(yaml(mock, key_of('networks: ["10.0.0.0/8"]') + key_of(f"networks: {here}", "home", OTHER)))
+    for path in ("/v1/key", "/litellm/key/info"):
+        answer = gateway.call("GET", path, key=KEY)
+        assert answer.status == 403 and b"may not be used from 127.0.0.1" in answer.body, answer
+        assert gateway.call("GET", path, key=OTHER).status == 200
+
+
 def test_a_model_without_a_price(mock, start_gateway):
     more = "unknown_price: refuse\n"
     gateway = start_gateway(one_provider(mock.base_v1, more='prices: { "up/echo": { input: 1, output: 2 } }\n' + more))
