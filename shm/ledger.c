@@ -272,6 +272,26 @@ static bool fits(const struct ledger *l, uint32_t row, const struct plan *p,
     return true;
 }
 
+enum hold_result hold_look(struct ledger *l, const struct hold_want *want, struct refusal *why)
+{
+    struct plan p;
+    struct steps_stop stop;
+    enum hold_result result = HOLD_OK;
+    uint32_t row;
+
+    if (!plan_make(&p, want) || !row_take(l, &row))
+        return HOLD_FULL;
+    write_plan(l, &p, row, want);
+    set_phase(row_of(l, row), HOLD_TAKING);
+    drop_removed(l, &p, row, want);
+    if (!fits(l, row, &p, &stop)) {
+        explain(l, row, p.accounts[stop.lane / 2], &stop, why);
+        result = HOLD_OVER;
+    }
+    row_give(l, row);
+    return result;
+}
+
 enum hold_result hold_take(struct ledger *l, const struct hold_want *want, uint32_t *out,
                            struct refusal *why)
 {

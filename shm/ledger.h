@@ -95,6 +95,12 @@ enum hold_result { HOLD_OK, HOLD_OVER, HOLD_FULL };
  */
 BF_MUST_CHECK enum hold_result hold_take(struct ledger *l, const struct hold_want *want,
                                          uint32_t *out, struct refusal *why);
+/*
+ * Would hold_take give one? Writes nothing but a row of the ledger's own slot, and that is free again
+ * behind it: counters may be mapped read-only. want->note is not looked at.
+ */
+BF_MUST_CHECK enum hold_result hold_look(struct ledger *l, const struct hold_want *want,
+                                         struct refusal *why);
 /* From here on the provider may bill: a crash settles instead of returning. */
 void hold_sent(struct ledger *l, uint32_t hold);
 /* Bytes of text that the provider has streamed so far. One relaxed store. */
@@ -133,6 +139,9 @@ struct recovered ledger_recover(const struct regions *regions, uint32_t slot, ui
  * never fits.
  */
 BF_MUST_CHECK bool rate_take(const struct regions *regions, const struct account *a,
+                             uint64_t amount, uint64_t real_ms, struct refusal *why);
+/* Would it fit? Takes nothing. */
+BF_MUST_CHECK bool rate_fits(const struct regions *regions, const struct account *a,
                              uint64_t amount, uint64_t real_ms, struct refusal *why);
 /* What was taken turned out to be `actual`: the difference is added or given back. */
 void rate_correct(const struct regions *regions, const struct account *a, uint64_t taken,

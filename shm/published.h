@@ -115,6 +115,7 @@ struct pub_rule {
     uint32_t scope;        /* enum rule_scope */
     uint32_t priority;
     uint32_t program; /* struct expr_program, on 8 bytes; 0: it always holds */
+    struct pub_text when; /* the condition as it is written, for people */
 };
 
 /* The image's first bytes. All offsets are from here. */

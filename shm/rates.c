@@ -104,33 +104,48 @@ static bool is_current(const struct regions *regions, const struct account *a)
     return atomic_load_explicit(&p->accounts[a->index].id, memory_order_relaxed) == a->id;
 }
 
+/* False, and *why: it has no room for the amount. */
+static bool judge(const struct account *a, struct rate r, uint64_t amount, uint64_t real_ms,
+                  struct refusal *why)
+{
+    uint64_t length_ms = length_of(a);
+    uint64_t limit = min_u64(a->limit, SUM_MAX);
+    uint64_t used = weigh(r, length_ms, real_ms);
+
+    if (used <= limit && amount <= limit - used)
+        return true;
+    *why = (struct refusal){*a, used, 0};
+    if (amount <= limit)
+        why->reset_ms = max_u64(free_at(r, length_ms, limit - amount), real_ms + 1);
+    return false;
+}
+
+bool rate_fits(const struct regions *regions, const struct account *a, uint64_t amount,
+               uint64_t real_ms, struct refusal *why)
+{
+    struct counter now = counter_peek(word_of(regions, a));
+
+    return !is_current(regions, a) ||
+           judge(a, moved(unpack(now), length_of(a), real_ms), amount, real_ms, why);
+}
+
 bool rate_take(const struct regions *regions, const struct account *a, uint64_t amount,
                uint64_t real_ms, struct refusal *why)
 {
     struct counter *word = word_of(regions, a);
-    uint64_t length_ms = length_of(a);
-    uint64_t limit = min_u64(a->limit, SUM_MAX);
 
     if (!is_current(regions, a))
         return true; /* removed: it limits nothing any more */
     for (;;) {
         struct counter old = counter_peek(word);
-        struct rate r = moved(unpack(old), length_ms, real_ms);
-        uint64_t used = weigh(r, length_ms, real_ms);
-        bool fits = used <= limit && amount <= limit - used;
-        struct rate after = r;
+        struct rate r = moved(unpack(old), length_of(a), real_ms);
+        bool fits = judge(a, r, amount, real_ms, why);
 
-        after.now += fits ? amount : 0;
+        r.now += fits ? amount : 0;
         /* Also a refusal: then the halves it is about were there at the same time, and a clock that
          * was set back is noticed once. */
-        if (!counter_swap(word, old, pack(after)))
-            continue;
-        if (fits)
-            return true;
-        *why = (struct refusal){*a, used, 0};
-        if (amount <= limit)
-            why->reset_ms = max_u64(free_at(r, length_ms, limit - amount), real_ms + 1);
-        return false;
+        if (counter_swap(word, old, pack(r)))
+            return fits;
     }
 }
 

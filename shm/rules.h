@@ -42,6 +42,7 @@ enum rule_variable {
     RULE_PARAMS, /* of the URL */
     RULE_VARIABLES
 };
+extern const char *const rule_variable_names[RULE_VARIABLES]; /* "key.team" */
 
 enum rule_scope { RULE_OF_KEY, RULE_OF_TEAM, RULE_OF_CUSTOMER, RULE_OF_ALL, RULE_SCOPES };
 

@@ -21,6 +21,7 @@
 #include "server/base/fd.h"
 #include "server/base/log.h"
 #include "server/inherit.h"
+#include "server/worker/explain_run.h"
 
 #define TURN_IDLE_MS 10000
 #define TURN_ASKING_MS 250 /* how late a deadline may be noticed */
@@ -109,6 +110,7 @@ int admin_main(const struct inherit *in)
     query_close(a->query);
     idempotency_free(a->idempotency);
     metrics_owners_free(a->owners);
+    explainer_free(a->explainer);
     admin_view_fini(a);
     json_parser_free(a->json);
     return 0;

@@ -20,6 +20,7 @@
 
 struct ask;
 struct exchange;
+struct explainer;
 struct idempotency;
 struct metrics_owners;
 struct query;
@@ -30,6 +31,7 @@ struct admin {
     struct query *query;
     struct idempotency *idempotency;
     struct metrics_owners *owners; /* names of teams and customers; NULL: none was wanted yet */
+    struct explainer *explainer;   /* NULL until somebody asks what a request would get */
     struct exchange *importing;    /* the import under way; NULL: none */
     struct json_parser *json;
     struct str token;    /* empty: none */

@@ -52,6 +52,7 @@ static const struct api_route routes[] = {
     {"GET", "/api/providers", api_providers, PARAMS("limit", "cursor"), false},
     {"GET", "/api/models", api_models, PARAMS("limit", "cursor"), false},
     {"GET", "/api/routes", api_routes, PARAMS("limit", "cursor", "provider", "model"), false},
+    {"POST", "/api/explain", api_explain, NO_PARAMS, false},
     {"GET", "/api/keys", api_entity_list,
      LIST_PARAMS("team", "customer", "tag", "active", "hashes"), false},
     {"POST", "/api/keys", api_entity_create, NO_PARAMS, false},

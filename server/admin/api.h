@@ -36,6 +36,7 @@ api_fn api_status, api_reload;                      /* status.c */
 api_fn api_config;                                  /* config.c */
 api_fn api_providers;                               /* routes.c */
 api_fn api_routes;                                  /* route_list.c */
+api_fn api_explain;                                 /* explain.c */
 api_fn api_models;                                  /* models.c */
 api_fn api_entity_create, api_entity_get, api_entity_update, api_entity_delete; /* entity.c */
 api_fn api_entity_block, api_entity_unblock, api_entity_reset, api_keys_rotate;

@@ -141,7 +141,7 @@ static void write_traffic(struct writer *w, const struct snapshot_route *r)
 
 static void write_share(struct writer *w, const char *key, uint64_t part, uint64_t whole)
 {
-    writer_milli(w, key, whole > 0 ? part * 1000 / whole : 0);
+    writer_milli(w, key, whole > 0 ? (part * 1000 + whole / 2) / whole : 0);
 }
 
 static void write_route(struct list *l, struct writer *w, const struct listed *it)

@@ -1,5 +1,6 @@
 /* Routing rules into the image: those of keys first, then teams, customers, everybody's. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "conf/routing.h"
 #include "server/base/alloc.h"
@@ -34,6 +35,7 @@ static void add_rule(struct build *b, const struct conf_rule *r, struct pub_rule
     out->priority = r->priority;
     if (r->when == NULL)
         return;
+    out->when = build_text(b, str_of(r->when));
     /* (0 says that there is none) */
     if (b->programs.len == 0)
         buf_add(&b->programs, "\0\0\0\0\0\0\0\0", 8);
@@ -46,6 +48,8 @@ int build_rules(struct build *b, struct error *err)
     uint32_t *order = xcalloc(b->conf->n_rules + 1, sizeof(*order));
 
     must(conf_rule_variables.n == RULE_VARIABLES);
+    for (uint32_t i = 0; i < RULE_VARIABLES; i++)
+        must(strcmp(conf_rule_variables.items[i].name, rule_variable_names[i]) == 0);
     for (uint32_t i = 0; i < b->conf->n_rules; i++)
         order[i] = i;
     qsort_r(order, b->conf->n_rules, sizeof(*order), compare, b->conf->rules);

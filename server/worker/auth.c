@@ -1,6 +1,7 @@
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/worker/controls.h"
+#include "server/worker/explain.h"
 #include "server/worker/fail.h"
 #include "server/worker/origin.h"
 #include "server/worker/parse.h"
@@ -103,9 +104,14 @@ enum step_result auth_step(struct request *r)
 {
     struct worker *w = r->worker;
     bool required = (w->view.image->flags & PUB_REQUIRE_KEY) != 0;
-    struct str key = find_key(r->ex);
+    struct str key = STR_NONE;
     uint8_t hash[SHA256_BYTES];
 
+    if (r->explain != NULL && r->explain->has_key)
+        return keys_find(&w->in->regions.published, r->explain->key_hash, r->arena, &r->key)
+                   ? enter(r)
+                   : refuse(r, &FAIL_BAD_KEY, STR_NONE);
+    key = find_key(r->ex);
     if (key.len == 0) {
         if (required)
             return refuse(r, &FAIL_NO_KEY, STR_NONE);

@@ -4,6 +4,7 @@
 #include "providers/vendor.h"
 #include "server/worker/admit.h"
 #include "server/worker/catalogue.h"
+#include "server/worker/explain.h"
 #include "server/worker/route.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
@@ -80,6 +81,14 @@ static bool target_is_allowed(const struct request *r, const struct pub_provider
     return r->course.name.len == 0 || r->course.allowed_by_name || admit_target(r, provider, model);
 }
 
+/* For whoever wants to know. `key` NULL: the target as a whole. */
+static void leave_out(struct request *r, uint32_t provider, const struct pub_key *key,
+                      struct str model, const char *why)
+{
+    if (r->explain != NULL)
+        explain_leaves_out(r, pub_provider(&r->worker->view, provider), key, model, why);
+}
+
 /* The key's own share for a provider, in thousandths. */
 static uint64_t scope_weight(const struct request *r, const struct pub_provider *p)
 {
@@ -97,16 +106,23 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
 
     if (n_routes > 0 && candidates_face(r, pub_provider(v, routes[0].provider), model) == NULL) {
         out->is_unspoken = true;
+        leave_out(r, routes[0].provider, NULL, model, "cannot be asked in this way");
         return;
     }
     for (uint32_t i = 0; i < n_routes && out->n < BALANCE_MAX; i++) {
         const struct pub_route *route = &routes[i];
 
-        if (route->row >= ROUTES_MAX || was_tried(r, route->row) ||
-            !key_serves(v, pub_key(v, route->key), model))
+        if (route->row >= ROUTES_MAX || was_tried(r, route->row))
             continue;
+        if (!key_serves(v, pub_key(v, route->key), model)) {
+            leave_out(r, route->provider, pub_key(v, route->key), model,
+                      "this provider key is for other models");
+            continue;
+        }
         if (!wishes_allow(r, route)) {
             out->is_unwished = true;
+            leave_out(r, route->provider, pub_key(v, route->key), model,
+                      "the request names another provider key");
             continue;
         }
         out->items[out->n] =
@@ -125,6 +141,8 @@ static void gather_provider(struct request *r, const struct pub_provider *p, str
 
     if (target_is_allowed(r, p, name))
         gather_routes(r, routes, n_routes, name, 1000, out);
+    else if (r->explain != NULL)
+        explain_leaves_out(r, p, NULL, name, "the virtual key may not use it");
 }
 
 /*
@@ -152,6 +170,8 @@ void candidates_gather(struct request *r, struct candidates *out)
 
     out->n = 0;
     out->is_unspoken = out->is_unwished = false;
+    if (r->explain != NULL)
+        explain_gathers(r);
     if (r->resolved.model == NO_MODEL) {
         if (r->resolved.is_known && r->scope.n_providers > 1)
             gather_shared(r, out);
@@ -164,7 +184,11 @@ void candidates_gather(struct request *r, struct candidates *out)
         const struct pub_target *t = pub_target(v, model->first_target + i);
         struct str name = pub_text(v, t->model);
 
-        if (t->n_routes > 0 && target_is_allowed(r, pub_provider(v, t->provider), name))
+        if (t->n_routes == 0)
+            leave_out(r, t->provider, NULL, name, "no key of the provider serves it");
+        else if (!target_is_allowed(r, pub_provider(v, t->provider), name))
+            leave_out(r, t->provider, NULL, name, "the virtual key may not use it");
+        else
             gather_routes(r, pub_route(v, t->first_route), t->n_routes, name, t->weight, out);
     }
 }

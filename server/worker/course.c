@@ -1,21 +1,37 @@
 #include "server/worker/course.h"
 
 #include "server/worker/admit.h"
+#include "server/worker/explain.h"
 #include "server/worker/fail.h"
 #include "server/worker/route.h"
 #include "server/worker/rules.h"
 #include "server/worker/worker.h"
 
 /* Resolve another name. False, and no failure is left behind: it is not there, or not for this key. */
-static bool try_name(struct request *r, struct str name)
+static bool try_name(struct request *r, struct str name, enum explain_origin origin)
 {
     bool is_good;
 
     r->course.name = name;
     r->resolved.generation = 0;
+    if (r->explain != NULL)
+        explain_name_begins(r, origin);
     is_good = route_resolve(r) == STEP_NEXT && admit_course(r);
+    if (!is_good && r->explain != NULL)
+        explain_name_fails(r);
     if (!is_good)
         r->fail = NULL;
+    return is_good;
+}
+
+/* Where a rule that holds leads to: is it there, for this key, and what was wished for? */
+static bool lead(struct request *r, struct str name)
+{
+    bool is_good =
+        try_name(r, name, EXPLAIN_BY_RULE) && (!r->wishes.are_any || route_has_untried(r));
+
+    if (r->explain != NULL)
+        explain_rule_ends(r, is_good ? EXPLAIN_RULE_LEADS : EXPLAIN_RULE_NOWHERE);
     return is_good;
 }
 
@@ -28,8 +44,7 @@ static bool follow_rule(struct request *r)
         const struct pub_view *v = &r->worker->view;
         const struct pub_rule *rule = pub_rule(v, i);
 
-        if (!rules_hold(r, i) || !try_name(r, arena_str(r->arena, pub_text(v, rule->use))) ||
-            (r->wishes.are_any && !route_has_untried(r)))
+        if (!rules_hold(r, i) || !lead(r, arena_str(r->arena, pub_text(v, rule->use))))
             continue;
         r->course.rule = arena_str(r->arena, pub_text(v, rule->name));
         if (r->course.rule.len == 0)
@@ -91,19 +106,25 @@ enum step_result course_begin(struct request *r)
         return STEP_NEXT;
     r->course.name = r->asked;
     r->resolved.generation = 0;
+    if (r->explain != NULL)
+        explain_name_begins(r, EXPLAIN_ASKED);
     result = route_resolve(r);
-    if (result != STEP_NEXT)
-        return result;
-    return admit_course(r) ? STEP_NEXT : admit_refuse(r);
+    if (result == STEP_NEXT && !admit_course(r))
+        result = admit_refuse(r);
+    if (result != STEP_NEXT && r->explain != NULL)
+        explain_name_fails(r);
+    return result;
 }
 
 static bool try_fallback(struct request *r, struct str name)
 {
-    if (try_name(r, name))
+    if (try_name(r, name, EXPLAIN_FALLBACK))
         return true;
     if (!r->course.are_ours || r->resolved.generation == 0 || scope_denies_name(r, name))
         return false;
     r->course.allowed_by_name = true; /* deny lists and the key's providers still hold */
+    if (r->explain != NULL)
+        explain_name_is_good(r);
     return true;
 }
 

@@ -285,8 +285,19 @@ void http_start(struct http_exchange *ex, int status, const struct http_header *
 
 /* --- requests --- */
 
+static struct str find_told(const struct http_exchange *ex, struct str name)
+{
+    for (size_t i = 0; i < ex->n_told; i++) {
+        if (str_eq(ex->told[i].name, name))
+            return ex->told[i].value;
+    }
+    return STR_NONE;
+}
+
 struct str http_find(const struct http_exchange *ex, struct str name)
 {
+    if (ex->impl == NULL)
+        return find_told(ex, name);
     const h2o_headers_t *headers = &exchange_of(ex)->req->headers;
 
     for (size_t i = 0; i < headers->size; i++)
@@ -297,6 +308,8 @@ struct str http_find(const struct http_exchange *ex, struct str name)
 
 bool http_header_at(const struct http_exchange *ex, size_t i, struct http_header *out)
 {
+    if (ex->impl == NULL)
+        return false; /* nothing of it is passed on */
     const h2o_headers_t *headers = &exchange_of(ex)->req->headers;
 
     if (i >= headers->size)

@@ -40,7 +40,9 @@ struct http_exchange {
     bool peer_is_loopback;
     bool is_tls;
     bool is_http2;
-    void *impl; /* http.c's own */
+    const struct http_header *told; /* of a request that nobody sent (explain_run.c): its headers */
+    size_t n_told;
+    void *impl; /* http.c's own; NULL: nobody sent it */
 };
 
 /* Request header by its lower-case name; STR_NONE when absent. The first one, if it is repeated. */

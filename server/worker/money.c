@@ -1,6 +1,7 @@
 #include "server/worker/money.h"
 
 #include "providers/peek.h"
+#include "server/worker/explain.h"
 #include "server/worker/pricing.h"
 #include "server/worker/relay.h"
 #include "server/worker/report.h"
@@ -243,6 +244,14 @@ bool money_may_come_free(struct request *r, const struct refusal *why)
     return held > 0 && now.used - min_u64(held, now.used) <= limit - m->needed;
 }
 
+static enum hold_result take(struct request *r, const struct hold_want *want, struct refusal *why)
+{
+    if (r->explain == NULL)
+        return hold_take(r->worker->ledger, want, &r->money.hold, why);
+    explain_holds(r, want);
+    return hold_look(r->worker->ledger, want, why);
+}
+
 static enum money_result hold(struct request *r, const struct pub_route *route, struct str model,
                               struct refusal *why)
 {
@@ -260,7 +269,7 @@ static enum money_result hold(struct request *r, const struct pub_route *route, 
         want.worst = max_u64(most_of(r, m->estimate.most_output), m->likely);
     }
     want.likely = m->likely;
-    switch (hold_take(ledger, &want, &m->hold, why)) {
+    switch (take(r, &want, why)) {
     case HOLD_OVER:
         m->needed = why->account.overshoot == 0 ? want.worst : want.likely;
         m->tenth = 0;
@@ -270,7 +279,7 @@ static enum money_result hold(struct request *r, const struct pub_route *route, 
     case HOLD_OK:
         break;
     }
-    if (m->price != NULL && !fits_whole(r, want.real_ms, why)) {
+    if (r->explain == NULL && m->price != NULL && !fits_whole(r, want.real_ms, why)) {
         hold_release(ledger, m->hold);
         return refused(why);
     }

@@ -231,23 +231,29 @@ static void reserve(struct request *r, uint32_t more)
     t->room = t->n + more;
 }
 
+static bool take(struct request *r, const struct account *a, uint64_t amount, struct refusal *why)
+{
+    const struct regions *regions = &r->worker->in->regions;
+
+    return r->explain == NULL ? rate_take(regions, a, amount, request_real_ms(r), why)
+                              : rate_fits(regions, a, amount, request_real_ms(r), why);
+}
+
 /* What a guess leaves no room for may well fit: then all that is left is taken, until it is known. */
 static bool take_one(struct request *r, const struct account *a, const struct estimate *est,
                      struct rate_taken *out, struct refusal *why)
 {
-    const struct regions *regions = &r->worker->in->regions;
-    uint64_t now_ms = request_real_ms(r);
     uint64_t left;
 
     *out = (struct rate_taken){*a, amount_of(a, est)};
-    if (rate_take(regions, a, out->amount, now_ms, why))
+    if (take(r, a, out->amount, why))
         return true;
     left = a->limit > why->used ? a->limit - why->used : 0;
     if (!est->is_guess || a->kind == ACCOUNT_REQUESTS || a->kind == ACCOUNT_TOKENS_IN ||
         left == 0 || left >= out->amount || (a->kind == ACCOUNT_TOKENS && left < est->input))
         return false;
     out->amount = left;
-    return rate_take(regions, a, left, now_ms, why);
+    return take(r, a, left, why);
 }
 
 /* Those of the way up are taken in admit, once; the others for each attempt. */
@@ -272,7 +278,7 @@ bool rates_take(struct request *r, const struct accounts *list, const struct est
             rates_give_back(r, from);
             return false;
         }
-        r->rates.n++;
+        r->rates.n += r->explain == NULL; /* what was only looked at is not given back */
     }
     return true;
 }

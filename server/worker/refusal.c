@@ -49,7 +49,7 @@ static struct str name_of_model(struct request *r, const struct account *a)
     return STR("this model");
 }
 
-static struct str whose(struct request *r, const struct account *a)
+struct str refusal_whose(struct request *r, const struct account *a)
 {
     switch (a->owner_kind) {
     case OWNER_CUSTOMER:
@@ -70,8 +70,7 @@ static struct str whose(struct request *r, const struct account *a)
 
 /* --- how long --- */
 
-/* "1m", "1M"; "90s" for a length of its own. */
-static struct str length_text(struct request *r, const struct window *w)
+struct str refusal_length(struct request *r, const struct window *w)
 {
     static const struct {
         uint64_t ms;
@@ -113,8 +112,8 @@ static struct str budget_text(struct request *r)
         arena,
         "of %.*s: %.*s of %.*s dollars per %.*s%s are used or reserved, %.*s are left, and this "
         "request may cost about %.*s%.*s",
-        STR_ARGS(whose(r, a)), STR_ARGS(refusal_dollars(arena, used)),
-        STR_ARGS(refusal_dollars(arena, a->limit)), STR_ARGS(length_text(r, &a->window)),
+        STR_ARGS(refusal_whose(r, a)), STR_ARGS(refusal_dollars(arena, used)),
+        STR_ARGS(refusal_dollars(arena, a->limit)), STR_ARGS(refusal_length(r, &a->window)),
         a->window.calendar != ROW_NONE ? " (by the calendar)" : "",
         STR_ARGS(refusal_dollars(arena, a->limit > used ? a->limit - used : 0)),
         STR_ARGS(refusal_dollars(arena, r->money.needed)), STR_ARGS(reset));
@@ -129,12 +128,12 @@ static struct str rate_text(struct request *r, const char *what)
 
     if (why->reset_ms == 0)
         return arena_printf(r->arena, "of %.*s: %llu %s per %.*s, and this request alone has more",
-                            STR_ARGS(whose(r, a)), (unsigned long long)a->limit, what,
-                            STR_ARGS(length_text(r, &a->window)));
+                            STR_ARGS(refusal_whose(r, a)), (unsigned long long)a->limit, what,
+                            STR_ARGS(refusal_length(r, &a->window)));
     return arena_printf(r->arena,
                         "of %.*s: %llu %s per %.*s, of which %llu are left; try again in %llu ms",
-                        STR_ARGS(whose(r, a)), (unsigned long long)a->limit, what,
-                        STR_ARGS(length_text(r, &a->window)), (unsigned long long)left,
+                        STR_ARGS(refusal_whose(r, a)), (unsigned long long)a->limit, what,
+                        STR_ARGS(refusal_length(r, &a->window)), (unsigned long long)left,
                         (unsigned long long)(why->reset_ms - min_u64(now_ms, why->reset_ms)));
 }
 
@@ -161,7 +160,7 @@ enum step_result refusal_fail(struct request *r, const struct refusal *why)
         text = budget_text(r);
     else if (a->kind == ACCOUNT_CONCURRENCY)
         text = arena_printf(r->arena, "of %.*s: %llu at the same time, and %llu are under way",
-                            STR_ARGS(whose(r, a)), (unsigned long long)a->limit,
+                            STR_ARGS(refusal_whose(r, a)), (unsigned long long)a->limit,
                             (unsigned long long)why->used);
     else
         text = rate_text(r, kinds[a->kind].what);

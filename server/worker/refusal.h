@@ -18,6 +18,10 @@
 
 /* Fail the request because of this: r->refusal is *why from here on. */
 enum step_result refusal_fail(struct request *r, const struct refusal *why);
+/* Whose an account is: "team \"research\"". Of a provider it is the one that was asked last. */
+struct str refusal_whose(struct request *r, const struct account *a);
+/* "1m", "1M"; "90s" for a length of its own. */
+struct str refusal_length(struct request *r, const struct window *w);
 /* What a used up budget is answered with: 402, unless it was configured otherwise. */
 int refusal_budget_status(const struct request *r);
 /* Is a failure about a budget or limit, so that r->refusal is about it? */

@@ -141,9 +141,8 @@ void request_run(struct request *r)
     request_leave(r);
 }
 
-static struct request *create(struct worker *w, struct http_exchange *ex)
+struct request *request_make(struct worker *w, struct http_exchange *ex, struct arena *arena)
 {
-    struct arena *arena = worker_arena_take(w);
     struct request *r = arena_zalloc(arena, sizeof(*r));
 
     r->worker = w;
@@ -159,6 +158,24 @@ static struct request *create(struct worker *w, struct http_exchange *ex)
     crypto_uuid(r->begun_ms, r->id);
     crypto_uuid_format(r->id, r->id_text);
     ex->request = r;
+    return r;
+}
+
+enum step_result request_look(struct request *r)
+{
+    enum step_result result = parse_path(r);
+
+    if (result == STEP_NEXT)
+        result = parse_method(r);
+    for (uint32_t i = 0; i <= AT_ROUTE && result == STEP_NEXT; i++)
+        result = steps[i].run(r);
+    return result;
+}
+
+static struct request *create(struct worker *w, struct http_exchange *ex)
+{
+    struct request *r = request_make(w, ex, worker_arena_take(w));
+
     stat_add(w->slot, STAT_REQUESTS, 1);
     stat_add(w->slot, STAT_REQUESTS_OPEN, 1);
     return r;

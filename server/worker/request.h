@@ -38,6 +38,7 @@
 #include "shm/sample.h"
 
 struct dialect;
+struct explain;
 struct fail;
 struct worker;
 
@@ -91,6 +92,7 @@ struct request {
     struct worker *worker;
     struct http_exchange *ex; /* NULL once the client has gone */
     struct arena *arena;
+    struct explain *explain; /* NULL: it is a client's; else nothing is sent or taken (explain.h) */
     const struct step *steps; /* the table it goes through */
     uint32_t step;            /* index into it */
     uint32_t depth;           /* callbacks we are inside of: no release, no cancel until 0 */
@@ -169,6 +171,11 @@ struct request {
     struct timer timer;
     struct timer patience; /* unheard: not for ever */
 };
+
+/* A request in `arena`, for whoever runs steps himself: request_look. */
+struct request *request_make(struct worker *w, struct http_exchange *ex, struct arena *arena);
+/* Path, method and the steps up to the choice of a route, for explain_run.c. */
+enum step_result request_look(struct request *r);
 
 /* Run steps from r->step until one waits or the request has ended. */
 void request_run(struct request *r);

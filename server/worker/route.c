@@ -6,6 +6,7 @@
 #include "server/worker/balance.h"
 #include "server/worker/candidates.h"
 #include "server/worker/controls.h"
+#include "server/worker/explain.h"
 #include "server/worker/fail.h"
 #include "server/worker/parse.h"
 #include "server/worker/refusal.h"
@@ -20,7 +21,7 @@
 #define ROOM_LOOK_SHARE                                                                            \
     4 /* who has waited long looks seldom: many that wait must not stop a worker */
 
-static uint32_t attempts_max(const struct request *r)
+uint32_t route_attempts_max(const struct request *r)
 {
     uint32_t max = r->worker->view.image->attempts_max;
 
@@ -29,7 +30,7 @@ static uint32_t attempts_max(const struct request *r)
 
 bool route_has_more(struct request *r)
 {
-    if (r->n_attempts >= attempts_max(r))
+    if (r->n_attempts >= route_attempts_max(r))
         return false;
     if (route_resolve(r) != STEP_NEXT) {
         r->fail = NULL;
@@ -78,6 +79,17 @@ static void be_patient(const struct request *r, struct upstream_request *out)
         out->between_bytes_ms = m->between_bytes_ms;
 }
 
+void route_limits(const struct request *r, const struct pub_provider *p,
+                  struct upstream_request *out)
+{
+    out->connect_ms = p->connect_ms;
+    out->first_byte_ms = p->first_byte_ms;
+    out->between_bytes_ms = p->between_bytes_ms;
+    out->total_ms = p->total_ms;
+    be_patient(r, out);
+    controls_limit(r, out);
+}
+
 /* Copy what the attempt needs: nothing in it points into the published image. */
 static enum step_result adopt(struct request *r, const struct pub_route *route, struct str model)
 {
@@ -99,12 +111,7 @@ static enum step_result adopt(struct request *r, const struct pub_route *route, 
     a->upstream.insecure = (p->flags & PUB_PROVIDER_INSECURE) != 0;
     a->upstream.http1_only = (p->flags & PUB_PROVIDER_HTTP1) != 0;
     a->upstream.h2c = (p->flags & PUB_PROVIDER_H2C) != 0;
-    a->upstream.connect_ms = p->connect_ms;
-    a->upstream.first_byte_ms = p->first_byte_ms;
-    a->upstream.between_bytes_ms = p->between_bytes_ms;
-    a->upstream.total_ms = p->total_ms;
-    be_patient(r, &a->upstream);
-    controls_limit(r, &a->upstream);
+    route_limits(r, p, &a->upstream);
     return send_prepare(r, p, key);
 }
 
@@ -199,6 +206,8 @@ static enum step_result choose(struct request *r, struct candidates *found)
     enum step_result without_price = STEP_NEXT;
     bool is_refused = false;
 
+    if (r->explain != NULL)
+        return explain_choose(r, found);
     while (found->n > 0) {
         struct refusal why;
         size_t i = balance_choose(r->worker, found->items, found->n, loop_now_ms(r->worker->loop));
@@ -259,6 +268,8 @@ enum step_result route_step(struct request *r)
     while ((result = route_by_name(r)) == STEP_FAIL) {
         bool is_spent = r->n_attempts > 0 && r->fail == &FAIL_NO_UPSTREAM_KEY;
 
+        if (r->explain != NULL && r->fail != NULL)
+            explain_name_fails(r);
         if (first.fail == NULL || first.is_spent)
             first = (struct reason){is_spent, r->fail, r->fail_detail, r->fail_param, r->refusal};
         if (course_next(r))

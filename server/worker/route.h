@@ -29,6 +29,12 @@ bool route_has_untried(struct request *r);
 /* May another attempt be made, and is there a route that was not tried, or a fallback that has one? */
 bool route_has_more(struct request *r);
 
+/* How many attempts a request may make, over all names. */
+uint32_t route_attempts_max(const struct request *r);
+/* How long an attempt at this provider may take: the times of *out. */
+void route_limits(const struct request *r, const struct pub_provider *p,
+                  struct upstream_request *out);
+
 /* Can this provider be asked for the model in the client's way, translated if need be? */
 bool route_can_ask(const struct request *r, const struct pub_provider *p, struct str model);
 

@@ -7,6 +7,7 @@
 #include "server/base/alloc.h"
 #include "server/base/log.h"
 #include "server/base/regex.h"
+#include "server/worker/explain.h"
 #include "server/worker/parse.h"
 #include "server/worker/request.h"
 #include "server/worker/worker.h"
@@ -284,7 +285,12 @@ struct matching {
 
 static bool get_for(void *ctx, uint32_t variable, struct str key, struct expr_value *out)
 {
-    return get(((struct matching *)ctx)->request, variable, key, out);
+    struct request *r = ((struct matching *)ctx)->request;
+    bool is_there = get(r, variable, key, out);
+
+    if (r->explain != NULL)
+        explain_rule_asks(r, variable, key, out, is_there);
+    return is_there;
 }
 
 static bool matches(void *ctx, uint32_t number, struct str text)
@@ -302,8 +308,13 @@ bool rules_hold(struct request *r, uint32_t index)
     const struct expr_program *p = pub_program(v, rule);
     struct matching m = {.request = r};
 
-    if (!is_in_scope(r, rule))
+    if (r->explain != NULL)
+        explain_rule_begins(r, index);
+    if (!is_in_scope(r, rule)) {
+        if (r->explain != NULL)
+            explain_rule_ends(r, EXPLAIN_RULE_NOT_ITS);
         return false;
+    }
     if (p == NULL)
         return true;
     m.patterns = current(r->worker)->patterns[index];

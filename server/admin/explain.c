@@ -1,0 +1,180 @@
+/*
+ * explain - POST /api/explain: what a request would get, step by step.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "server/admin/explain.h"
+
+#include <string.h>
+
+#include "server/admin/admin.h"
+#include "server/admin/api.h"
+#include "server/admin/entity.h"
+#include "server/admin/params.h"
+#include "shm/keys.h"
+
+#define HEADERS_MAX 64
+#define IMAGES_MAX 64
+
+/* While the master is asked for the key. */
+struct call {
+    struct explain_ask ask;
+    uint8_t hash[SHA256_BYTES];
+};
+
+static const struct body_field fields[] = {
+    {"key", BODY_STRING, false},      {"model", BODY_STRING, false},
+    {"endpoint", BODY_STRING, false}, {"headers", BODY_OBJECT, false},
+    {"params", BODY_OBJECT, false},   {"tokens", BODY_U64, false},
+    {"max_tokens", BODY_U64, false},  {"images", BODY_U64, false},
+    {"stream", BODY_BOOL, false},     {"tools", BODY_BOOL, false},
+    {"body", BODY_OBJECT, false},     {"peer", BODY_STRING, false},
+};
+
+static void answer(struct exchange *ex, const struct json *key)
+{
+    const struct pub_view *v = admin_view(ex->admin);
+    struct call *call = ex->state;
+    struct writer w = WRITER_INIT(&ex->out);
+    struct error err = ERROR_INIT;
+    struct request *r;
+
+    if (v == NULL) {
+        exchange_error(ex, 503, "not_ready", NULL, "no configuration is published yet");
+        return;
+    }
+    if (ex->admin->explainer == NULL)
+        ex->admin->explainer = explainer_create(ex->admin->regions, &err);
+    if (ex->admin->explainer == NULL) {
+        exchange_error(ex, 503, "no_memory", NULL, "%s", err.text);
+        return;
+    }
+    r = explain_run(ex->admin->explainer, v, &call->ask, ex->arena);
+    writer_object(&w, NULL);
+    explain_write(ex, &w, r, key);
+    writer_object_end(&w);
+    exchange_json(ex, 200);
+}
+
+static void on_key(struct exchange *ex, const struct json *reply)
+{
+    const struct json *entity = json_get(reply, "entity");
+    struct call *call = ex->state;
+    struct virtual_key key;
+    uint64_t id;
+
+    if (!params_id_parse(json_str(json_get(entity, "id")), &id) ||
+        !keys_find_id(&ex->admin->regions->published, id, ex->arena, &key)) {
+        exchange_error(ex, 404, "not_found", "key", "there is no such virtual key any more");
+        return;
+    }
+    memcpy(call->hash, key.hash, sizeof(call->hash));
+    call->ask.key_hash = call->hash;
+    answer(ex, entity);
+}
+
+/* Header names are lower case once they are read; values are texts without line ends. */
+static bool take_headers(struct exchange *ex, const struct json *object, struct explain_ask *ask)
+{
+    struct http_header *headers = arena_alloc(ex->arena, HEADERS_MAX * sizeof(*headers));
+
+    ask->headers = headers;
+    for (const struct json *h = object != NULL ? object->child : NULL; h != NULL; h = h->next) {
+        char *name = arena_cstr(ex->arena, h->key);
+
+        if (h->type != JSON_STRING || ask->n_headers == HEADERS_MAX) {
+            exchange_error(ex, 400, "invalid", "headers",
+                           "headers must be at most %d names with a text each", HEADERS_MAX);
+            return false;
+        }
+        for (size_t i = 0; i < h->key.len; i++)
+            name[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
+        headers[ask->n_headers++] = (struct http_header){{name, h->key.len}, h->text};
+    }
+    return true;
+}
+
+/* As they stand in a query: the worker compares them as they are. */
+static bool take_params(struct exchange *ex, const struct json *object, struct explain_ask *ask)
+{
+    struct buf b = BUF_IN(ex->arena);
+
+    for (const struct json *p = object != NULL ? object->child : NULL; p != NULL; p = p->next) {
+        if (p->type != JSON_STRING) {
+            exchange_error(ex, 400, "invalid", "params", "params must be names with a text each");
+            return false;
+        }
+        buf_printf(&b, "%s%.*s=%.*s", b.len > 0 ? "&" : "", STR_ARGS(p->key), STR_ARGS(p->text));
+    }
+    ask->query = buf_view(&b);
+    return true;
+}
+
+static uint64_t number(const struct json *body, const char *name, uint64_t most)
+{
+    uint64_t n = 0;
+
+    (void)json_u64(json_get(body, name), &n);
+    return min_u64(n, most);
+}
+
+static bool flag(const struct json *body, const char *name)
+{
+    bool is_set = false;
+
+    (void)json_bool(json_get(body, name), &is_set);
+    return is_set;
+}
+
+/* The client's own body, or one that is made up. False: answered. */
+static bool take_body(struct exchange *ex, const struct json *body, struct explain_ask *ask)
+{
+    const struct json *given = json_get(body, "body");
+    struct str endpoint = json_str(json_get(body, "endpoint"));
+    struct explain_wish wish = {.model = json_str(json_get(body, "model")),
+                                .tokens = number(body, "tokens", EXPLAIN_TOKENS_MAX),
+                                .max_tokens = number(body, "max_tokens", UINT32_MAX),
+                                .images = number(body, "images", IMAGES_MAX),
+                                .is_stream = flag(body, "stream"),
+                                .has_tools = flag(body, "tools")};
+
+    if (given != NULL)
+        ask->body = given->raw;
+    if (given != NULL && wish.model.len > 0) {
+        exchange_error(ex, 400, "invalid", "model", "a body names its model itself");
+        return false;
+    }
+    if (given == NULL && wish.model.len == 0 && (endpoint.len == 0 || endpoint.p[0] != '/')) {
+        exchange_error(ex, 400, "invalid", "model", "model or body: one of them is needed");
+        return false;
+    }
+    if (!explain_make(ex->arena, endpoint.len > 0 ? endpoint : STR("chat"), &wish, ask)) {
+        exchange_error(ex, 400, "invalid", "endpoint",
+                       "endpoint must be chat, responses, messages, completions, embeddings, or a "
+                       "path that begins with /");
+        return false;
+    }
+    return true;
+}
+
+void api_explain(struct exchange *ex, struct str tail)
+{
+    const struct json *body = params_body(ex, fields, ARRAY_LEN(fields));
+    struct str key = json_str(json_get(body, "key"));
+    struct str peer = json_str(json_get(body, "peer"));
+    struct call *call;
+
+    (void)tail;
+    if (body == NULL)
+        return;
+    call = arena_zalloc(ex->arena, sizeof(*call));
+    call->ask.peer = peer.len > 0 ? peer : STR("127.0.0.1");
+    if (!take_headers(ex, json_get(body, "headers"), &call->ask) ||
+        !take_params(ex, json_get(body, "params"), &call->ask) || !take_body(ex, body, &call->ask))
+        return;
+    ex->state = call;
+    if (key.len > 0)
+        entity_ask(ex, ENTITY_KEY, key, on_key);
+    else
+        answer(ex, NULL);
+}

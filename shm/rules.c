@@ -1,0 +1,26 @@
+#include "shm/rules.h"
+
+const char *const rule_variable_names[RULE_VARIABLES] = {
+    [RULE_MODEL] = "model",
+    [RULE_PROVIDER] = "provider",
+    [RULE_REQUEST_TYPE] = "request.type",
+    [RULE_REQUEST_DIALECT] = "request.dialect",
+    [RULE_REQUEST_STREAM] = "request.stream",
+    [RULE_REQUEST_TOKENS] = "request.tokens",
+    [RULE_REQUEST_MAX_TOKENS] = "request.max_tokens",
+    [RULE_REQUEST_BYTES] = "request.bytes",
+    [RULE_REQUEST_HAS_TOOLS] = "request.has_tools",
+    [RULE_REQUEST_HAS_IMAGES] = "request.has_images",
+    [RULE_REQUEST_ADDRESS] = "request.address",
+    [RULE_KEY_NAME] = "key.name",
+    [RULE_KEY_ID] = "key.id",
+    [RULE_KEY_TEAM] = "key.team",
+    [RULE_KEY_CUSTOMER] = "key.customer",
+    [RULE_KEY_TAGS] = "key.tags",
+    [RULE_BUDGET_USED] = "budget.used",
+    [RULE_TIME_HOUR] = "time.hour",
+    [RULE_TIME_MINUTE] = "time.minute",
+    [RULE_TIME_WEEKDAY] = "time.weekday",
+    [RULE_HEADERS] = "headers",
+    [RULE_PARAMS] = "params",
+};
