@@ -13,6 +13,7 @@
 struct list {
     struct entity_walk walk;
     struct writer w;
+    bool with_providers; /* their budgets stand behind everybody else's */
 };
 
 static void put_entity(struct entity_walk *walk, struct exchange *ex, enum entity_kind kind,
@@ -30,6 +31,8 @@ static void on_end(struct entity_walk *walk, struct exchange *ex)
     struct list *list = walk->ctx;
     struct str next = entity_walk_next(ex, walk);
 
+    if (list->with_providers && next.len == 0)
+        provider_budgets_write(ex, &list->w);
     writer_array_end(&list->w);
     if (next.len > 0)
         writer_str(&list->w, "next", next);
@@ -164,7 +167,7 @@ static void on_owner(struct entity_walk *walk, struct exchange *ex, enum entity_
     }
 }
 
-/* Which kinds a filter can let through at all. */
+/* Which kinds a filter can let through at all. ENTITY_KINDS: a provider, which has a name only. */
 static bool kind_has(enum entity_kind kind, struct exchange *ex)
 {
     static const struct {
@@ -190,16 +193,19 @@ void api_budgets(struct exchange *ex, struct str tail)
     struct list *list = list_begin(ex, on_owner);
     struct str wanted = params_get(ex, "kind");
     enum entity_kind only = ENTITY_KINDS;
+    bool only_providers;
 
     (void)tail;
     if (list == NULL)
         return;
-    if (wanted.len > 0 && !entity_kind_parse(wanted, &only)) {
+    only_providers = str_eq(wanted, STR("provider"));
+    if (wanted.len > 0 && !only_providers && !entity_kind_parse(wanted, &only)) {
         exchange_error(ex, 400, "bad_parameter", "kind",
-                       "kind must be customer, team, key or model_limit");
+                       "kind must be customer, team, key, model_limit or provider");
         return;
     }
-    for (uint32_t k = 0; k < ENTITY_KINDS; k++) {
+    list->with_providers = (only_providers || wanted.len == 0) && kind_has(ENTITY_KINDS, ex);
+    for (uint32_t k = 0; k < ENTITY_KINDS && !only_providers; k++) {
         if (kind_has(k, ex) && (only == ENTITY_KINDS || only == k))
             list->walk.kinds[list->walk.n_kinds++] = k;
     }

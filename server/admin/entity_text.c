@@ -90,28 +90,35 @@ static uint64_t held_of(struct exchange *ex, const struct account *a, uint32_t n
     return sum;
 }
 
-bool account_state_of(struct exchange *ex, const struct json *rule, struct account_state *out)
+void account_state_at(struct exchange *ex, const struct account *a, struct account_state *out)
 {
     const struct regions *regions = ex->admin->regions;
-    uint64_t row, now = clock_real_ms(), unused;
-    struct account a;
+    uint64_t now = clock_real_ms(), unused;
     struct usage_now usage;
 
-    if (!json_u64(json_get(rule, "account"), &row) || row == ROW_NONE || row >= ACCOUNTS_MAX ||
-        !account_read(&regions->published, (uint32_t)row, &a))
-        return false;
-    account_usage(regions, &a, now, &usage);
+    account_usage(regions, a, now, &usage);
     *out =
-        (struct account_state){.limit = a.limit, .used = usage.used, .resets_ms = usage.reset_ms};
-    if (a.kind == ACCOUNT_BUDGET) {
-        uint32_t number = window_number(&regions->published, &a.window, now);
+        (struct account_state){.limit = a->limit, .used = usage.used, .resets_ms = usage.reset_ms};
+    if (a->kind == ACCOUNT_BUDGET) {
+        uint32_t number = window_number(&regions->published, &a->window, now);
 
         if (usage.used > 0)
-            out->held = min_u64(held_of(ex, &a, number), usage.used);
+            out->held = min_u64(held_of(ex, a, number), usage.used);
         out->used -= out->held;
-        window_bounds(&regions->published, &a.window, number, &out->begins_ms, &unused);
+        window_bounds(&regions->published, &a->window, number, &out->begins_ms, &unused);
     }
-    out->remaining = a.limit > usage.used ? a.limit - usage.used : 0;
+    out->remaining = a->limit > usage.used ? a->limit - usage.used : 0;
+}
+
+bool account_state_of(struct exchange *ex, const struct json *rule, struct account_state *out)
+{
+    uint64_t row;
+    struct account a;
+
+    if (!json_u64(json_get(rule, "account"), &row) || row == ROW_NONE || row >= ACCOUNTS_MAX ||
+        !account_read(&ex->admin->regions->published, (uint32_t)row, &a))
+        return false;
+    account_state_at(ex, &a, out);
     return true;
 }
 
@@ -130,6 +137,14 @@ static void write_resets(struct writer *w, uint64_t resets_ms)
     buf_fini(&text);
 }
 
+void account_state_write(struct writer *w, const struct account_state *state)
+{
+    writer_usd(w, "used", state->used);
+    writer_usd(w, "held", state->held);
+    writer_usd(w, "remaining", state->remaining);
+    write_resets(w, state->resets_ms);
+}
+
 /* Everything but the row of the account, which is the inside's own. */
 static void write_rule(struct exchange *ex, struct writer *w, const struct json *rule)
 {
@@ -144,12 +159,8 @@ void entity_text_budget(struct exchange *ex, struct writer *w, const struct json
     struct account_state state;
 
     write_rule(ex, w, budget);
-    if (!account_state_of(ex, budget, &state))
-        return;
-    writer_usd(w, "used", state.used);
-    writer_usd(w, "held", state.held);
-    writer_usd(w, "remaining", state.remaining);
-    write_resets(w, state.resets_ms);
+    if (account_state_of(ex, budget, &state))
+        account_state_write(w, &state);
 }
 
 static void write_limit(struct exchange *ex, struct writer *w, const struct json *limit)

@@ -19,6 +19,7 @@
 #include "server/admin/exchange.h"
 #include "server/admin/writer.h"
 #include "server/base/json.h"
+#include "shm/owners.h"
 
 /* Of an account, now. used + held + remaining is the limit, unless more than it was used. */
 struct account_state {
@@ -30,10 +31,19 @@ struct account_state {
 BF_MUST_CHECK bool account_state_of(struct exchange *ex, const struct json *rule,
                                     struct account_state *out);
 
+void account_state_at(struct exchange *ex, const struct account *a, struct account_state *out);
+/* used, held, remaining and resets of a budget, as members of the open object. */
+void account_state_write(struct writer *w, const struct account_state *state);
+
 /* Members of the open object. A key's defaults that the master leaves out are there for scripts. */
 void entity_text_write(struct exchange *ex, struct writer *w, enum entity_kind kind,
                        const struct json *entity);
 /* The members of one budget. */
 void entity_text_budget(struct exchange *ex, struct writer *w, const struct json *budget);
+
+/* --- provider_budgets.c --- */
+
+/* Elements of the open array: the budgets of each provider that ?name= lets through. */
+void provider_budgets_write(struct exchange *ex, struct writer *w);
 
 #endif

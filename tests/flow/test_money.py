@@ -159,6 +159,19 @@ def test_a_key_asks_about_itself_from_its_networks_only(mock, start_gateway):
         assert gateway.call("GET", path, key=OTHER).status == 200
 
 
+def test_budgets_of_a_provider_are_listed(mock, start_gateway):
+    gateway = start_gateway(one_provider(mock.base_v1, more="    budgets: [ { limit: 5, window: 1d } ]\n" + PRICES))
+    assert ask(gateway, key=None).status == 200
+    for query in ("", "?kind=provider", "?name=u*"):
+        [row] = gateway.api("GET", f"/api/budgets{query}", expect=200)["data"]
+        assert (row["kind"], row["owner"], row["window"]) == ("provider", "up", "1d")
+        assert row["used_nanousd"] + row["remaining_nanousd"] == row["limit_nanousd"] == 5 * NANO and row["used_nanousd"] > 0
+    for query in ("?kind=key", "?name=x*", "?team=none"):
+        answer = gateway.api("GET", f"/api/budgets{query}")
+        assert answer.status != 200 or answer.json()["data"] == [], answer
+    assert "provider" in gateway.bfctl("budgets", "--kind", "provider")
+
+
 def test_a_model_without_a_price(mock, start_gateway):
     more = "unknown_price: refuse\n"
     gateway = start_gateway(one_provider(mock.base_v1, more='prices: { "up/echo": { input: 1, output: 2 } }\n' + more))

@@ -53,7 +53,7 @@ static const char owners_text[] =
     "    --concurrency N   requests at the same time;   --tags A,B\n";
 
 static const char budgets_text[] =
-    "  budgets     [--kind customer|team|key|model_limit] [--name GLOB] [--team NAME]\n"
+    "  budgets     [--kind customer|team|key|model_limit|provider] [--name GLOB] [--team NAME]\n"
     "              [--customer NAME]: limit, used, held by requests under way, left\n";
 
 static const char journal_text[] =
