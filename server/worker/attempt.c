@@ -23,6 +23,8 @@ void attempt_begin(struct request *r)
         a->in_flight = true;
     }
     a->sent_us = loop_now_us(w->loop);
+    if (a->in_flight)
+        a->trail = trail_add(r, a, false);
     r->answer_bytes = 0;
     money_sent(r);
     r->upstream_done = false;
@@ -43,12 +45,11 @@ static bool is_upstreams_fault(enum sample_outcome outcome)
     return outcome >= SAMPLE_UPSTREAM_ERROR;
 }
 
-static void tell(struct request *r, enum sample_outcome outcome)
+static void tell(struct request *r, enum sample_outcome outcome, uint64_t end_us)
 {
     struct worker *w = r->worker;
     const struct attempt *a = &r->attempt;
     struct route_live *live = &w->slot->routes[a->row];
-    uint64_t end_us = r->upstream_done ? r->done_us : loop_now_us(w->loop);
     uint64_t total_us = end_us - a->sent_us;
     struct sample s = {
         .version = SAMPLE_VERSION,
@@ -87,9 +88,12 @@ void attempt_end(struct request *r, enum sample_outcome outcome)
         upstream_cancel(call);
     }
     if (a->in_flight) {
+        uint64_t end_us = r->upstream_done ? r->done_us : loop_now_us(r->worker->loop);
+
         a->in_flight = false;
         live_leave(r->worker->slot, a->row);
-        tell(r, outcome);
+        tell(r, outcome, end_us);
+        trail_note(&r->trail, a->trail, a, outcome, end_us);
     }
     if (a->secret.len > 0) {
         crypto_wipe((char *)(uintptr_t)a->secret.p, a->secret.len); /* our own copy in the arena */

@@ -237,7 +237,7 @@ static void answer_whole(struct request *r, const struct fail *f, struct str det
 
     put_headers(&w, r->path.dialect, &t);
     if (r->n_attempts > 0)
-        add_header(&t, STR("x-bf-attempts"), arena_printf(r->arena, "%u", r->n_attempts));
+        add_header(&t, STR("x-bf-attempts"), trail_text(r));
     add_money(r, f, &t);
     if (f == &FAIL_BAD_METHOD)
         add_header(&t, STR("allow"), detail);

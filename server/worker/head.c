@@ -94,9 +94,7 @@ void head_send(struct request *r, int64_t content_length)
         all[n++] = (struct http_header){STR("x-bf-provider"), printable(r->attempt.provider)};
         if (r->attempt.model.len > 0)
             all[n++] = (struct http_header){STR("x-bf-model"), printable(r->attempt.model)};
-        all[n++] = (struct http_header){
-            STR("x-bf-attempts"),
-            r->n_attempts == 1 ? STR("1") : arena_printf(r->arena, "%u", r->n_attempts)};
+        all[n++] = (struct http_header){STR("x-bf-attempts"), trail_text(r)};
     }
     if (r->course.rule.len > 0)
         all[n++] = (struct http_header){STR("x-bf-rule"), printable(r->course.rule)};

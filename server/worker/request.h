@@ -30,6 +30,7 @@
 #include "server/worker/money.h"
 #include "server/worker/payers.h"
 #include "server/worker/scope.h"
+#include "server/worker/trail.h"
 #include "server/worker/upstream.h"
 #include "server/worker/wishes.h"
 #include "shm/keys.h"
@@ -81,6 +82,7 @@ struct attempt {
     uint64_t first_byte_us; /* of its body, from sent_us; 0: none yet */
     int status;             /* of the upstream's head; 0: none yet */
     uint32_t retry_after_s;
+    uint32_t trail; /* number of its entry (trail.h); good while in_flight */
     bool in_flight; /* counted in the slot's route row */
 };
 
@@ -125,6 +127,7 @@ struct request {
     struct resolved resolved;
     uint32_t tried_rows[ATTEMPTS_MAX];
     uint32_t n_attempts;
+    struct trail trail;      /* of the attempts: told to the client and the log */
     uint64_t token_since_ms; /* waiting for the first token of a key; 0: not */
     uint64_t room_since_ms;  /* waiting for what others hold of a budget; 0: not */
     struct attempt attempt;

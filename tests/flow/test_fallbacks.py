@@ -45,7 +45,7 @@ def ask(gateway, model, key=None, headers=None, text="hello"):
 def test_fallbacks_in_order_and_across_dialects(gateway):
     answer = ask(gateway, "fast")
     assert answer.status == 200, answer
-    assert answer.headers["x-bf-provider"] == "claude" and answer.headers["x-bf-attempts"] == "3"
+    assert answer.headers["x-bf-provider"] == "claude" and answer.headers["x-bf-attempts"].startswith("3; ")
     assert answer.json()["choices"][0]["message"]["content"]
     stream = Stream(gateway.base, "/v1/chat/completions", chat("fast", stream=True))
     assert stream.status == 200 and "".join(
