@@ -91,11 +91,7 @@ static void write_fail(struct writer *w, const char *key, struct request *r,
     writer_cstr(w, "error", fail->name);
     writer_u64(w, "status",
                (uint64_t)(fail == &FAIL_BUDGET_EXCEEDED ? refusal_budget_status(r) : fail->status));
-    writer_str(w, "message",
-               arena_concat(
-                   r->arena,
-                   (struct str[]){str_of(fail->text), detail.len > 0 ? STR(" ") : STR_NONE, detail},
-                   3));
+    writer_str(w, "message", fail_message(r->arena, fail, detail));
     writer_object_end(w);
 }
 
@@ -224,6 +220,7 @@ static void write_name(struct writer *w, struct request *r, const struct explain
     writer_object(w, NULL);
     write_text(w, "name", n->name);
     writer_cstr(w, "origin", origins[n->origin]);
+    writer_bool(w, "is_chosen", n == r->explain->chosen);
     write_stands_for(w, r, n);
     write_fail(w, "refusal", r, n->fail, n->detail);
     writer_array(w, "candidates");

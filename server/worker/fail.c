@@ -117,7 +117,7 @@ const struct fail FAIL_UPSTREAM_ERROR = {"upstream_error", 502, UPSTREAM,
                                          "the provider ended its answer with an error"};
 const struct fail FAIL_FORBIDDEN = {"forbidden", 403, PERMISSION, "this is not allowed"};
 
-static struct str whole_text(struct arena *a, const struct fail *f, struct str detail)
+struct str fail_message(struct arena *a, const struct fail *f, struct str detail)
 {
     if (detail.len == 0)
         return str_of(f->text);
@@ -137,7 +137,7 @@ static struct chat_error error_of(struct arena *a, const struct fail *f, struct 
     return (struct chat_error){
         .kind = chat_error_kind_of(f->status),
         .status = f->status,
-        .message = text_escape(a, whole_text(a, f, detail)),
+        .message = text_escape(a, fail_message(a, f, detail)),
         .code = str_of(f->name),
         .param = text_escape(a, param),
     };

@@ -38,6 +38,8 @@ extern const struct fail FAIL_NOT_JSON, FAIL_NO_MODEL, FAIL_BAD_MODEL, FAIL_UNKN
     FAIL_ROUTE_NOT_ALLOWED, FAIL_PROVIDER_NOT_ALLOWED, FAIL_BUDGET_EXCEEDED, FAIL_REQUEST_LIMITED,
     FAIL_TOKEN_LIMITED, FAIL_CONCURRENCY_LIMITED, FAIL_UNPRICED, FAIL_UNKNOWN_PROVIDER_KEY;
 
+/* What a client is told: its text and the detail. */
+struct str fail_message(struct arena *a, const struct fail *f, struct str detail);
 /*
  * Settle, and answer with it (or, when the answer has begun, end the stream with an error event in the
  * dialect). `detail` (arena or static) is put behind the text; `param` names the field at fault;

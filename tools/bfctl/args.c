@@ -10,13 +10,39 @@
 
 #define ARGS_MAX 32
 
+/* "--header..." may be repeated. */
+static bool is_many(const struct arg *arg)
+{
+    return str_ends(str_of(arg->name), STR("..."));
+}
+
+static struct str name_of(const struct arg *arg)
+{
+    struct str name = str_of(arg->name);
+
+    name.len -= is_many(arg) ? 3 : 0;
+    return name;
+}
+
 static const struct arg *find(struct str name, const struct arg *args, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (str_eq(name, str_of(args[i].name)))
+        if (str_eq(name, name_of(&args[i])))
             return &args[i];
     }
     return NULL;
+}
+
+static int set(const struct arg *arg, const char *value)
+{
+    size_t n = 0;
+
+    while (is_many(arg) && arg->value[n] != NULL)
+        n++;
+    if (n == ARG_MANY_MAX)
+        return ctl_fail(-1, "%.*s at most %d times", STR_ARGS(name_of(arg)), ARG_MANY_MAX);
+    arg->value[n] = value;
+    return 0;
 }
 
 static int refuse(struct str name, const struct arg *args, size_t n)
@@ -52,13 +78,11 @@ static int take(int argc, char **argv, int i, const struct arg *args, size_t n)
         return 1;
     }
     if (equals >= 0) {
-        *arg->value = argv[i] + equals + 1;
-        return 1;
+        return set(arg, argv[i] + equals + 1) == 0 ? 1 : -1;
     }
     if (i + 1 >= argc)
-        return ctl_fail(-1, "%s needs a value", arg->name);
-    *arg->value = argv[i + 1];
-    return 2;
+        return ctl_fail(-1, "%.*s needs a value", STR_ARGS(name_of(arg)));
+    return set(arg, argv[i + 1]) == 0 ? 2 : -1;
 }
 
 int args_parse(int *argc, char **argv, const struct arg *args, size_t n)

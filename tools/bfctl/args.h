@@ -15,10 +15,13 @@
 
 #include "server/base/base.h"
 
+#define ARG_MANY_MAX 32
+
 struct arg {
-    const char *name;   /* "--limit"; a one-letter form stands in a row of its own: "-f" */
-    const char **value; /* either this ... */
-    bool *flag;         /* ... or this */
+    const char *name; /* "--limit"; a one-letter form stands in a row of its own: "-f" */
+    const char *
+        *value; /* either this (of "--header..." the first of ARG_MANY_MAX, and a NULL) ... */
+    bool *flag; /* ... or this */
 };
 
 /*

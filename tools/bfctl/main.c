@@ -24,6 +24,8 @@ const struct ctl_command ctl_commands[] = {
      command_budgets},
     {"routes", "[--provider NAME] [--model NAME]", "weights and health of every route, and why",
      command_routes},
+    {"explain", "--model NAME [--key KEY] ...", "what a request would get, step by step",
+     command_explain},
     {"models", "", "the models that clients may use, and what is known of them", command_models},
     {"usage", "[--by LIST] ... | reprice [--prices FILE] ...", "who spent what; what it would cost",
      command_usage},

@@ -1,5 +1,5 @@
 # fish completion for bfctl
-set -l commands status check reload keys teams customers budgets routes models usage audit logs top workers export completion version help
+set -l commands status check reload keys teams customers budgets routes explain models usage audit logs top workers export completion version help
 
 complete -c bfctl -f
 complete -c bfctl -l socket -r -F -d 'admin socket'
@@ -18,6 +18,7 @@ complete -c bfctl -n $none -a keys -d 'virtual keys'
 complete -c bfctl -n $none -a teams -d 'budgets that keys share'
 complete -c bfctl -n $none -a customers -d 'budgets that teams share'
 complete -c bfctl -n $none -a budgets -d 'what is used and left of every budget'
+complete -c bfctl -n $none -a explain -d 'what a request would get, step by step'
 complete -c bfctl -n $none -a routes -d 'weights and health of every route, and why'
 complete -c bfctl -n $none -a models -d 'models that clients may use'
 complete -c bfctl -n $none -a usage -d 'who spent what; what it would cost'
@@ -55,6 +56,12 @@ complete -c bfctl -n '__fish_seen_subcommand_from create' -l models -x -d 'what 
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l expires -x -d 'duration or date'
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l inactive -d 'not usable yet'
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l strict -d 'refuse partial translations'
+for option in key model endpoint tokens max-tokens images peer header param
+    complete -c bfctl -n '__fish_seen_subcommand_from explain' -l $option -x
+end
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l body -r -d 'the request itself'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l stream
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l tools
 complete -c bfctl -n '__fish_seen_subcommand_from routes usage logs' -l provider -x
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l key -x -d 'name, id or none'
 complete -c bfctl -n '__fish_seen_subcommand_from routes usage logs' -l model -x

@@ -1,0 +1,390 @@
+/*
+ * explain_print - what a request would get, as lines for people.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "tools/bfctl/explain.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tools/bfctl/ctl.h"
+#include "tools/bfctl/table.h"
+
+#define LABEL "%-10s "
+#define INDENT "           " /* as wide */
+
+static const struct json *first_of(const struct json *object, const char *name)
+{
+    const struct json *list = json_get(object, name);
+
+    return list != NULL ? list->child : NULL;
+}
+
+static void put_clean(struct buf *b, struct str text)
+{
+    table_clean(b, text, false);
+}
+
+static void put_list(struct buf *b, const struct json *list)
+{
+    for (const struct json *item = list != NULL ? list->child : NULL; item != NULL;
+         item = item->next) {
+        put_clean(b, item->text);
+        if (item->next != NULL)
+            buf_cstr(b, ", ");
+    }
+}
+
+static bool has_items(const struct json *object, const char *name)
+{
+    return first_of(object, name) != NULL;
+}
+
+static void print_request(struct buf *b, const struct json *r)
+{
+    struct str model = ctl_str(r, "model");
+
+    buf_printf(b, LABEL, "request");
+    put_clean(b, ctl_str(r, "endpoint"));
+    buf_cstr(b, " (");
+    put_clean(b, ctl_str(r, "dialect"));
+    buf_cstr(b, ")");
+    if (model.len > 0) {
+        buf_cstr(b, ", model ");
+        put_clean(b, model);
+    }
+    buf_printf(b, ", %" PRIu64 " tokens", ctl_u64(r, "tokens"));
+    if (ctl_u64(r, "max_tokens") > 0)
+        buf_printf(b, ", at most %" PRIu64 " back", ctl_u64(r, "max_tokens"));
+    buf_cstr(b, ctl_bool(r, "stream") ? ", streamed" : "");
+    buf_cstr(b, ctl_bool(r, "tools") ? ", with tools" : "");
+    buf_cstr(b, ctl_u64(r, "media") > 0 ? ", with images" : "");
+    buf_char(b, '\n');
+}
+
+static void put_scope(struct buf *b, const struct json *key, const char *name, const char *words)
+{
+    if (!has_items(key, name))
+        return;
+    buf_printf(b, "; %s ", words);
+    put_list(b, json_get(key, name));
+}
+
+static void print_key(struct buf *b, const struct json *key)
+{
+    static const char *const above[] = {"team", "customer"};
+
+    buf_printf(b, LABEL, "key");
+    if (key == NULL || key->type != JSON_OBJECT) {
+        buf_cstr(b, "none\n");
+        return;
+    }
+    put_clean(b, ctl_str(key, "name"));
+    for (size_t i = 0; i < ARRAY_LEN(above); i++) {
+        struct str name = json_str(json_get(key, above[i]));
+
+        if (name.len == 0)
+            continue;
+        buf_printf(b, ", %s ", above[i]);
+        put_clean(b, name);
+    }
+    put_scope(b, key, "models", "models:");
+    put_scope(b, key, "deny_models", "not:");
+    put_scope(b, key, "providers", "providers:");
+    put_scope(b, key, "routes", "endpoints:");
+    put_scope(b, key, "networks", "from:");
+    buf_char(b, '\n');
+}
+
+static void put_refusal(struct buf *b, const struct json *refusal)
+{
+    buf_printf(b, "%" PRIu64 " ", ctl_u64(refusal, "status"));
+    put_clean(b, ctl_str(refusal, "error"));
+    buf_cstr(b, ": ");
+    put_clean(b, ctl_str(refusal, "message"));
+}
+
+static bool is_refused(const struct json *object)
+{
+    const struct json *refusal = json_get(object, "refusal");
+
+    return refusal != NULL && refusal->type == JSON_OBJECT;
+}
+
+static void print_rule(struct buf *b, const struct json *rule, bool is_first)
+{
+    struct str name = json_str(json_get(rule, "name"));
+    struct str whose = json_str(json_get(rule, "whose"));
+    struct str when = json_str(json_get(rule, "when"));
+    struct str result = ctl_str(rule, "result");
+
+    buf_printf(b, LABEL "%" PRIu64 ".", is_first ? "rules" : "", ctl_u64(rule, "number"));
+    if (name.len > 0) {
+        buf_char(b, ' ');
+        put_clean(b, name);
+    }
+    if (whose.len > 0) {
+        buf_printf(b, " (of %.*s ", STR_ARGS(ctl_str(rule, "scope")));
+        put_clean(b, whose);
+        buf_char(b, ')');
+    }
+    buf_cstr(b, ": ");
+    if (str_eq(result, STR("leads")) || str_eq(result, STR("leads_nowhere"))) {
+        buf_cstr(b, "holds, and leads to ");
+        put_clean(b, ctl_str(rule, "use"));
+    } else {
+        buf_cstr(b, str_eq(result, STR("does_not_hold")) ? "does not hold" : "is for others");
+    }
+    buf_char(b, '\n');
+    if (is_refused(rule)) {
+        buf_cstr(b, INDENT "   passed over: ");
+        put_refusal(b, json_get(rule, "refusal"));
+        buf_char(b, '\n');
+    } else if (str_eq(result, STR("leads_nowhere"))) {
+        buf_cstr(b, INDENT "   passed over: none of its routes can serve this\n");
+    }
+    if (when.len > 0) {
+        buf_cstr(b, INDENT "   when ");
+        put_clean(b, when);
+        buf_char(b, '\n');
+    }
+    for (const struct json *v = first_of(rule, "values"); v != NULL; v = v->next) {
+        const struct json *value = json_get(v, "value");
+
+        buf_cstr(b, INDENT "   ");
+        put_clean(b, ctl_str(v, "name"));
+        buf_cstr(b, value != NULL && value->type == JSON_STRING ? " is " : " is not there");
+        put_clean(b, json_str(value));
+        buf_char(b, '\n');
+    }
+}
+
+static void print_rules(struct buf *b, const struct json *answer)
+{
+    const struct json *first = first_of(answer, "rules");
+    uint64_t rest = ctl_u64(answer, "rules_not_tried");
+
+    for (const struct json *rule = first; rule != NULL; rule = rule->next)
+        print_rule(b, rule, rule == first);
+    if (first == NULL)
+        buf_printf(b, LABEL "%s\n", "rules", rest > 0 ? "none was looked at" : "there are none");
+    else if (rest > 0)
+        buf_printf(b, INDENT "%" PRIu64 " more behind it\n", rest);
+}
+
+/* "a group of 2 targets", "provider openai, which calls it gpt-4o" */
+static void put_stands_for(struct buf *b, const struct json *s)
+{
+    struct str kind = ctl_str(s, "kind");
+    uint64_t targets = ctl_u64(s, "targets");
+
+    if (str_eq(kind, STR("group"))) {
+        buf_printf(b, "a model of the configuration with %" PRIu64 " target%s", targets,
+                   targets == 1 ? "" : "s");
+    } else if (str_eq(kind, STR("declared"))) {
+        buf_printf(b, "a name that %" PRIu64 " provider%s", targets,
+                   targets == 1 ? " declares" : "s declare");
+    } else {
+        buf_cstr(b, str_eq(kind, STR("catalogue")) ? "a model of the catalogue; provider "
+                    : str_eq(kind, STR("default")) ? "no model; provider "
+                                                   : "provider ");
+        put_clean(b, ctl_str(s, "provider"));
+        if (json_str(json_get(s, "model")).len > 0) {
+            buf_cstr(b, ", model ");
+            put_clean(b, json_str(json_get(s, "model")));
+        }
+    }
+}
+
+static void put_duration(struct table *t, uint64_t ms)
+{
+    if (ms == 0)
+        table_str(t, STR_NONE);
+    else if (ms % 1000 != 0)
+        table_printf(t, "%" PRIu64 "ms", ms);
+    else
+        table_printf(t, "%" PRIu64 "s", ms / 1000);
+}
+
+static void put_verdict(struct table *t, const struct json *c)
+{
+    const struct json *refusal = json_get(c, "refusal");
+
+    if (is_refused(c))
+        table_str(t, ctl_str(refusal, "error"));
+    else if (!ctl_bool(c, "has_token"))
+        table_str(t, STR("its token was never fetched"));
+    else if (ctl_bool(c, "is_least_bad"))
+        table_str(t, STR("nobody is better now"));
+    else
+        table_str(t, json_str(json_get(c, "why")));
+}
+
+static void print_candidates(struct buf *b, const struct json *name)
+{
+    struct buf rows = BUF_INIT;
+    struct str rest;
+    struct str line;
+    struct table t;
+
+    if (!has_items(name, "candidates"))
+        return;
+    table_init(&t, "provider|key|model|>weight|>health|>share|state|>reserves $|>first byte|"
+                   ">silence|>whole|why");
+    for (const struct json *c = first_of(name, "candidates"); c != NULL; c = c->next) {
+        const struct json *times = json_get(c, "timeouts_ms");
+
+        table_str(&t, ctl_str(c, "provider"));
+        table_str(&t, ctl_str(c, "provider_key"));
+        table_str(&t, ctl_str(c, "model"));
+        table_str(&t, ctl_str(c, "configured_weight"));
+        table_printf(&t, "%.0f%%", ctl_double(c, "weight") * 100);
+        table_printf(&t, "%.1f%%", ctl_double(c, "share") * 100);
+        table_str(&t, ctl_str(c, "state"));
+        table_str(&t, ctl_bool(c, "priced") ? ctl_str(c, "reserves") : STR("no price"));
+        put_duration(&t, ctl_u64(times, "first_byte"));
+        put_duration(&t, ctl_u64(times, "between_bytes"));
+        put_duration(&t, ctl_u64(times, "total"));
+        put_verdict(&t, c);
+    }
+    table_print(&t, &rows);
+    rest = buf_view(&rows);
+    while (str_next(&rest, '\n', &line) && line.len > 0) {
+        buf_cstr(b, INDENT);
+        buf_str(b, line);
+        buf_char(b, '\n');
+    }
+    table_fini(&t);
+    buf_fini(&rows);
+    for (const struct json *c = first_of(name, "candidates"); c != NULL; c = c->next) {
+        if (!is_refused(c))
+            continue;
+        buf_cstr(b, INDENT "no room at ");
+        put_clean(b, ctl_str(c, "provider"));
+        buf_cstr(b, ": ");
+        put_refusal(b, json_get(c, "refusal"));
+        buf_char(b, '\n');
+    }
+}
+
+static void print_left_out(struct buf *b, const struct json *left)
+{
+    struct str model = json_str(json_get(left, "model"));
+    struct str key = json_str(json_get(left, "provider_key"));
+
+    buf_cstr(b, INDENT "left out: ");
+    put_clean(b, ctl_str(left, "provider"));
+    if (model.len > 0) {
+        buf_char(b, '/');
+        put_clean(b, model);
+    }
+    if (key.len > 0) {
+        buf_cstr(b, " key ");
+        put_clean(b, key);
+    }
+    buf_cstr(b, ": ");
+    put_clean(b, ctl_str(left, "why"));
+    buf_char(b, '\n');
+}
+
+static void print_name(struct buf *b, const struct json *name)
+{
+    struct str origin = ctl_str(name, "origin");
+    struct str text = json_str(json_get(name, "name"));
+    const struct json *stands = json_get(name, "stands_for");
+
+    buf_printf(b, LABEL, str_eq(origin, STR("fallback")) ? "fallback" : "name");
+    put_clean(b, text.len > 0 ? text : STR("(no model)"));
+    if (str_eq(origin, STR("rule")))
+        buf_cstr(b, ", as the rule says");
+    if (stands != NULL && stands->type == JSON_OBJECT) {
+        buf_cstr(b, ": ");
+        put_stands_for(b, stands);
+    }
+    buf_char(b, '\n');
+    print_candidates(b, name);
+    for (const struct json *left = first_of(name, "left_out"); left != NULL; left = left->next)
+        print_left_out(b, left);
+    if (is_refused(name) && !has_items(name, "candidates")) {
+        buf_cstr(b, INDENT "passed over: ");
+        put_refusal(b, json_get(name, "refusal"));
+        buf_char(b, '\n');
+    } else if (!has_items(name, "candidates")) {
+        buf_cstr(b, INDENT "passed over: none of its routes can serve this\n");
+    }
+}
+
+static void print_limit(struct buf *b, const struct json *l, bool is_first)
+{
+    struct str kind = ctl_str(l, "kind");
+    struct str window = json_str(json_get(l, "window"));
+    struct str resets = json_str(json_get(l, "resets_at"));
+    bool is_budget = str_eq(kind, STR("budget"));
+
+    buf_printf(b, LABEL, is_first ? "limits" : "");
+    put_clean(b, ctl_str(l, "whose"));
+    buf_printf(b, ": %s%.*s of %.*s%s %.*s", is_budget ? "$" : "", STR_ARGS(ctl_str(l, "used")),
+               STR_ARGS(ctl_str(l, "limit")), is_budget ? " dollars" : "",
+               STR_ARGS(is_budget ? STR("used or reserved") : kind));
+    if (window.len > 0)
+        buf_printf(b, ", per %.*s", STR_ARGS(window));
+    if (resets.len > 0)
+        buf_printf(b, ", anew at %.*s", STR_ARGS(resets));
+    buf_char(b, '\n');
+}
+
+static void print_limits(struct buf *b, const struct json *answer)
+{
+    const struct json *first = first_of(answer, "limits");
+
+    for (const struct json *l = first; l != NULL; l = l->next)
+        print_limit(b, l, l == first);
+    buf_printf(b, LABEL "%" PRIu64 " at most, over all names\n", "attempts",
+               ctl_u64(answer, "attempts"));
+}
+
+static void print_answer(struct buf *b, const struct json *answer)
+{
+    struct str chosen = ctl_str(answer, "chosen");
+    const struct json *name = first_of(answer, "names");
+    const char *between = "";
+
+    buf_printf(b, LABEL, "answer");
+    if (!ctl_bool(answer, "admitted")) {
+        put_refusal(b, json_get(answer, "refusal"));
+        buf_char(b, '\n');
+        return;
+    }
+    while (name != NULL && !ctl_bool(name, "is_chosen"))
+        name = name->next;
+    buf_cstr(b, "by ");
+    put_clean(b, chosen.len > 0 ? chosen : STR("its endpoint"));
+    buf_cstr(b, ": ");
+    for (const struct json *c = first_of(name, "candidates"); c != NULL; c = c->next) {
+        if (is_refused(c) || !ctl_bool(c, "has_token") ||
+            (ctl_double(c, "share") <= 0 && !ctl_bool(c, "is_least_bad")))
+            continue;
+        buf_cstr(b, between);
+        put_clean(b, ctl_str(c, "provider"));
+        buf_char(b, '/');
+        put_clean(b, ctl_str(c, "model"));
+        buf_cstr(b, " key ");
+        put_clean(b, ctl_str(c, "provider_key"));
+        if (ctl_double(c, "share") > 0)
+            buf_printf(b, " %.1f%%", ctl_double(c, "share") * 100);
+        between = ", ";
+    }
+    buf_char(b, '\n');
+}
+
+void explain_print(struct buf *b, const struct json *answer)
+{
+    print_request(b, json_get(answer, "request"));
+    print_key(b, json_get(answer, "key"));
+    print_rules(b, answer);
+    for (const struct json *name = first_of(answer, "names"); name != NULL; name = name->next)
+        print_name(b, name);
+    print_limits(b, answer);
+    print_answer(b, answer);
+}
