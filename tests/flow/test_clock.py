@@ -34,7 +34,7 @@ class Clock:
     def jump(self, seconds):
         self.ahead += seconds
         new = self.path.with_suffix(".new")
-        new.write_text(f"{self.ahead:+d}\n")
+        new.write_text(f"{self.ahead:+.3f}\n")
         new.chmod(0o644)
         new.replace(self.path)
 
@@ -153,3 +153,18 @@ def test_a_request_settles_into_the_window_of_its_beginning(start, clock, mock):
     books(gateway, 2)
     assert statuses(gateway, 1) == [402]
     assert int(window(gateway)["used_nanousd"]) == cost_of(usage)
+
+
+def test_a_minute_of_requests_within_a_percent(start, clock):
+    """Three minutes of steady demand, half as much again as the limit, on two workers."""
+    limit, demand = 600, 15
+    gateway = start(f"rate_limits: [ {{ requests: {limit}, per: 1m }} ]")
+    accepted = []
+    while not accepted or accepted[-1] - accepted[0] < 180:
+        if statuses(gateway, 1) == [200]:
+            accepted.append(time.time() + clock.ahead)
+        clock.jump(1 / demand)
+    within = [sum(begin <= moment < begin + MINUTE for moment in accepted) for begin in accepted]
+    assert max(within) <= limit * 1.01, max(within)
+    each = [sum(n * MINUTE <= moment - accepted[0] < (n + 1) * MINUTE for moment in accepted) for n in range(3)]
+    assert all(abs(n - limit) <= limit * 0.01 for n in each), each
