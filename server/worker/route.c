@@ -225,7 +225,11 @@ static enum step_result choose(struct request *r, struct candidates *found)
             r->refusal = why;
             return wait_or_refuse(r);
         case MONEY_FULL:
-            return request_fail(r, &FAIL_OVERLOADED, STR_NONE, STR_NONE);
+            return request_fail(r, &FAIL_OVERLOADED,
+                                r->money.accounts.n > HOLD_ACCOUNTS_MAX
+                                    ? STR("too many budgets and limits stand over one request")
+                                    : STR_NONE,
+                                STR_NONE);
         case MONEY_ELSEWHERE:
             r->refusal = why; /* of the route whose cost money_take has just noted */
             is_refused = true;
