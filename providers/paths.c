@@ -206,7 +206,7 @@ static bool parse_vertex(struct arena *a, struct str path, struct path *out)
     static const struct str publisher = {"/publishers/anthropic/models/", 29};
     static const char *const tails[] = {"/messages", "/messages/count_tokens"};
     ptrdiff_t colon = last_index(path, ':');
-    const char *at = memmem(path.p, path.len, publisher.p, publisher.len);
+    const char *at = path.len > 0 ? memmem(path.p, path.len, publisher.p, publisher.len) : NULL;
     struct str verb = str_skip(path, (size_t)(colon + 1));
     struct str model, rest;
     bool counts, is_ours;
