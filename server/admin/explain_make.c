@@ -105,7 +105,7 @@ bool explain_make(struct arena *a, struct str endpoint, const struct explain_wis
             return false;
         ask->path = str_of(s->path);
     }
-    if (ask->body.len > 0)
+    if (ask->body.len > 0 || wish->model.len == 0)
         return true;
     put_body(&b, s, wish, 0);
     if (wish->tokens * ESTIMATE_BYTES_PER_TOKEN > b.len) {

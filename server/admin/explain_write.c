@@ -62,8 +62,9 @@ static void write_request(struct writer *w, struct request *r)
 {
     struct estimate estimate = {.input = 0};
     bool is_parsed = r->path.endpoint != NULL;
+    bool is_read = r->admitted; /* who may not come in is not read */
 
-    if (is_parsed && r->ex->body.len > 0)
+    if (is_read && r->ex->body.len > 0)
         money_estimate(r, &estimate);
     writer_object(w, "request");
     writer_str(w, "path", r->ex->path);
@@ -76,6 +77,7 @@ static void write_request(struct writer *w, struct request *r)
     writer_bool(w, "tools", r->money.ask.has_tools);
     writer_u64(w, "media", r->money.ask.body.n_media);
     writer_u64(w, "bytes", r->body_bytes);
+    writer_bool(w, "read", is_read);
     writer_object_end(w);
 }
 
@@ -190,7 +192,13 @@ static void write_route(struct writer *w, struct request *r, const struct explai
     writer_str(w, "model", route->model);
     writer_milli(w, "configured_weight", route->configured / 1000);
     writer_milli(w, "share", n->shares > 0 ? (route->share * 1000 + n->shares / 2) / n->shares : 0);
+    writer_milli(w, "chance",
+                 route->fail != NULL || !route->has_token ? 0
+                 : route->is_least_bad                    ? 1000
+                 : n->chances > 0 ? (route->share * 1000 + n->chances / 2) / n->chances
+                                  : 0);
     writer_bool(w, "is_least_bad", route->is_least_bad);
+    writer_bool(w, "was_asked", route->was_asked);
     writer_bool(w, "has_token", route->has_token);
     write_fail(w, "refusal", r, route->fail, route->detail);
     writer_usd(w, "reserves", route->likely);
@@ -321,6 +329,7 @@ void explain_write(struct exchange *ex, struct writer *w, struct request *r, con
     write_key(w, key);
     write_request(w, r);
     writer_bool(w, "admitted", e->chosen != NULL);
+    writer_bool(w, "routed", e->is_routed);
     write_fail(w, "refusal", r, e->chosen == NULL ? r->fail : NULL, r->fail_detail);
     writer_array(w, "rules");
     for (const struct explain_rule *rule = e->rules; rule != NULL; rule = rule->next, tried++)

@@ -170,9 +170,18 @@ void explain_holds(struct request *r, const struct hold_want *want)
         return;
     route->likely = want->likely;
     route->worst = want->worst;
-    route->accounts = r->money.accounts;
-    route->estimate = r->money.estimate;
-    route->is_priced = r->money.price != NULL && r->money.price->is_known != 0;
+}
+
+/* By then an earlier name will have asked it, and no route is asked twice. */
+static bool was_asked(const struct explain *e, uint32_t row)
+{
+    for (const struct explain_name *n = e->names; n != NULL && n != e->name; n = n->next) {
+        for (const struct explain_route *route = n->routes; route != NULL; route = route->next) {
+            if (route->row == row && route->fail == NULL)
+                return true;
+        }
+    }
+    return false;
 }
 
 static struct explain_route *add_route(struct request *r, const struct candidates *found, size_t i)
@@ -191,6 +200,7 @@ static struct explain_route *add_route(struct request *r, const struct candidate
     out->provider_key = arena_str(e->arena, pub_text(v, pub_key(v, route->key)->name));
     out->model = arena_str(e->arena, found->models[i]);
     out->row = route->row;
+    out->was_asked = was_asked(e, route->row);
     out->configured = found->items[i].weight;
     out->has_token = sign_is_ready(r->worker, pub_key(v, route->key));
     balance_look(r->worker, route->row, &out->health);
@@ -206,25 +216,22 @@ static struct explain_route *add_route(struct request *r, const struct candidate
 static void look_at_money(struct request *r, const struct pub_route *route,
                           struct explain_route *out)
 {
+    enum money_result result;
     struct refusal why;
 
-    switch (money_take(r, route, out->model, &why)) {
-    case MONEY_HELD:
-        break;
-    case MONEY_REFUSED:
-    case MONEY_ELSEWHERE:
+    result = money_take(r, route, out->model, &why);
+    out->accounts = r->money.accounts;
+    out->estimate = r->money.estimate;
+    out->is_priced = r->money.price != NULL && r->money.price->is_known != 0;
+    out->is_elsewhere = result == MONEY_ELSEWHERE || result == MONEY_UNPRICED;
+    r->money.is_held = false;
+    if (result == MONEY_REFUSED || result == MONEY_ELSEWHERE) {
         (void)refusal_fail(r, &why);
         out->fail = r->fail;
         out->detail = arena_str(r->explain->arena, r->fail_detail);
-        break;
-    case MONEY_UNPRICED:
-        out->fail = &FAIL_UNPRICED;
-        break;
-    case MONEY_FULL:
-        out->fail = &FAIL_OVERLOADED;
-        break;
+    } else if (result != MONEY_HELD) {
+        out->fail = result == MONEY_UNPRICED ? &FAIL_UNPRICED : &FAIL_OVERLOADED;
     }
-    r->money.is_held = false;
 }
 
 static bool is_usable(const struct explain_route *route)
@@ -232,38 +239,52 @@ static bool is_usable(const struct explain_route *route)
     return route->fail == NULL && route->has_token;
 }
 
+/*
+ * What is drawn and has no room by itself gives way to the others, in the same proportions; when they
+ * have no share balance.c says which one it is.
+ */
+static void find_chances(struct request *r, const struct candidates *found)
+{
+    struct explain_name *n = r->explain->name;
+    struct balance_item items[BALANCE_MAX];
+    struct explain_route *routes[BALANCE_MAX];
+    struct explain_route *route = n->routes;
+    size_t n_items = 0;
+
+    for (size_t i = 0; i < found->n; i++, route = route->next) {
+        if (route->is_elsewhere || !route->has_token)
+            continue;
+        items[n_items] = found->items[i];
+        routes[n_items++] = route;
+        n->chances += route->share;
+    }
+    if (n->chances == 0 && n_items > 0)
+        routes[balance_choose(r->worker, items, n_items, loop_now_ms(r->worker->loop))]
+            ->is_least_bad = true;
+}
+
 enum step_result explain_choose(struct request *r, struct candidates *found)
 {
     struct explain_name *n = r->explain->name;
-    const struct explain_route *usable = NULL;
-    const struct explain_route *first;
+    bool has_usable = false;
 
     must(n != NULL && found->n > 0);
     n->routes = NULL;
-    n->shares = 0;
+    n->shares = n->chances = 0;
     for (size_t i = 0; i < found->n; i++) {
         struct explain_route *route = add_route(r, found, i);
 
         look_at_money(r, found->routes[i], route);
-        if (is_usable(route) && usable == NULL)
-            usable = route;
+        has_usable = has_usable || is_usable(route);
     }
-    if (n->shares == 0) {
-        size_t at = balance_choose(r->worker, found->items, found->n, loop_now_ms(r->worker->loop));
-        struct explain_route *route = n->routes;
-
-        while (at-- > 0)
-            route = route->next;
-        route->is_least_bad = true;
-    }
-    if (usable != NULL) {
+    find_chances(r, found);
+    if (has_usable) {
         r->fail = NULL; /* the first name that has one is the answer; go on to the others */
         if (r->explain->chosen == NULL)
             r->explain->chosen = n;
         return STEP_FAIL;
     }
-    first = n->routes;
-    n->fail = first->fail != NULL ? first->fail : &FAIL_NO_TOKEN;
-    n->detail = first->detail;
+    n->fail = n->routes->fail != NULL ? n->routes->fail : &FAIL_NO_TOKEN;
+    n->detail = n->routes->detail;
     return request_fail(r, n->fail, n->detail, STR_NONE);
 }

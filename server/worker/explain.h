@@ -69,6 +69,8 @@ struct explain_route {
     uint64_t configured;  /* weight, in millionths: the target's x the key's x the virtual key's */
     uint64_t share;       /* of `shares` of its name; 0: not drawn now */
     struct weight health; /* as published */
+    bool was_asked;       /* an earlier name will have asked it by then */
+    bool is_elsewhere;    /* it has no room by itself: another one is drawn instead */
     bool is_least_bad;    /* nobody has a share: this one is tried all the same */
     bool has_token;       /* false: its key's token was never fetched */
     const struct fail *fail; /* why there is no room for it; NULL: there is */
@@ -92,7 +94,8 @@ struct explain_name {
     struct str detail;
     struct explain_left *left;
     struct explain_route *routes;
-    uint64_t shares; /* sum */
+    uint64_t shares;  /* sum */
+    uint64_t chances; /* of those that are not passed over when they are drawn */
 };
 
 struct explain {
@@ -103,6 +106,7 @@ struct explain {
     struct explain_name *names;
     struct explain_rule *rule;         /* that is looked at */
     struct explain_name *name;         /* whose turn it is */
+    bool is_routed;                    /* it came as far as to the choice of a route */
     const struct explain_name *chosen; /* the first one that has a usable route; NULL: none */
 };
 

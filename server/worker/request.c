@@ -3,6 +3,7 @@
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/worker/answer.h"
+#include "server/worker/explain.h"
 #include "server/worker/fail.h"
 #include "server/worker/forward.h"
 #include "server/worker/parse.h"
@@ -167,8 +168,10 @@ enum step_result request_look(struct request *r)
 
     if (result == STEP_NEXT)
         result = parse_method(r);
-    for (uint32_t i = 0; i <= AT_ROUTE && result == STEP_NEXT; i++)
+    for (uint32_t i = 0; i <= AT_ROUTE && result == STEP_NEXT; i++) {
+        r->explain->is_routed = i == AT_ROUTE;
         result = steps[i].run(r);
+    }
     return result;
 }
 

@@ -54,6 +54,10 @@ static void print_request(struct buf *b, const struct json *r)
         buf_cstr(b, ", model ");
         put_clean(b, model);
     }
+    if (!ctl_bool(r, "read")) {
+        buf_cstr(b, ", not read\n");
+        return;
+    }
     buf_printf(b, ", %" PRIu64 " tokens", ctl_u64(r, "tokens"));
     if (ctl_u64(r, "max_tokens") > 0)
         buf_printf(b, ", at most %" PRIu64 " back", ctl_u64(r, "max_tokens"));
@@ -120,10 +124,8 @@ static void print_rule(struct buf *b, const struct json *rule, bool is_first)
     struct str result = ctl_str(rule, "result");
 
     buf_printf(b, LABEL "%" PRIu64 ".", is_first ? "rules" : "", ctl_u64(rule, "number"));
-    if (name.len > 0) {
-        buf_char(b, ' ');
-        put_clean(b, name);
-    }
+    buf_char(b, ' ');
+    put_clean(b, name.len > 0 ? name : STR("(no name)"));
     if (whose.len > 0) {
         buf_printf(b, " (of %.*s ", STR_ARGS(ctl_str(rule, "scope")));
         put_clean(b, whose);
@@ -217,6 +219,8 @@ static void put_verdict(struct table *t, const struct json *c)
         table_str(t, STR("its token was never fetched"));
     else if (ctl_bool(c, "is_least_bad"))
         table_str(t, STR("nobody is better now"));
+    else if (ctl_bool(c, "was_asked"))
+        table_str(t, STR("asked before"));
     else
         table_str(t, json_str(json_get(c, "why")));
 }
@@ -242,7 +246,10 @@ static void print_candidates(struct buf *b, const struct json *name)
         table_printf(&t, "%.0f%%", ctl_double(c, "weight") * 100);
         table_printf(&t, "%.1f%%", ctl_double(c, "share") * 100);
         table_str(&t, ctl_str(c, "state"));
-        table_str(&t, ctl_bool(c, "priced") ? ctl_str(c, "reserves") : STR("no price"));
+        if (!ctl_bool(c, "priced"))
+            table_str(&t, STR("no price"));
+        else
+            table_str(&t, ctl_u64(c, "reserves_nanousd") > 0 ? ctl_str(c, "reserves") : STR_NONE);
         put_duration(&t, ctl_u64(times, "first_byte"));
         put_duration(&t, ctl_u64(times, "between_bytes"));
         put_duration(&t, ctl_u64(times, "total"));
@@ -288,7 +295,7 @@ static void print_left_out(struct buf *b, const struct json *left)
     buf_char(b, '\n');
 }
 
-static void print_name(struct buf *b, const struct json *name)
+static void print_name(struct buf *b, const struct json *name, bool is_routed)
 {
     struct str origin = ctl_str(name, "origin");
     struct str text = json_str(json_get(name, "name"));
@@ -310,7 +317,7 @@ static void print_name(struct buf *b, const struct json *name)
         buf_cstr(b, INDENT "passed over: ");
         put_refusal(b, json_get(name, "refusal"));
         buf_char(b, '\n');
-    } else if (!has_items(name, "candidates")) {
+    } else if (is_routed && !has_items(name, "candidates")) {
         buf_cstr(b, INDENT "passed over: none of its routes can serve this\n");
     }
 }
@@ -321,12 +328,14 @@ static void print_limit(struct buf *b, const struct json *l, bool is_first)
     struct str window = json_str(json_get(l, "window"));
     struct str resets = json_str(json_get(l, "resets_at"));
     bool is_budget = str_eq(kind, STR("budget"));
+    struct str unit = is_budget                          ? STR("used or reserved")
+                      : str_eq(kind, STR("concurrency")) ? STR("at the same time")
+                                                         : kind;
 
     buf_printf(b, LABEL, is_first ? "limits" : "");
     put_clean(b, ctl_str(l, "whose"));
     buf_printf(b, ": %s%.*s of %.*s%s %.*s", is_budget ? "$" : "", STR_ARGS(ctl_str(l, "used")),
-               STR_ARGS(ctl_str(l, "limit")), is_budget ? " dollars" : "",
-               STR_ARGS(is_budget ? STR("used or reserved") : kind));
+               STR_ARGS(ctl_str(l, "limit")), is_budget ? " dollars" : "", STR_ARGS(unit));
     if (window.len > 0)
         buf_printf(b, ", per %.*s", STR_ARGS(window));
     if (resets.len > 0)
@@ -362,17 +371,16 @@ static void print_answer(struct buf *b, const struct json *answer)
     put_clean(b, chosen.len > 0 ? chosen : STR("its endpoint"));
     buf_cstr(b, ": ");
     for (const struct json *c = first_of(name, "candidates"); c != NULL; c = c->next) {
-        if (is_refused(c) || !ctl_bool(c, "has_token") ||
-            (ctl_double(c, "share") <= 0 && !ctl_bool(c, "is_least_bad")))
+        if (ctl_double(c, "chance") <= 0)
             continue;
         buf_cstr(b, between);
         put_clean(b, ctl_str(c, "provider"));
-        buf_char(b, '/');
+        if (ctl_str(c, "model").len > 0)
+            buf_char(b, '/');
         put_clean(b, ctl_str(c, "model"));
         buf_cstr(b, " key ");
         put_clean(b, ctl_str(c, "provider_key"));
-        if (ctl_double(c, "share") > 0)
-            buf_printf(b, " %.1f%%", ctl_double(c, "share") * 100);
+        buf_printf(b, " %.1f%%", ctl_double(c, "chance") * 100);
         between = ", ";
     }
     buf_char(b, '\n');
@@ -384,7 +392,7 @@ void explain_print(struct buf *b, const struct json *answer)
     print_key(b, json_get(answer, "key"));
     print_rules(b, answer);
     for (const struct json *name = first_of(answer, "names"); name != NULL; name = name->next)
-        print_name(b, name);
+        print_name(b, name, ctl_bool(answer, "routed"));
     print_limits(b, answer);
     print_answer(b, answer);
 }
