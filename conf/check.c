@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/check_models.h"
 #include "conf/check_money.h"
 #include "conf/check_routing.h"
 #include "conf/price.h"
@@ -18,7 +19,6 @@
 #define PEM_MAX (1u << 20) /* a chain of certificates, or a bundle of CAs in ca_file */
 #define READ_AHEAD ((size_t)128 << 10)
 #define PROVIDER_KEYS_ALL 8192 /* over all providers: the regions' room */
-#define TARGETS_ALL 32768      /* over all models */
 #define TOKEN_MIN 16
 #define TOKEN_MAX 127
 #define NAMES_SHOWN 256 /* providers that a suggestion is sought among */
@@ -166,55 +166,6 @@ static void check_providers(const struct config *c, const struct conf_vendors *v
     if (keys > PROVIDER_KEYS_ALL)
         findings_add(f, 0, "all providers together have %zu keys, at most %d fit", keys,
                      PROVIDER_KEYS_ALL);
-}
-
-/* --- models --- */
-
-static void check_target(const struct config *c, const struct conf_model *m,
-                         const struct conf_target *t, struct findings *f)
-{
-    const char *names[NAMES_SHOWN];
-    size_t n = c->n_providers < NAMES_SHOWN ? c->n_providers : NAMES_SHOWN;
-    const char *nearest;
-
-    for (size_t i = 0; i < c->n_providers; i++) {
-        if (strcmp(c->providers[i].name, t->provider) == 0)
-            return;
-    }
-    for (size_t i = 0; i < n; i++)
-        names[i] = c->providers[i].name;
-    nearest = str_nearest(str_of(t->provider), names, n);
-    findings_add(f, t->origin.line, "models.%s: no provider %s for target %s/%s%s%s%s", m->name,
-                 findings_quote(f, str_of(t->provider)), t->provider, t->model,
-                 nearest != NULL ? ", did you mean \"" : "", nearest != NULL ? nearest : "",
-                 nearest != NULL ? "\"?" : "");
-}
-
-static void check_models(const struct config *c, struct findings *f)
-{
-    size_t targets = 0;
-
-    for (size_t i = 0; i < c->n_models; i++) {
-        const struct conf_model *m = &c->models[i];
-
-        targets += m->n_targets;
-        for (size_t j = 0; j < m->n_targets; j++) {
-            const struct conf_target *t = &m->targets[j];
-
-            check_target(c, m, t, f);
-            for (size_t k = 0; k < j; k++) {
-                if (strcmp(m->targets[k].provider, t->provider) == 0 &&
-                    strcmp(m->targets[k].model, t->model) == 0)
-                    findings_add(f, t->origin.line,
-                                 "models.%s: target %s/%s is there twice; use "
-                                 "weight to give it more",
-                                 m->name, t->provider, t->model);
-            }
-        }
-    }
-    if (targets > TARGETS_ALL)
-        findings_add(f, 0, "all models together have %zu targets, at most %d fit", targets,
-                     TARGETS_ALL);
 }
 
 /* --- prices --- */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "conf/groups.h"
 #include "conf/load_hedge.h"
 #include "conf/money.h"
 #include "conf/routing.h"
@@ -38,8 +39,10 @@ static bool is_known(const struct config *c, struct str name)
 
     for (size_t i = 0; i < c->n_models; i++) {
         if (str_eq(name, str_of(c->models[i].name)))
-            return true;
+            return str_index(name, '*') < 0;
     }
+    if (groups_match(c, name) != NULL)
+        return true;
     for (size_t i = 0; i < c->n_providers; i++) {
         if (declares(&c->providers[i], name))
             return true;

@@ -132,6 +132,8 @@ struct conf_provider_key {
     uint32_t weight;           /* thousandths; default 1000 */
     const char *const *models; /* globs on the upstream model; n_models 0: all */
     size_t n_models;
+    const char *const *tags;
+    size_t n_tags;
     struct conf_origin origin;
 };
 
@@ -177,8 +179,12 @@ struct conf_provider {
 };
 
 struct conf_target {
-    const char *provider, *model; /* "openai/gpt-4o" is split at its first '/' */
+    const char *name; /* as it is written: "openai/gpt-4o", or another name of `models:` (groups.h) */
+    const char *provider, *model; /* split at its first '/'; NULL: it has none */
     uint32_t weight;              /* thousandths */
+    uint32_t share;               /* thousandths of a percent of the callers; 0: its weight decides */
+    const char *const *tags;
+    size_t n_tags;
     struct conf_origin origin;
 };
 
@@ -190,6 +196,13 @@ struct conf_hedge {
     int line;
 };
 
+/* What of a request tells its sender or session: one of a header, a field of the body, the key. */
+enum conf_caller_kind { CONF_CALLER_NONE, CONF_CALLER_KEY, CONF_CALLER_HEADER, CONF_CALLER_BODY };
+struct conf_caller {
+    uint32_t kind;    /* enum conf_caller_kind */
+    const char *name; /* of the header, in lower case, or of the field */
+};
+
 struct conf_model { /* an entry of `models:` */
     const char *name;
     struct conf_target *targets;
@@ -198,6 +211,8 @@ struct conf_model { /* an entry of `models:` */
     size_t n_fallbacks;
     uint64_t first_byte_ms, between_bytes_ms; /* 0: as the provider's */
     struct conf_hedge hedge;
+    struct conf_caller sticky;                /* by whom shares are dealt out; default: the key */
+    struct conf_caller affinity;              /* whose requests stay on one route; default: none */
     struct conf_origin origin;
 };
 

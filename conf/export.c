@@ -6,7 +6,7 @@
 #include "conf/export_parts.h"
 #include "conf/values.h"
 
-static void put_weight(struct emitter *w, uint32_t thousandths)
+void export_weight(struct emitter *w, uint32_t thousandths)
 {
     struct buf b = BUF_INIT;
 
@@ -107,7 +107,9 @@ static void put_key(struct emitter *w, const struct conf_provider_key *k)
         put_gcp(w, &k->gcp);
     else if (k->kind == CONF_KEY_AZURE)
         put_azure(w, &k->azure);
-    put_weight(w, k->weight);
+    export_weight(w, k->weight);
+    if (k->n_tags > 0)
+        emit_texts(w, "tags", k->tags, k->n_tags);
     emit_texts(w, "models", k->models, k->n_models);
     emit_close(w);
 }
@@ -155,16 +157,8 @@ static void put_models(struct emitter *w, const struct config *c)
 
         emit_open(w, m->name, false);
         emit_open(w, "targets", true);
-        for (size_t j = 0; j < m->n_targets; j++) {
-            struct buf b = BUF_INIT;
-
-            buf_printf(&b, "%s/%s", m->targets[j].provider, m->targets[j].model);
-            emit_open(w, NULL, false);
-            emit_text(w, "model", b.data);
-            put_weight(w, m->targets[j].weight);
-            emit_close(w);
-            buf_fini(&b);
-        }
+        for (size_t j = 0; j < m->n_targets; j++)
+            export_target(w, &m->targets[j]);
         emit_close(w);
         export_model_routing(w, m);
         emit_close(w);

@@ -14,7 +14,9 @@
 
 void export_prices(struct emitter *w,
                    const struct config *c); /* prices, their default and policy */
-/* What a model has beside its targets, and `rules`. export_routing.c */
+void export_weight(struct emitter *w, uint32_t thousandths);
+void export_target(struct emitter *w, const struct conf_target *t); /* export_routing.c, as these */
+/* What a model has beside its targets, and `rules`. */
 void export_model_routing(struct emitter *w, const struct conf_model *m);
 void export_routing(struct emitter *w, const struct config *c);
 

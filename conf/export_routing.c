@@ -27,8 +27,37 @@ static void export_hedge(struct emitter *w, const struct conf_hedge *h)
     emit_close(w);
 }
 
+void export_target(struct emitter *w, const struct conf_target *t)
+{
+    emit_open(w, NULL, false);
+    emit_text(w, "model", t->name);
+    if (t->share > 0)
+        emit_formatted(w, "share", t->share, format_percent);
+    else
+        export_weight(w, t->weight);
+    if (t->n_tags > 0)
+        emit_texts(w, "tags", t->tags, t->n_tags);
+    emit_close(w);
+}
+
+static void put_caller(struct emitter *w, const char *key, const struct conf_caller *c)
+{
+    struct buf text = BUF_INIT;
+
+    if (c->kind == CONF_CALLER_NONE)
+        return;
+    if (c->kind == CONF_CALLER_KEY)
+        buf_cstr(&text, "key");
+    else
+        buf_printf(&text, "%s:%s", c->kind == CONF_CALLER_HEADER ? "header" : "body", c->name);
+    emit_text(w, key, text.data);
+    buf_fini(&text);
+}
+
 void export_model_routing(struct emitter *w, const struct conf_model *m)
 {
+    put_caller(w, "sticky", &m->sticky);
+    put_caller(w, "affinity", &m->affinity);
     export_hedge(w, &m->hedge);
     if (m->n_fallbacks > 0)
         emit_texts(w, "fallbacks", m->fallbacks, m->n_fallbacks);

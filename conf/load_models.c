@@ -2,6 +2,7 @@
 #include "conf/load_hedge.h"
 #include "conf/load_money.h"
 #include "conf/load_routing.h"
+#include "conf/load_targets.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +10,6 @@
 #include "conf/values.h"
 #include "server/base/crypto.h"
 
-#define WEIGHT_MAX 1000000 /* thousandths */
-#define TARGETS_MAX_OF_ONE 256
 #define VIRTUAL_KEY_MIN 16 /* shorter ones can be guessed */
 #define VIRTUAL_KEY_MAX 512
 #define HINT_TAIL 4
@@ -20,87 +19,33 @@ static_assert(offsetof(struct conf_virtual_key, n_models) ==
                   offsetof(struct conf_virtual_key, models) + sizeof(char **),
               "load_set_texts");
 
-/* --- models.<name>.targets --- */
-
-static void set_target(struct load *l, const struct load_at *at, const struct load_key *key,
-                       void *object)
-{
-    struct conf_target *t = object;
-    struct str text;
-    ptrdiff_t slash;
-
-    (void)key;
-    if (!load_text(l, at, &text, NULL))
-        return;
-    slash = str_index(text, '/');
-    if (slash <= 0 || (size_t)slash + 1 == text.len || text.len > MODEL_MAX_BYTES) {
-        load_fail(l, at, "must be written provider/model, is %s",
-                  findings_quote(l->findings, text));
-        return;
-    }
-    if (str_index(text, '*') >= 0) {
-        load_fail(l, at, "must name one model, not a pattern, is %s",
-                  findings_quote(l->findings, text));
-        return;
-    }
-    t->provider = arena_cstr(l->arena, (struct str){text.p, (size_t)slash});
-    t->model = text.p + slash + 1;
-}
-
-static const struct load_key target_keys[] = {
-    {"model", "provider/model", set_target, 0, 0, 0, true},
-    {"weight", "number", load_set_weight, offsetof(struct conf_target, weight), 0, WEIGHT_MAX,
-     false},
-};
-const struct load_table table_target = {"models.<name>.targets[]", target_keys,
-                                        ARRAY_LEN(target_keys)};
-
-static void set_targets(struct load *l, const struct load_at *at, const struct load_key *key,
-                        void *object)
-{
-    struct conf_model *m = object;
-    size_t index = 0;
-
-    (void)key;
-    if (!load_is_type(l, at, NODE_SEQUENCE, "a list of targets such as [\"openai/gpt-4o\"]"))
-        return;
-    if (at->node->n == 0 || at->node->n > TARGETS_MAX_OF_ONE) {
-        load_fail(l, at, "must have between 1 and %d items, has %u", TARGETS_MAX_OF_ONE,
-                  at->node->n);
-        return;
-    }
-    m->targets = arena_zalloc(l->arena, at->node->n * sizeof(*m->targets));
-    for (const struct node *item = at->node->child; item != NULL; item = item->next) {
-        struct load_at down = {at, item, STR_NONE, index++};
-        struct conf_target t = {.weight = 1000, .origin = load_origin(l, item)};
-
-        if (item->type == NODE_MAPPING)
-            load_object(l, &down, &table_target, &t);
-        else
-            set_target(l, &down, NULL, &t);
-        if (t.provider != NULL)
-            m->targets[m->n_targets++] = t;
-    }
-}
+/* --- models --- */
 
 static const struct load_key model_keys[] = {
-    {"targets", "list of targets", set_targets, 0, 0, 0, true},
+    {"targets", "list of targets", load_set_targets, 0, 0, 0, true},
     {"fallbacks", "list of names", load_set_fallbacks, offsetof(struct conf_model, fallbacks), 0, 0,
      false},
     {"timeout", "mapping", load_set_model_timeout, 0, 0, 0, false},
     {"hedge", "mapping", load_set_hedge, 0, 0, 0, false},
+    {"sticky", "caller", load_set_caller, offsetof(struct conf_model, sticky), 0, 0, false},
+    {"affinity", "caller", load_set_caller, offsetof(struct conf_model, affinity), 0, 0, false},
 };
 const struct load_table table_model = {"models.<name>", model_keys, ARRAY_LEN(model_keys)};
 
 static bool model_name_is_good(struct load *l, const struct load_at *at, struct str name)
 {
     bool good = name.len > 0 && name.len <= MODEL_MAX_BYTES;
+    size_t stars = 0;
 
-    for (size_t i = 0; i < name.len && good; i++)
-        good = (unsigned char)name.p[i] > 0x20 && name.p[i] != 0x7f && name.p[i] != '*';
+    for (size_t i = 0; i < name.len && good; i++) {
+        good = (unsigned char)name.p[i] > 0x20 && name.p[i] != 0x7f;
+        stars += name.p[i] == '*';
+    }
+    good = good && stars <= 1;
     if (!good)
         findings_add(l->findings, at->node->key_line,
-                     "models: a model's name has 1 to %d characters, no blanks and no *, is %s",
+                     "models: a model's name has 1 to %d characters, no blanks and at most one *, "
+                     "is %s",
                      MODEL_MAX_BYTES, findings_quote(l->findings, name));
     return good;
 }

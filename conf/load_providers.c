@@ -6,6 +6,7 @@
 
 #include "conf/credentials.h"
 #include "conf/load_money.h"
+#include "conf/load_targets.h"
 #include "conf/parts.h"
 #include "conf/values.h"
 
@@ -41,6 +42,7 @@ static const struct load_key provider_key_keys[] = {
     {"azure", "mapping", load_set_azure, 0, 0, 0, false},
     {"weight", "number", load_set_weight, KEY(weight), 0, WEIGHT_MAX, false},
     {"models", "list of globs", load_set_texts, KEY(models), 0, 0, false},
+    {"tags", "list of names", load_set_route_tags, KEY(tags), 0, 0, false},
 };
 const struct load_table table_provider_key = {"providers.<name>.keys[]", provider_key_keys,
                                               ARRAY_LEN(provider_key_keys)};

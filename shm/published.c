@@ -58,6 +58,8 @@ static bool arrays_fit(const struct pub_image *i)
            array_fits(i, i->targets, i->n_targets, sizeof(struct pub_target)) &&
            i->n_rules <= RULES_MAX &&
            (i->n_rules == 0 || array_fits(i, i->rules, i->n_rules, sizeof(struct pub_rule))) &&
+           (i->n_patterns == 0 ||
+            array_fits(i, i->patterns, i->n_patterns, sizeof(struct pub_pattern))) &&
            array_fits(i, i->by_name, i->n_providers, sizeof(uint32_t)) &&
            array_fits(i, i->text, i->text_bytes, 1);
 }
@@ -126,6 +128,25 @@ static bool keys_are_sound(const struct pub_image *i, size_t secret_len)
     return true;
 }
 
+static bool caller_is_sound(const struct pub_image *i, const struct pub_caller *c)
+{
+    return c->kind <= PUB_CALLER_BODY && text_fits(i, c->name);
+}
+
+/* Each leads to an earlier one, so that every search ends. */
+static bool patterns_are_sound(const struct pub_image *i)
+{
+    const struct pub_pattern *patterns = at(i, i->patterns);
+
+    for (uint32_t n = 0; n < i->n_patterns; n++) {
+        if (!text_fits(i, patterns[n].begin) || !text_fits(i, patterns[n].end) ||
+            patterns[n].model >= i->n_models ||
+            (patterns[n].next != NO_PATTERN && patterns[n].next >= n))
+            return false;
+    }
+    return text_fits(i, i->tags);
+}
+
 static bool models_are_sound(const struct pub_image *i)
 {
     const struct pub_model *models = at(i, i->models);
@@ -133,6 +154,7 @@ static bool models_are_sound(const struct pub_image *i)
 
     for (uint32_t n = 0; n < i->n_models; n++) {
         if (!text_fits(i, models[n].name) || !text_fits(i, models[n].fallbacks) ||
+            !caller_is_sound(i, &models[n].sticky) || !caller_is_sound(i, &models[n].affinity) ||
             !range_fits(models[n].first_target, models[n].n_targets, i->n_targets))
             return false;
         if (n > 0 && str_cmp(text_of(i, models[n - 1].name), text_of(i, models[n].name)) >= 0)
@@ -193,7 +215,7 @@ static bool image_is_sound(const struct pub_image *i, size_t secret_len)
             return false;
     }
     return providers_are_sound(i) && keys_are_sound(i, secret_len) && models_are_sound(i) &&
-           catalogue_fits(i) && prices_fit(i) && rules_are_sound(i);
+           patterns_are_sound(i) && catalogue_fits(i) && prices_fit(i) && rules_are_sound(i);
 }
 
 /* --- reading --- */
@@ -326,11 +348,46 @@ const struct pub_model *pub_find_model(const struct pub_view *v, struct str name
         int order = str_cmp(name, pub_text(v, m->name));
 
         if (order == 0)
-            return m;
+            return (m->flags & PUB_MODEL_STARRED) == 0 ? m : NULL;
         if (order < 0)
             high = middle;
         else
             low = middle + 1;
+    }
+    return NULL;
+}
+
+static bool fits(const struct pub_view *v, const struct pub_pattern *p, struct str name)
+{
+    return name.len > p->begin.len + p->end.len && str_starts(name, pub_text(v, p->begin)) &&
+           str_ends(name, pub_text(v, p->end));
+}
+
+/*
+ * Every pattern whose beginning is the name's lies at or before the last one that is not above it, and
+ * on the way that begins there.
+ */
+const struct pub_model *pub_match_model(const struct pub_view *v, struct str name, struct str *star)
+{
+    const struct pub_pattern *patterns = at(v->image, v->image->patterns);
+    uint32_t low = 0;
+    uint32_t high = v->image->n_patterns;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (str_cmp(pub_text(v, patterns[middle].begin), name) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (uint32_t i = low > 0 ? low - 1 : NO_PATTERN; i != NO_PATTERN; i = patterns[i].next) {
+        const struct pub_pattern *p = &patterns[i];
+
+        if (!fits(v, p, name))
+            continue;
+        *star = (struct str){name.p + p->begin.len, name.len - p->begin.len - p->end.len};
+        return pub_model(v, p->model);
     }
     return NULL;
 }

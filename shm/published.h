@@ -70,6 +70,7 @@ struct pub_key {
     uint32_t token;                     /* row of region tokens; stable over reloads */
     uint64_t token_for;                 /* which credential: a hash of its bytes; never 0 */
     struct pub_text region;             /* AWS: that requests are signed for */
+    uint64_t tags;                      /* bits by the places in the image's tags */
 };
 enum pub_key_kind {
     PUB_KEY_PLAIN,     /* the secret is what is shown */
@@ -93,7 +94,18 @@ struct pub_target {
     uint32_t weight;                /* thousandths */
     struct pub_text model;          /* upstream name */
     uint32_t first_route, n_routes; /* its own rows, else the provider's any-model rows */
+    uint64_t tags;                  /* likewise; those of its routes' keys are beside these */
+    uint64_t salt;                  /* of its side: who is on one says nothing of another */
+    uint32_t side;                  /* 0; else it is one of those that get a share of the callers */
+    uint32_t share;                 /* of this side, thousandths of a percent */
 };
+
+/* What tells a request's sender or session. */
+struct pub_caller {
+    uint32_t kind;        /* enum pub_caller_kind */
+    struct pub_text name; /* of the header, in lower case, or of the body's field */
+};
+enum pub_caller_kind { PUB_CALLER_NONE, PUB_CALLER_KEY, PUB_CALLER_HEADER, PUB_CALLER_BODY };
 
 /* A name that clients may use: an alias or group of `models:`, or a bare declared model. Sorted. */
 struct pub_model {
@@ -104,8 +116,21 @@ struct pub_model {
     struct pub_text fallbacks;                /* NUL-separated names */
     uint32_t hedge_ms, hedge_percentile;      /* when a second route is asked: one of the two */
     uint32_t hedge_share; /* of its requests, in thousandths of a percent; 0: never */
+    struct pub_caller sticky;                 /* by whom shares are dealt out */
+    struct pub_caller affinity;               /* whose requests stay on one route */
 };
 #define PUB_MODEL_DECLARED 1u /* from a provider's list, not from `models:` */
+#define PUB_MODEL_STARRED 2u  /* a pattern: its targets' stars stand for what its own does */
+#define PUB_MODEL_SHARED 4u   /* some of its targets have a share */
+
+/* A pattern among the models. Sorted by where it begins, then by the length of its end. */
+struct pub_pattern {
+    struct pub_text begin, end; /* around the star */
+    uint32_t model;
+    uint32_t
+        next; /* of the others that a name with this beginning may match: the best; or NO_PATTERN */
+};
+#define NO_PATTERN UINT32_MAX
 
 /* A rule, in the order in which they are tried. */
 struct pub_rule {
@@ -143,6 +168,8 @@ struct pub_image {
     uint32_t header_ms, body_ms, idle_ms; /* slow headers, slow bodies, idle keep-alive */
     uint32_t attempts_max;                /* upstream calls for one request */
     uint32_t durability_ms;               /* usage is on disk by then */
+    uint32_t patterns, n_patterns;
+    struct pub_text tags; /* NUL-separated, by bit */
 };
 #define PUB_REQUIRE_KEY 1u
 #define PUB_HTTP2_OFF 2u
@@ -191,7 +218,10 @@ struct str pub_served(const struct pub_view *v, const struct pub_provider *p, st
                       const struct cat_model *m, struct str asked);
 /* Binary searches; NULL when there is none. */
 const struct pub_provider *pub_find_provider(const struct pub_view *v, struct str name);
-const struct pub_model *pub_find_model(const struct pub_view *v, struct str name);
+const struct pub_model *pub_find_model(const struct pub_view *v, struct str name); /* no pattern */
+/* The pattern that fits best, and what its star stands for: never nothing. */
+const struct pub_model *pub_match_model(const struct pub_view *v, struct str name,
+                                        struct str *star);
 /* The rows for (provider, model): its own, else the any-model ones. Count in *n. */
 const struct pub_route *pub_find_routes(const struct pub_view *v, const struct pub_provider *p,
                                         struct str model, uint32_t *n);

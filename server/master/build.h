@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "conf/config.h"
+#include "conf/groups.h"
 #include "server/base/base.h"
 #include "server/base/buf.h"
 #include "server/base/error.h"
@@ -38,6 +39,9 @@ struct build {
     struct pub_model *models;
     struct pub_target *targets;
     uint32_t *by_name;
+    struct groups groups; /* of the configuration */
+    struct pub_pattern *patterns;
+    uint32_t n_patterns;
     struct pub_rule *rules;
     uint32_t n_rules;
     struct buf
@@ -46,6 +50,7 @@ struct build {
     struct buf text, secrets, catalogue, prices;
     struct known *known; /* sorted by provider, then model; unique */
     size_t n_known;
+    struct pub_text tags;
 };
 
 struct pub_text build_text(struct build *b, struct str s);
@@ -59,6 +64,8 @@ BF_MUST_CHECK int build_number(const struct build *b, const struct buf *identity
 BF_MUST_CHECK int build_routes(struct build *b, struct error *err);
 /* ... and the names that clients may use, with their targets. */
 BF_MUST_CHECK int build_models(struct build *b, struct error *err);
+/* Those of them that are patterns. patterns.c */
+void build_patterns(struct build *b);
 /* Rules in the order in which they are tried. rules.c */
 BF_MUST_CHECK int build_rules(struct build *b, struct error *err);
 /* NUL-separated. */

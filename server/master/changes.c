@@ -155,6 +155,7 @@ static void add_provider(struct writer *w, const struct conf_provider *p)
         put_text(j, "value", k->value.source);
         put_text(j, "region", k->aws.region);
         put_list(j, "models", k->models, k->n_models);
+        put_list(j, "tags", k->tags, k->n_tags);
         buf_char(j, '}');
         add_secret(w, k->value.bytes);
         add_credential(w, p, k);
@@ -166,18 +167,27 @@ static void add_provider(struct writer *w, const struct conf_provider *p)
     add(w, "provider", p->name);
 }
 
+static void put_caller(struct buf *j, const char *key, const struct conf_caller *c)
+{
+    buf_printf(j, ",\"%s\":%u", key, c->kind);
+    put_text(j, key, c->name);
+}
+
 static void add_model(struct writer *w, const struct conf_model *m)
 {
     struct buf *j = &w->json;
 
     buf_cstr(j, "{\"targets\":[");
     for (size_t i = 0; i < m->n_targets; i++) {
-        buf_cstr(j, i > 0 ? ",{\"provider\":" : "{\"provider\":");
-        buf_json(j, str_of(m->targets[i].provider));
-        put_text(j, "model", m->targets[i].model);
-        buf_printf(j, ",\"weight\":%u}", m->targets[i].weight);
+        buf_cstr(j, i > 0 ? ",{\"model\":" : "{\"model\":");
+        buf_json(j, str_of(m->targets[i].name));
+        buf_printf(j, ",\"weight\":%u,\"share\":%u", m->targets[i].weight, m->targets[i].share);
+        put_list(j, "tags", m->targets[i].tags, m->targets[i].n_tags);
+        buf_char(j, '}');
     }
     buf_char(j, ']');
+    put_caller(j, "sticky", &m->sticky);
+    put_caller(j, "affinity", &m->affinity);
     put_list(j, "fallbacks", m->fallbacks, m->n_fallbacks);
     buf_printf(j, ",\"timeout_ms\":[%ju,%ju]", (uintmax_t)m->first_byte_ms,
                (uintmax_t)m->between_bytes_ms);

@@ -159,6 +159,7 @@ static int add_key(struct build *b, uint32_t provider, const struct conf_provide
     out->name = add_cstr(b, k->name);
     out->models = build_list(b, k->models, k->n_models);
     out->weight = k->weight;
+    out->tags = groups_tags(&b->groups, k->tags, k->n_tags);
     return add_credential(b, &b->conf->providers[provider], k, out, err);
 }
 
@@ -299,6 +300,8 @@ static int finish(struct build *b, struct image *out, struct error *err)
                              .n_models = b->n_models,
                              .n_targets = b->n_targets,
                              .n_rules = b->n_rules,
+                             .n_patterns = b->n_patterns,
+                             .tags = b->tags,
                              .text_bytes = (uint32_t)b->text.len};
     size_t end = (sizeof(head) + 7) & ~(size_t)7;
     uint32_t programs;
@@ -314,6 +317,7 @@ static int finish(struct build *b, struct image *out, struct error *err)
     head.prices = place(&end, b->prices.len);
     head.rules = place(&end, head.n_rules * sizeof(*b->rules));
     programs = place(&end, b->programs.len);
+    head.patterns = place(&end, head.n_patterns * sizeof(*b->patterns));
     for (uint32_t i = 0; i < b->n_rules; i++)
         b->rules[i].program += b->rules[i].program != 0 ? programs : 0;
     if (end > PUBLISHED_HALF_BYTES)
@@ -337,6 +341,7 @@ static int finish(struct build *b, struct image *out, struct error *err)
     copy_table(out->bytes, head.prices, b->prices.data, b->prices.len);
     copy_table(out->bytes, head.rules, b->rules, head.n_rules * sizeof(*b->rules));
     copy_table(out->bytes, programs, b->programs.data, b->programs.len);
+    copy_table(out->bytes, head.patterns, b->patterns, head.n_patterns * sizeof(*b->patterns));
     out->secrets = (uint8_t *)b->secrets.data;
     out->secret_len = b->secrets.len;
     b->secrets = (struct buf)BUF_INIT;
@@ -382,6 +387,8 @@ static void build_fini(struct build *b)
     free(b->targets);
     free(b->known);
     free(b->rules);
+    free(b->patterns);
+    groups_fini(&b->groups);
     buf_fini(&b->programs);
     buf_fini(&b->text);
     buf_fini(&b->catalogue);
@@ -403,6 +410,8 @@ int publish_build(const struct publish_request *req, struct image *out, struct e
     int rc = -1;
 
     *out = (struct image){0};
+    groups_init(&b.groups, b.conf);
+    b.tags = build_list(&b, b.groups.tags, b.groups.n_tags);
     if (make_room(&b, err) != 0)
         goto out;
     for (uint32_t i = 0; i < b.conf->n_providers; i++) {

@@ -50,11 +50,13 @@ static void gather_known(struct build *b)
         const struct conf_model *m = &b->conf->models[i];
 
         for (size_t j = 0; j < m->n_targets; j++) {
+            const struct conf_target *t = &m->targets[j];
             uint32_t provider;
 
-            /* add_targets reports one that is not there. */
-            if (build_find_provider(b, m->targets[j].provider, &provider) == 0)
-                b->known[n++] = (struct known){provider, str_of(m->targets[j].model), false};
+            /* Groups and patterns have no rows of their own. */
+            if (t->provider != NULL && strchr(t->name, '*') == NULL &&
+                build_find_provider(b, t->provider, &provider) == 0)
+                b->known[n++] = (struct known){provider, str_of(t->model), false};
         }
     }
     qsort(b->known, n, sizeof(*b->known), compare_known);
@@ -167,8 +169,8 @@ static void find_rows(const struct build *b, const struct pub_provider *p, struc
         (*out_n)++;
 }
 
-static int add_target(struct build *b, uint32_t provider, struct str model, uint32_t weight,
-                      struct error *err)
+static int add_target(struct build *b, uint32_t provider, struct str model,
+                      const struct flat_target *flat, struct error *err)
 {
     const struct pub_provider *p = &b->providers[provider];
     struct pub_target *t;
@@ -177,7 +179,11 @@ static int add_target(struct build *b, uint32_t provider, struct str model, uint
         return error_set(err, "more than %d targets over all models", TARGETS_MAX);
     t = &b->targets[b->n_targets++];
     t->provider = provider;
-    t->weight = weight;
+    t->weight = flat->weight;
+    t->tags = flat->tags;
+    t->side = flat->side;
+    t->salt = flat->salt;
+    t->share = flat->share;
     t->model = build_text(b, model);
     find_rows(b, p, model, &t->first_route, &t->n_routes);
     if (t->n_routes == 0) { /* the any-model rows, which are first */
@@ -189,26 +195,54 @@ static int add_target(struct build *b, uint32_t provider, struct str model, uint
 
 static int add_targets(struct build *b, const struct entry *e, struct error *err)
 {
+    struct flat flat;
+
     if (e->alias == NULL)
-        return add_target(b, e->provider, e->name, 1000, err);
-    for (size_t i = 0; i < e->alias->n_targets; i++) {
-        const struct conf_target *t = &e->alias->targets[i];
+        return add_target(b, e->provider, e->name, &(struct flat_target){.weight = 1000}, err);
+    if (groups_flatten(&b->groups, e->alias, &flat) != GROUPS_OK)
+        return error_set(err, "model %s: its groups cannot be unfolded", e->alias->name);
+    for (size_t i = 0; i < flat.n; i++) {
+        const struct conf_target *t = flat.items[i].target;
         uint32_t provider;
 
         if (build_find_provider(b, t->provider, &provider) != 0)
             return error_set(err, "model %s: there is no provider \"%s\"", e->alias->name,
                              t->provider);
-        if (add_target(b, provider, str_of(t->model), t->weight, err) != 0)
+        if (add_target(b, provider, str_of(t->model), &flat.items[i], err) != 0)
             return -1;
     }
     return 0;
 }
 
+static uint32_t flags_of(const struct entry *e)
+{
+    if (e->alias == NULL)
+        return PUB_MODEL_DECLARED;
+    return strchr(e->alias->name, '*') != NULL ? PUB_MODEL_STARRED : 0;
+}
+
+static_assert((int)CONF_CALLER_NONE == (int)PUB_CALLER_NONE &&
+                  (int)CONF_CALLER_KEY == (int)PUB_CALLER_KEY &&
+                  (int)CONF_CALLER_HEADER == (int)PUB_CALLER_HEADER &&
+                  (int)CONF_CALLER_BODY == (int)PUB_CALLER_BODY,
+              "one list");
+
+static struct pub_caller caller_of(struct build *b, const struct conf_caller *c)
+{
+    return (struct pub_caller){c->kind, build_text(b, str_of(c->name))};
+}
+
 /* What a model of `models:` has beside its targets. */
 static void add_manners(struct build *b, struct pub_model *m, const struct conf_model *alias)
 {
+    static const struct conf_caller by_key = {CONF_CALLER_KEY, NULL};
+
     if (alias == NULL)
         return;
+    m->sticky = caller_of(b, alias->sticky.kind != CONF_CALLER_NONE ? &alias->sticky : &by_key);
+    m->affinity = caller_of(b, &alias->affinity);
+    for (size_t i = 0; i < alias->n_targets; i++)
+        m->flags |= alias->targets[i].share > 0 ? PUB_MODEL_SHARED : 0;
     m->fallbacks = build_list(b, alias->fallbacks, alias->n_fallbacks);
     m->first_byte_ms = (uint32_t)min_u64(alias->first_byte_ms, UINT32_MAX);
     m->between_bytes_ms = (uint32_t)min_u64(alias->between_bytes_ms, UINT32_MAX);
@@ -242,7 +276,7 @@ int build_models(struct build *b, struct error *err)
             m = &b->models[b->n_models++];
             m->name = build_text(b, entries[i].name);
             m->first_target = b->n_targets;
-            m->flags = entries[i].alias != NULL ? 0 : PUB_MODEL_DECLARED;
+            m->flags = flags_of(&entries[i]);
             add_manners(b, m, entries[i].alias);
         }
         m = &b->models[b->n_models - 1];
@@ -252,6 +286,7 @@ int build_models(struct build *b, struct error *err)
             goto out;
         m->n_targets = b->n_targets - m->first_target;
     }
+    build_patterns(b);
     rc = 0;
 out:
     free(entries);

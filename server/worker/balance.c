@@ -1,6 +1,9 @@
 #include "server/worker/balance.h"
 
+#include <math.h>
+
 #include "server/base/alloc.h"
+#include "server/base/mix.h"
 #include "server/worker/worker.h"
 #include "shm/weights.h"
 
@@ -97,35 +100,93 @@ static size_t draw(struct worker *w, const uint64_t *shares, size_t n, uint64_t 
     return n - 1;
 }
 
+/* What is to be drawn from: the rows as they are, and what each of them gets. */
+struct field {
+    struct weight rows[BALANCE_MAX];
+    uint64_t shares[BALANCE_MAX];
+    uint64_t total;
+};
+
+/* The weights of those whose turn it is; when none of them has a share, the spare ones. */
+static void weigh(struct worker *w, const struct balance_item *items, size_t n, uint64_t mono_ms,
+                  struct field *f)
+{
+    bool has_spare = false;
+
+    f->total = 0;
+    for (size_t i = 0; i < n; i++) {
+        f->rows[i] = weight_of(w, items[i].row);
+        f->shares[i] = balance_share(&f->rows[i], items[i].weight,
+                                     live_in_flight(w->slot, items[i].row), mono_ms);
+        f->total += f->shares[i];
+        has_spare = has_spare || items[i].spare > 0;
+    }
+    if (f->total > 0 || !has_spare)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        f->shares[i] = balance_share(&f->rows[i], items[i].spare,
+                                     live_in_flight(w->slot, items[i].row), mono_ms);
+        f->total += f->shares[i];
+    }
+}
+
 size_t balance_choose(struct worker *w, const struct balance_item *items, size_t n,
                       uint64_t mono_ms)
 {
-    struct weight rows[BALANCE_MAX];
-    uint64_t shares[BALANCE_MAX];
-    uint64_t total = 0;
+    struct field f;
     size_t a;
     size_t b;
 
     must(n > 0 && n <= BALANCE_MAX);
     if (n == 1)
         return 0;
-    for (size_t i = 0; i < n; i++) {
-        rows[i] = weight_of(w, items[i].row);
-        shares[i] = balance_share(&rows[i], items[i].weight, live_in_flight(w->slot, items[i].row),
-                                  mono_ms);
-        total += shares[i];
-    }
-    if (total == 0)
-        return choose_rest(items, rows, n, mono_ms);
-    a = draw(w, shares, n, total);
-    while (shares[a] == 0) /* the last one may have none */
+    weigh(w, items, n, mono_ms, &f);
+    if (f.total == 0)
+        return choose_rest(items, f.rows, n, mono_ms);
+    a = draw(w, f.shares, n, f.total);
+    while (f.shares[a] == 0) /* the last one may have none */
         a--;
-    b = draw(w, shares, n, total);
-    if (shares[b] == 0)
+    b = draw(w, f.shares, n, f.total);
+    if (f.shares[b] == 0)
         return a;
     /* in flight / share; equal ones keep the first draw, so that idle routes get their shares */
-    return live_in_flight(w->slot, items[b].row) * shares[a] <
-                   live_in_flight(w->slot, items[a].row) * shares[b]
+    return live_in_flight(w->slot, items[b].row) * f.shares[a] <
+                   live_in_flight(w->slot, items[a].row) * f.shares[b]
                ? b
                : a;
+}
+
+/* -weight / log x, x even in 0..1 by route and number: the greatest one falls on each by its weight. */
+static double score(uint64_t weight, uint32_t row, uint64_t number)
+{
+    double x = ((double)(mix_two(number, row) >> 11) + 0.5) / 9007199254740992.0; /* 2^53 */
+
+    return (double)weight / -log2(x);
+}
+
+size_t balance_stick(struct worker *w, const struct balance_item *items, size_t n, uint64_t number,
+                     uint64_t mono_ms)
+{
+    struct field f;
+    double most = -1;
+    size_t best = 0;
+
+    must(n > 0 && n <= BALANCE_MAX);
+    if (n == 1)
+        return 0;
+    weigh(w, items, n, mono_ms, &f);
+    if (f.total == 0)
+        return choose_rest(items, f.rows, n, mono_ms);
+    for (size_t i = 0; i < n; i++) {
+        double this;
+
+        if (f.shares[i] == 0) /* shut, or not its turn */
+            continue;
+        this = score(items[i].weight > 0 ? items[i].weight : items[i].spare, items[i].row, number);
+        if (this > most) {
+            most = this;
+            best = i;
+        }
+    }
+    return best;
 }

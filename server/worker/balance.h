@@ -26,6 +26,7 @@ struct worker;
 struct balance_item {
     uint32_t row;    /* pub_route.row */
     uint64_t weight; /* configured; 0: only when nothing else is left */
+    uint64_t spare;  /* the weight instead of it, once none of the others is left */
 };
 
 /*
@@ -40,5 +41,12 @@ void balance_look(struct worker *w, uint32_t row, struct weight *out);
 /* The index of the chosen one; n must be 1 .. BALANCE_MAX. */
 size_t balance_choose(struct worker *w, const struct balance_item *items, size_t n,
                       uint64_t mono_ms);
+
+/*
+ * The same one for the same number, as long as it is healthy: by rendezvous hashing with the configured
+ * weights, so that a route more or less moves no one but those whom it takes or had.
+ */
+size_t balance_stick(struct worker *w, const struct balance_item *items, size_t n, uint64_t number,
+                     uint64_t mono_ms);
 
 #endif

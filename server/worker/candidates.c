@@ -5,6 +5,7 @@
 #include "server/worker/admit.h"
 #include "server/worker/catalogue.h"
 #include "server/worker/explain.h"
+#include "server/worker/parse.h"
 #include "server/worker/route.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
@@ -97,12 +98,32 @@ static uint64_t scope_weight(const struct request *r, const struct pub_provider 
     return own != NULL ? own->weight : SHARE_WHOLE;
 }
 
+/*
+ * All three are thousandths up to a million. The product's millionths: times a published weight, and all
+ * of them together, it must stay below 2^64; what is not zero stays so.
+ */
+static uint64_t weight_of(uint64_t target, uint64_t key, uint64_t share)
+{
+    uint64_t product = target * key * share / SHARE_WHOLE;
+
+    return product > 0 ? max_u64(product / 1000, 1) : 0;
+}
+
+/* What a target gives to each of its routes. */
+struct gathered {
+    struct str model;
+    uint64_t weight;
+    uint64_t tags;
+    bool is_spare; /* it is another side's turn: only when that has nothing left */
+};
+
 /* The routes of one target: its provider's keys that serve the model and were not tried. */
 static void gather_routes(struct request *r, const struct pub_route *routes, uint32_t n_routes,
-                          struct str model, uint64_t weight, struct candidates *out)
+                          const struct gathered *g, struct candidates *out)
 {
     const struct pub_view *v = &r->worker->view;
     uint64_t share = n_routes > 0 ? scope_weight(r, pub_provider(v, routes[0].provider)) : 0;
+    struct str model = g->model;
 
     if (n_routes > 0 && candidates_face(r, pub_provider(v, routes[0].provider), model) == NULL) {
         out->is_unspoken = true;
@@ -111,6 +132,7 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
     }
     for (uint32_t i = 0; i < n_routes && out->n < BALANCE_MAX; i++) {
         const struct pub_route *route = &routes[i];
+        uint64_t weight;
 
         if (route->row >= ROUTES_MAX || was_tried(r, route->row))
             continue;
@@ -119,14 +141,16 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
                       "this provider key is for other models");
             continue;
         }
-        if (!wishes_allow(r, route)) {
+        if (!wishes_allow(r, route, g->tags)) {
             out->is_unwished = true;
             leave_out(r, route->provider, pub_key(v, route->key), model,
-                      "the request names another provider key");
+                      "the request asks for another provider key or tags");
             continue;
         }
-        out->items[out->n] =
-            (struct balance_item){route->row, weight * route->weight * share / SHARE_WHOLE};
+        weight = weight_of(g->weight, route->weight, share);
+        out->items[out->n] = g->is_spare ? (struct balance_item){route->row, 0, weight}
+                                         : (struct balance_item){route->row, weight, 0};
+        out->tags[out->n] = g->tags | pub_key(v, route->key)->tags;
         out->routes[out->n] = route;
         out->models[out->n] = model;
         out->n++;
@@ -140,7 +164,7 @@ static void gather_provider(struct request *r, const struct pub_provider *p, str
     const struct pub_route *routes = pub_find_routes(&r->worker->view, p, name, &n_routes);
 
     if (target_is_allowed(r, p, name))
-        gather_routes(r, routes, n_routes, name, 1000, out);
+        gather_routes(r, routes, n_routes, &(struct gathered){.model = name, .weight = 1000}, out);
     else if (r->explain != NULL)
         explain_leaves_out(r, p, NULL, name, "the virtual key may not use it");
 }
@@ -163,12 +187,51 @@ static void gather_shared(struct request *r, struct candidates *out)
     }
 }
 
+/* A target's name of the model: with a star in it, what the pattern's star stands for stands there. */
+static struct str target_name(const struct request *r, const struct pub_target *t)
+{
+    struct str name = pub_text(&r->worker->view, t->model);
+    ptrdiff_t star;
+
+    if (r->resolved.star.len == 0 || (star = str_index(name, '*')) < 0)
+        return name;
+    return arena_concat(
+        r->arena,
+        (struct str[]){{name.p, (size_t)star}, r->resolved.star, str_skip(name, (size_t)star + 1)},
+        3);
+}
+
+static void gather_target(struct request *r, const struct pub_target *t, uint32_t side,
+                          struct candidates *out)
+{
+    const struct pub_view *v = &r->worker->view;
+    const struct pub_provider *p = pub_provider(v, t->provider);
+    const struct pub_route *routes = t->n_routes > 0 ? pub_route(v, t->first_route) : NULL;
+    struct str name = target_name(r, t);
+    uint32_t n_routes = t->n_routes;
+
+    if (r->resolved.star.len > 0) {
+        if (name.len > MODEL_MAX)
+            return;
+        routes = pub_find_routes(v, p, name, &n_routes);
+    }
+    if (n_routes == 0)
+        leave_out(r, t->provider, NULL, name, "no key of the provider serves it");
+    else if (!target_is_allowed(r, p, name))
+        leave_out(r, t->provider, NULL, name, "the virtual key may not use it");
+    else
+        gather_routes(r, routes, n_routes,
+                      &(struct gathered){name, t->weight, t->tags, t->side != side}, out);
+}
+
 void candidates_gather(struct request *r, struct candidates *out)
 {
     const struct pub_view *v = &r->worker->view;
     const struct pub_model *model;
+    uint32_t side = 0;
 
     out->n = 0;
+    out->affinity = 0;
     out->is_unspoken = out->is_unwished = false;
     if (r->explain != NULL)
         explain_gathers(r);
@@ -180,17 +243,12 @@ void candidates_gather(struct request *r, struct candidates *out)
         return;
     }
     model = pub_model(v, r->resolved.model);
-    for (uint32_t i = 0; i < model->n_targets; i++) {
-        const struct pub_target *t = pub_target(v, model->first_target + i);
-        struct str name = pub_text(v, t->model);
-
-        if (t->n_routes == 0)
-            leave_out(r, t->provider, NULL, name, "no key of the provider serves it");
-        else if (!target_is_allowed(r, pub_provider(v, t->provider), name))
-            leave_out(r, t->provider, NULL, name, "the virtual key may not use it");
-        else
-            gather_routes(r, pub_route(v, t->first_route), t->n_routes, name, t->weight, out);
-    }
+    if ((model->flags & PUB_MODEL_SHARED) != 0)
+        side = caller_side(r, model, caller_of(r, model)->sticky);
+    if (model->affinity.kind != PUB_CALLER_NONE)
+        out->affinity = caller_of(r, model)->affinity;
+    for (uint32_t i = 0; i < model->n_targets; i++)
+        gather_target(r, pub_target(v, model->first_target + i), side, out);
 }
 
 typedef bool target_fn(const struct request *r, const struct pub_provider *p, struct str model);
@@ -207,7 +265,7 @@ static bool any_target(const struct request *r, target_fn *holds)
     for (uint32_t i = 0; i < model->n_targets; i++) {
         const struct pub_target *t = pub_target(v, model->first_target + i);
 
-        if (holds(r, pub_provider(v, t->provider), pub_text(v, t->model)))
+        if (holds(r, pub_provider(v, t->provider), target_name(r, t)))
             return true;
     }
     return false;
@@ -237,6 +295,12 @@ bool route_has_untried(struct request *r)
     return found.n > 0;
 }
 
+size_t candidates_choose(struct worker *w, const struct candidates *found, uint64_t mono_ms)
+{
+    return found->affinity != 0 ? balance_stick(w, found->items, found->n, found->affinity, mono_ms)
+                                : balance_choose(w, found->items, found->n, mono_ms);
+}
+
 void candidates_drop(struct candidates *found, size_t which)
 {
     uint32_t provider = found->routes[which]->provider;
@@ -248,6 +312,7 @@ void candidates_drop(struct candidates *found, size_t which)
             continue;
         found->items[n] = found->items[i];
         found->routes[n] = found->routes[i];
+        found->tags[n] = found->tags[i];
         found->models[n++] = found->models[i];
     }
     found->n = n;

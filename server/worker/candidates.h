@@ -18,13 +18,17 @@ struct candidates {
     struct balance_item items[BALANCE_MAX];
     const struct pub_route *routes[BALANCE_MAX]; /* into the published image: for this turn only */
     struct str models[BALANCE_MAX];              /* likewise: the upstream's name */
+    uint64_t tags[BALANCE_MAX];                  /* of the target and its key */
     size_t n;
-    bool is_unspoken; /* a target was left out, because it cannot be asked in this way */
-    bool is_unwished; /* a route was, because the client asked for others (wishes.h) */
+    uint64_t affinity; /* which session's; 0: nobody's */
+    bool is_unspoken;  /* a target was left out, because it cannot be asked in this way */
+    bool is_unwished;  /* a route was, because the client asked for others (wishes.h) */
 };
 
 /* r->resolved is good. */
 void candidates_gather(struct request *r, struct candidates *out);
+/* One of them, by weight and health, a session's own first. There is at least one. */
+size_t candidates_choose(struct worker *w, const struct candidates *found, uint64_t mono_ms);
 /* Leave out every route to the provider and model of number `which`. */
 void candidates_drop(struct candidates *found, size_t which);
 /*

@@ -29,6 +29,8 @@ const struct fail FAIL_UNKNOWN_PROVIDER = {"unknown_provider", 404, INVALID,
 const struct fail FAIL_UNKNOWN_PROVIDER_KEY = {
     "unknown_provider_key", 400, INVALID,
     "x-bf-provider-key names no provider key that may serve this request"};
+const struct fail FAIL_UNKNOWN_TAGS = {"unknown_tags", 400, INVALID,
+                                       "x-bf-tags asks for what no route of this request has"};
 const struct fail FAIL_UNKNOWN_MODEL = {
     "unknown_model", 404, INVALID,
     "no provider here has this model: use a name of GET /v1/models, or provider/model"};

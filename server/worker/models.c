@@ -71,6 +71,8 @@ static bool model_is_allowed(struct request *r, const struct pub_model *m)
 {
     const struct pub_view *v = &r->worker->view;
 
+    if ((m->flags & PUB_MODEL_STARRED) != 0)
+        return false; /* a pattern is nothing that could be asked for */
     if (m->n_targets == 0)
         return admit_name(r, pub_text(v, m->name));
     if (scope_denies_name(r, pub_text(v, m->name)))

@@ -25,7 +25,10 @@ static void resolve_to(struct request *r, const struct pub_provider *p, struct s
 {
     const struct pub_view *v = &r->worker->view;
 
-    r->resolved = (struct resolved){v->generation, NO_MODEL, provider_index(v, p), name, false};
+    r->resolved = (struct resolved){.generation = v->generation,
+                                    .model = NO_MODEL,
+                                    .provider = provider_index(v, p),
+                                    .name = name};
 }
 
 static bool is_of(const struct pub_provider *p, struct str vendor)
@@ -155,23 +158,39 @@ static const struct pub_provider *find_bare(struct request *r, struct str *name,
     return p;
 }
 
+/* Exact names of `models:`, then its patterns, then what providers declare. */
+static const struct pub_model *find_model(const struct pub_view *v, struct str name,
+                                          struct str *star)
+{
+    const struct pub_model *exact = pub_find_model(v, name);
+    const struct pub_model *pattern;
+
+    if (v->image->n_patterns == 0 || (exact != NULL && (exact->flags & PUB_MODEL_DECLARED) == 0))
+        return exact;
+    pattern = pub_match_model(v, name, star);
+    return pattern != NULL ? pattern : exact;
+}
+
 enum step_result route_resolve(struct request *r)
 {
     const struct pub_view *v = &r->worker->view;
     const struct pub_model *model;
     const struct pub_provider *p = NULL;
+    struct str star = STR_NONE;
     struct str name;
     ptrdiff_t slash;
     bool is_known;
 
     if (r->resolved.generation == v->generation)
         return STEP_NEXT;
+    wishes_renew(r);
     if (r->course.name.len == 0)
         return resolve_default(r);
-    model = pub_find_model(v, r->course.name);
+    model = find_model(v, r->course.name, &star);
     if (model != NULL) {
-        r->resolved = (struct resolved){v->generation, (uint32_t)(model - pub_model(v, 0)), 0,
-                                        STR_NONE, false};
+        r->resolved = (struct resolved){.generation = v->generation,
+                                        .model = (uint32_t)(model - pub_model(v, 0)),
+                                        .star = star};
         return STEP_NEXT;
     }
     slash = str_index(r->course.name, '/');

@@ -23,6 +23,7 @@
 #include "providers/vendor.h"
 #include "server/base/arena.h"
 #include "server/base/str.h"
+#include "server/worker/caller.h"
 #include "server/worker/content.h"
 #include "server/worker/course.h"
 #include "server/worker/http.h"
@@ -65,6 +66,7 @@ struct resolved {
     uint32_t provider;   /* pub_provider */
     struct str name;     /* the upstream's name of the model; empty: the request has none */
     bool is_known;       /* the catalogue knew it: other providers may serve it as well */
+    struct str star;     /* what a pattern's star stands for: a span of the name */
 };
 
 /* The route of the attempt under way: copied from the published image. */
@@ -123,6 +125,7 @@ struct request {
     struct str asked;                /* the model as the client wrote it; empty: none */
     /* admit, route */
     struct wishes wishes;
+    struct caller caller;
     struct course course;
     struct resolved resolved;
     uint32_t tried_rows[ATTEMPTS_MAX];

@@ -210,7 +210,7 @@ static enum step_result choose(struct request *r, struct candidates *found)
         return explain_choose(r, found);
     while (found->n > 0) {
         struct refusal why;
-        size_t i = balance_choose(r->worker, found->items, found->n, loop_now_ms(r->worker->loop));
+        size_t i = candidates_choose(r->worker, found, loop_now_ms(r->worker->loop));
 
         if (!has_token(r, found->routes[i])) {
             i = first_with_token(r, found);

@@ -109,7 +109,7 @@ enum step_result suggest_model(struct request *r)
     for (uint32_t i = 0; i < v->image->n_models && names->n < NAMES_MAX; i++) {
         struct str name = pub_text(v, pub_model(v, i)->name);
 
-        if (admit_name(r, name))
+        if ((pub_model(v, i)->flags & PUB_MODEL_STARRED) == 0 && admit_name(r, name))
             names_add(names, r, name);
     }
     for (uint32_t i = 0; i < v->image->n_providers && names->n < NAMES_MAX; i++)

@@ -2,9 +2,9 @@
  * wishes - what a client asks of the routes of its request, beside the model.
  *
  * Runs in:  worker.   Reads: published.   Writes: nothing shared.
- * x-bf-provider-key pins a provider's key, as NAME or provider/NAME: every attempt stays on it, and
- * names that have no route with it (rules', fallbacks') are passed over. A wish only narrows: what the
- * virtual key may not use stays shut. Without a wish each question costs one branch.
+ * x-bf-provider-key pins a provider's key, as NAME or provider/NAME; x-bf-tags wants targets or keys
+ * that have all of its tags. Every attempt stays on such routes, and names that have none (rules',
+ * fallbacks') are passed over. A wish only narrows: what the virtual key may not use stays shut. Without a wish each question costs one branch.
  * Does not: choose among what is left (balance.c).
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -24,13 +24,20 @@ struct request;
 struct wishes {
     struct str provider; /* of the pinned key; empty: whichever has one of that name */
     struct str key;      /* name of a provider's key; empty: none is pinned */
+    struct str tags;     /* as the client wrote them; empty: none */
+    uint64_t bits;       /* of these in the image of `generation` */
+    uint64_t generation;
+    bool is_pinned;
+    bool is_unheard_of; /* that image has not all of the tags */
     bool are_any;
 };
 
 /* Read them off the request's head, before anything is resolved. */
 void wishes_read(struct request *r);
-/* Is this a route that was wished for? */
-bool wishes_allow(const struct request *r, const struct pub_route *route);
+/* Before a name is resolved: tags mean what they mean in the current image. */
+void wishes_renew(struct request *r);
+/* Is this a route that was wished for? `tags`: its target's. */
+bool wishes_allow(const struct request *r, const struct pub_route *route, uint64_t tags);
 /* Has this provider a key that was wished for? */
 bool wishes_fit(const struct request *r, const struct pub_provider *p);
 

@@ -124,3 +124,190 @@ def test_a_pin_without_a_model(start_gateway, house):
     gateway = start(start_gateway, house, PINS)
     gateway.call("GET", "/v1/files", None, {"x-bf-provider-key": "down/main"}, key=ALL)
     assert house.credentials() == ["down-main"]
+
+
+GROUPS = """require_key: false
+providers:
+  up: {{ vendor: openai-compatible, base_url: "{base}", keys: [ {{ name: main, value: up }} ] }}
+  old: {{ vendor: openai-compatible, base_url: "{base}", keys: [ {{ name: main, value: old }} ], models: [ gpt-declared ] }}
+models:
+  top: {{ targets: [ {{ model: half, weight: 2 }}, {{ model: up/c, weight: 2 }} ] }}
+  half: {{ targets: [ up/a, {{ model: up/b, weight: 0 }} ], fallbacks: [ up/never ] }}
+  sick-top: {{ targets: [ {{ model: sick-half, weight: 5 }}, {{ model: up/rest, weight: 0 }} ] }}
+  sick-half: {{ targets: [ up/broken ] }}
+  gpt-4o: {{ targets: [ up/exact ] }}
+  "gpt-*": {{ targets: [ "up/*" ] }}
+  "gpt-*-mini": {{ targets: [ "up/small-*" ] }}
+  "old/*": {{ targets: [ "up/new-*" ] }}
+  "any-*": {{ targets: [ half ] }}
+virtual_keys:
+  - {{ name: all, value: {all} }}
+  - {{ name: mini, value: {mini}, models: [ "gpt-5*", "up/a" ], deny_models: [ "up/x" ] }}
+rules:
+  - {{ when: 'headers["x-go"] == "star"', use: gpt-ruled }}
+"""
+
+
+def test_groups_inside_groups(start_gateway, house):
+    client = sdk(start(start_gateway, house, GROUPS))
+    for _ in range(40):
+        ask(client, "top")
+    seen = [model for _, model in house.take()]
+    assert set(seen) == {"a", "c"} and 8 <= seen.count("a") <= 32, seen  # half each; b is only a spare
+    # the inner group's targets are attempts like any other, and then the outer one's
+    assert ask(client, "sick-top").headers["x-bf-model"] == "rest"
+    assert [model for _, model in house.take()] == ["broken", "rest"]
+
+
+def test_patterns(start_gateway, house):
+    gateway = start(start_gateway, house, GROUPS)
+    client = sdk(gateway)
+    for asked, model in {"gpt-4o": "exact", "gpt-5": "5", "gpt-5-mini": "small-5", "gpt-x/y": "x/y", "old/gpt-3": "new-gpt-3",
+                         "gpt-declared": "declared", "any-thing": "a", "up/gpt-5": "gpt-5"}.items():
+        answer = ask(client, asked)
+        assert (answer.headers["x-bf-provider"], answer.headers["x-bf-model"]) == ("up", model), asked
+    assert [model for _, model in house.take()] == ["exact", "5", "small-5", "x/y", "new-gpt-3", "declared", "a", "gpt-5"]
+    assert ask(client, "old/x", {"x-go": "star"}).headers["x-bf-model"] == "ruled"
+    assert ask(client, "up/broken", {"x-bf-fallbacks": "gpt-6"}).headers["x-bf-model"] == "6"
+    house.take()
+    # a pattern is no model itself: neither asked for nor listed
+    for name in ("gpt-*", "gpt-"):
+        answer = gateway.call("POST", "/v1/chat/completions", {"model": name, "messages": []}, key=ALL)
+        assert answer.status in (404, 200), answer
+    assert not [m.id for m in client.models.list() if "*" in m.id]
+    # a key's globs are matched against the name that was used, and against what stands behind it
+    narrow = sdk(gateway, MINI)
+    assert ask(narrow, "gpt-5").headers["x-bf-model"] == "5"
+    assert ask(narrow, "any-1").headers["x-bf-model"] == "a"
+    house.take()
+    for name in ("gpt-6", "old/gpt-5", "up/b"):
+        with pytest.raises(openai.PermissionDeniedError):
+            ask(narrow, name)
+    assert house.take() == []
+
+
+CANARY = """require_key: false
+providers:
+  up: {{ vendor: openai-compatible, base_url: "{base}", keys: [ {{ name: main, value: up }} ] }}
+models:
+  by-header: {{ targets: [ up/old, {{ model: up/new, share: {share} }} ], sticky: "header:x-user" }}
+  by-body: {{ targets: [ up/old, {{ model: up/new, share: {share} }} ], sticky: "body:user" }}
+  by-key: {{ targets: [ up/old, {{ model: up/new, share: {share} }} ] }}
+  sick: {{ targets: [ up/old, {{ model: up/broken, share: {share} }} ], sticky: "header:x-user" }}
+virtual_keys: [{keys}]
+"""
+USERS = [f"user-{number}" for number in range(200)]
+
+
+def canary(share):
+    keys = ", ".join(f"{{ name: {user}, value: sk-bf-canary-{user} }}" for user in USERS[:60])
+    return CANARY.replace("{share}", share).replace("{keys}", keys.replace("{", "{{").replace("}", "}}"))
+
+
+def on_new(client, model, users=USERS, headers=lambda user: {"x-user": user}, **more):
+    return {user for user in users if ask(client, model, headers(user), **more).headers["x-bf-model"] == "new"}
+
+
+def test_a_canary_gets_its_share_and_keeps_it(start_gateway, house):
+    gateway = start(start_gateway, house, canary("10%"))
+    client = sdk(gateway, "anything-at-all")
+    first = on_new(client, "by-header")
+    assert 5 <= len(first) <= 40, first
+    assert on_new(client, "by-header") == first  # on both workers, whatever the connection
+    # the body's field, and the key, deal out likewise
+    by_body = {user for user in USERS if ask(client, "by-body", user=user).headers["x-bf-model"] == "new"}
+    assert 5 <= len(by_body) <= 40 and by_body != first
+    by_key = {user for user in USERS[:60]
+              if ask(sdk(gateway, f"sk-bf-canary-{user}"), "by-key").headers["x-bf-model"] == "new"}
+    again = {user for user in USERS[:60]
+             if ask(sdk(gateway, f"sk-bf-canary-{user}"), "by-key").headers["x-bf-model"] == "new"}
+    assert by_key == again and len(by_key) <= 20
+    # growing it moves nobody back
+    assert gateway.reload(canary("30%").format(base=house.base))["ok"]
+    more = on_new(client, "by-header")
+    assert first < more and 35 <= len(more) <= 90, (first, more)
+    # a side that cannot answer gives way, and nobody hears of it
+    for user in USERS[:40]:
+        assert ask(client, "sick", {"x-user": user}).headers["x-bf-model"] == "old"
+    # who shows nothing is dealt out by chance
+    assert 0 < sum(ask(client, "by-header").headers["x-bf-model"] == "new" for _ in range(60)) < 40
+
+
+AFFINITY = """require_key: false
+providers:
+  up:
+    vendor: openai-compatible
+    base_url: "{base}"
+    keys: [ {{ name: a, value: a }}, {{ name: b, value: b }}, {{ name: c, value: c }}, {{ name: d, value: d }} ]
+models:
+  by-header: {{ targets: [ up/m ], affinity: "header:x-session-id" }}
+  by-user: {{ targets: [ up/m ], affinity: "body:user" }}
+  by-cache: {{ targets: [ up/m ], affinity: "body:prompt_cache_key" }}
+"""
+
+
+def test_a_session_stays_on_its_route(start_gateway, house):
+    client = sdk(start(start_gateway, house, AFFINITY), "anything-at-all")
+
+    def credential(session, way):
+        if way == "header":
+            ask(client, "by-header", {"x-session-id": session})
+        elif way == "user":
+            ask(client, "by-user", user=session)
+        else:
+            ask(client, "by-cache", prompt_cache_key=session)
+        return house.credentials()[0]
+
+    for way in ("header", "user", "cache"):
+        routes = {session: credential(session, way) for session in USERS[:12]}
+        assert len(set(routes.values())) > 1, routes
+        for _ in range(3):
+            assert {session: credential(session, way) for session in routes} == routes
+    # a route that fails gives way to another one, the same for all of a session's requests; others stay
+    before = {session: credential(session, "header") for session in USERS[:24]}
+    house.sick["b"] = 401
+    for session, route in before.items():
+        ask(client, "by-header", {"x-session-id": session})
+        assert house.credentials()[-1] in ("acd" if route == "b" else route)
+    # without a session the load is shared
+    for _ in range(40):
+        ask(client, "by-header")
+    assert set(house.credentials()) >= {"a", "c", "d"}
+
+
+TAGS = """require_key: false
+providers:
+  up:
+    vendor: openai-compatible
+    base_url: "{base}"
+    keys: [ {{ name: eu, value: eu, tags: [ eu ] }}, {{ name: us, value: us, tags: [ us ] }} ]
+    models: [ "lorem-*" ]
+  far: {{ vendor: openai-compatible, base_url: "{base}", keys: [ {{ name: far, value: far, tags: [ far ] }} ] }}
+models:
+  group: {{ targets: [ {{ model: up/a, tags: [ gold ] }}, up/b ] }}
+  lone: {{ targets: [ up/broken ], fallbacks: [ far/x, up/y ] }}
+virtual_keys:
+  - {{ name: all, value: {all} }}
+  - {{ name: mini, value: {mini}, models: [ up/b ] }}
+"""
+
+
+def test_tags_narrow(start_gateway, house):
+    gateway = start(start_gateway, house, TAGS)
+    client = sdk(gateway)
+    for _ in range(8):
+        ask(client, "group", {"x-bf-tags": "eu, gold"})
+        ask(client, "lorem-1", {"x-bf-tags": "us"})
+    assert set(house.take()) == {("eu", "a"), ("us", "lorem-1")}
+    assert ask(client, "lone", {"x-bf-tags": "eu"}).headers["x-bf-model"] == "y"  # far has not the tag
+    assert {credential for credential, _ in house.take()} == {"eu"}
+    for wanted, key, missing in (("mars", ALL, "far"), ("eu,us", ALL, "far"), ("gold", MINI, "gold")):
+        with pytest.raises(openai.BadRequestError) as told:
+            ask(sdk(gateway, key), "group", {"x-bf-tags": wanted})
+        there = told.value.message.split("there are:")[1]
+        assert told.value.response.headers["x-bf-error"] == "unknown_tags"
+        assert "eu" in there and "us" in there and missing not in there, told.value.message
+    with pytest.raises(openai.BadRequestError) as told:
+        ask(client, "group", {"x-bf-tags": "gold", "x-bf-provider-key": "us"}) and ask(
+            client, "group", {"x-bf-tags": "eu", "x-bf-provider-key": "us"})
+    assert told.value.response.headers["x-bf-error"] == "unknown_tags"

@@ -30,7 +30,8 @@ static int adaptive(struct sim *s, uint32_t worker, uint32_t tried)
 
     for (uint32_t i = 0; i < SIM_ROUTES; i++) {
         if (may_try(s, i, tried))
-            items[n++] = (struct balance_item){i, (uint64_t)(s->day->weights[i] * 1000)};
+            items[n++] =
+                (struct balance_item){.row = i, .weight = (uint64_t)(s->day->weights[i] * 1000)};
     }
     if (n == 0)
         return -1;

@@ -74,7 +74,7 @@ static void count(struct fixture *f, const struct balance_item *items, size_t n,
 static void test_configured_shares(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{0, 800}, {1, 200}};
+    struct balance_item items[] = {{0, 800, 0}, {1, 200, 0}};
     uint32_t counts[2];
 
     count(f, items, 2, counts);
@@ -84,7 +84,7 @@ static void test_configured_shares(void **state)
 static void test_published_shares(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{2, 1000}, {3, 1000}};
+    struct balance_item items[] = {{2, 1000, 0}, {3, 1000, 0}};
     uint32_t counts[2];
 
     publish(f, 2, WEIGHT_FULL / 4, ROUTE_DEGRADED, 0);
@@ -95,7 +95,7 @@ static void test_published_shares(void **state)
 static void test_own_load(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{4, 1000}, {5, 1000}};
+    struct balance_item items[] = {{4, 1000, 0}, {5, 1000, 0}};
     uint32_t counts[2];
 
     for (int i = 0; i < 10; i++)
@@ -108,7 +108,7 @@ static void test_own_load(void **state)
 static void test_open_is_left_alone(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{6, 1000}, {7, 1000}, {8, 1000}};
+    struct balance_item items[] = {{6, 1000, 0}, {7, 1000, 0}, {8, 1000, 0}};
     uint32_t counts[3];
 
     publish(f, 6, WEIGHT_FULL, ROUTE_OPEN, 0);
@@ -120,7 +120,7 @@ static void test_open_is_left_alone(void **state)
 static void test_open_heals_by_itself(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{9, 1000}, {10, 1000}};
+    struct balance_item items[] = {{9, 1000, 0}, {10, 1000, 0}};
     uint32_t counts[2];
 
     publish(f, 9, 0, ROUTE_OPEN, NOW_MS); /* its time is over, and nobody republished it */
@@ -131,10 +131,84 @@ static void test_open_heals_by_itself(void **state)
     assert_int_equal(counts[0], 0);
 }
 
+/* Their turn comes when nothing else has a share, and then by their own weights. */
+static void test_spare_weights(void **state)
+{
+    struct fixture *f = *state;
+    struct balance_item items[] = {{30, 1000, 0}, {31, 0, 3000}, {32, 0, 1000}};
+    uint32_t counts[3];
+
+    count(f, items, 3, counts);
+    assert_int_equal(counts[0], DRAWS);
+    publish(f, 30, WEIGHT_FULL, ROUTE_OPEN, 0);
+    count(f, items, 3, counts);
+    assert_int_equal(counts[0], 0);
+    assert_in_range(counts[1], DRAWS * 72 / 100, DRAWS * 78 / 100);
+}
+
+#define STICK_ROUTES 10
+
+static void stick(struct fixture *f, const struct balance_item *items, size_t n, uint32_t *rows)
+{
+    for (uint32_t i = 0; i < DRAWS; i++)
+        rows[i] = items[balance_stick(&f->worker, items, n, i + 1, NOW_MS)].row;
+}
+
+static void test_sessions_stay(void **state)
+{
+    static uint32_t before[DRAWS], after[DRAWS];
+    struct fixture *f = *state;
+    struct balance_item items[STICK_ROUTES + 1];
+    uint32_t moved = 0, first = 0, gone = 0;
+
+    for (uint32_t i = 0; i <= STICK_ROUTES; i++)
+        items[i] = (struct balance_item){40 + i, i == 0 ? 3000 : 1000, 0};
+    stick(f, items, STICK_ROUTES, before);
+    for (uint32_t i = 0; i < DRAWS; i++)
+        first += before[i] == 40;
+    assert_in_range(first, DRAWS * 23 / 100, DRAWS * 27 / 100); /* three of twelve */
+    /* another route takes its share from all, and moves nobody from one old route to another */
+    stick(f, items, STICK_ROUTES + 1, after);
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        moved += after[i] != before[i];
+        assert_true(after[i] == before[i] || after[i] == 40 + STICK_ROUTES);
+    }
+    assert_in_range(moved, DRAWS * 6 / 100, DRAWS * 10 / 100); /* one of thirteen */
+    /* an open one loses its own to all others, and only those; they come back */
+    publish(f, 42, WEIGHT_FULL, ROUTE_OPEN, 0);
+    stick(f, items, STICK_ROUTES, after);
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        gone += before[i] == 42;
+        assert_true(after[i] != 42 && (after[i] == before[i] || before[i] == 42));
+    }
+    assert_true(gone > 0);
+    publish(f, 42, WEIGHT_FULL / 3, ROUTE_DEGRADED, 0); /* slower than others moves nobody */
+    stick(f, items, STICK_ROUTES, after);
+    assert_memory_equal(before, after, sizeof(before));
+}
+
+static void test_sessions_on_spare_routes(void **state)
+{
+    struct fixture *f = *state;
+    struct balance_item items[] = {{60, 1000, 0}, {61, 0, 1000}, {62, 0, 1000}};
+    uint32_t seen[3] = {0, 0, 0};
+
+    for (uint32_t i = 1; i < 100; i++)
+        assert_int_equal(balance_stick(&f->worker, items, 3, i, NOW_MS), 0);
+    publish(f, 60, WEIGHT_FULL, ROUTE_OPEN, 0);
+    for (uint32_t i = 1; i < 100; i++) {
+        size_t chosen = balance_stick(&f->worker, items, 3, i, NOW_MS);
+
+        assert_int_equal(chosen, balance_stick(&f->worker, items, 3, i, NOW_MS));
+        seen[chosen]++;
+    }
+    assert_true(seen[0] == 0 && seen[1] > 20 && seen[2] > 20);
+}
+
 static void test_least_bad(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{11, 1000}, {12, 1000}, {13, 1000}};
+    struct balance_item items[] = {{11, 1000, 0}, {12, 1000, 0}, {13, 1000, 0}};
 
     publish(f, 11, 0, ROUTE_OPEN, NOW_MS + 500);
     publish(f, 12, 0, ROUTE_OPEN, NOW_MS + 100);
@@ -147,7 +221,7 @@ static void test_least_bad(void **state)
 static void test_spare_of_weight_zero(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{14, 1000}, {15, 0}};
+    struct balance_item items[] = {{14, 1000, 0}, {15, 0, 0}};
     uint32_t counts[2];
 
     count(f, items, 2, counts);
@@ -159,7 +233,7 @@ static void test_spare_of_weight_zero(void **state)
 static void test_single(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{16, 0}};
+    struct balance_item items[] = {{16, 0, 0}};
 
     publish(f, 16, 0, ROUTE_OPEN, NOW_MS + 100);
     assert_int_equal(balance_choose(&f->worker, items, 1, NOW_MS), 0);
@@ -169,7 +243,7 @@ static void test_single(void **state)
 static void test_dead_writer(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{17, 1000}, {18, 1000}};
+    struct balance_item items[] = {{17, 1000, 0}, {18, 1000, 0}};
     uint32_t counts[2];
     struct weight unused;
     struct weight_row *row = NULL;
@@ -202,6 +276,9 @@ int main(void)
         cmocka_unit_test(test_own_load),
         cmocka_unit_test(test_open_is_left_alone),
         cmocka_unit_test(test_open_heals_by_itself),
+        cmocka_unit_test(test_spare_weights),
+        cmocka_unit_test(test_sessions_stay),
+        cmocka_unit_test(test_sessions_on_spare_routes),
         cmocka_unit_test(test_least_bad),
         cmocka_unit_test(test_spare_of_weight_zero),
         cmocka_unit_test(test_single),

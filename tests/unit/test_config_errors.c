@@ -243,16 +243,24 @@ static void models(void **state)
          "t.yaml:1: models.fast.targets[0] must name one model, not a pattern, is "
          "\"openai/gpt-*\""},
         {"models: { fast: { targets: [gpt-4o] } }\n",
-         "t.yaml:1: models.fast.targets[0] must be written provider/model, is \"gpt-4o\""},
+         "t.yaml:1: models.fast: target \"gpt-4o\" must be written provider/model, or be another "
+         "name of models:"},
         {"models: { fast: { targets: [{ weight: 2 }] } }\n",
-         "t.yaml:1: models.fast.targets[0] needs model (provider/model)"},
+         "t.yaml:1: models.fast.targets[0] needs model (provider/model or name)"},
         {"models: { fast: { targets: [] } }\n",
          "t.yaml:1: models.fast.targets must have between 1 and 256 items, has 0"},
         {"models: { fast: {} }\n", "t.yaml:1: models.fast needs targets (list of targets)"},
         {"models: { fast: { targets: [mock/echo, mock/echo] } }\n",
          "t.yaml:1: models.fast: target mock/echo is there twice; use weight to give it more"},
-        {"models: { \"a*\": { targets: [mock/echo] } }\n",
-         "t.yaml:1: models: a model's name has 1 to 256 characters, no blanks and no *, is \"a*\""},
+        {"models: { \"a*b*\": { targets: [mock/echo] } }\n",
+         "t.yaml:1: models: a model's name has 1 to 256 characters, no blanks and at most one *, "
+         "is \"a*b*\""},
+        {"models: { \"a*\": { targets: [\"mock/*-*\"] } }\n",
+         "t.yaml:1: models.a*.targets[0] may have one * behind the provider's slash, is "
+         "\"mock/*-*\""},
+        {"models: { \"a*\": { targets: [\"mo*/x\"] } }\n",
+         "t.yaml:1: models.a*.targets[0] may have one * behind the provider's slash, is "
+         "\"mo*/x\""},
     };
 
     (void)state;
