@@ -179,10 +179,11 @@ struct conf_provider {
 };
 
 struct conf_target {
-    const char *name; /* as it is written: "openai/gpt-4o", or another name of `models:` (groups.h) */
+    const char
+        *name; /* as it is written: "openai/gpt-4o", or another name of `models:` (groups.h) */
     const char *provider, *model; /* split at its first '/'; NULL: it has none */
     uint32_t weight;              /* thousandths */
-    uint32_t share;               /* thousandths of a percent of the callers; 0: its weight decides */
+    uint32_t share; /* thousandths of a percent of the callers; 0: its weight decides */
     const char *const *tags;
     size_t n_tags;
     struct conf_origin origin;
@@ -211,8 +212,8 @@ struct conf_model { /* an entry of `models:` */
     size_t n_fallbacks;
     uint64_t first_byte_ms, between_bytes_ms; /* 0: as the provider's */
     struct conf_hedge hedge;
-    struct conf_caller sticky;                /* by whom shares are dealt out; default: the key */
-    struct conf_caller affinity;              /* whose requests stay on one route; default: none */
+    struct conf_caller sticky;   /* by whom shares are dealt out; default: the key */
+    struct conf_caller affinity; /* whose requests stay on one route; default: none */
     struct conf_origin origin;
 };
 

@@ -115,9 +115,9 @@ struct pub_model {
     uint32_t first_byte_ms, between_bytes_ms; /* 0: the provider's */
     struct pub_text fallbacks;                /* NUL-separated names */
     uint32_t hedge_ms, hedge_percentile;      /* when a second route is asked: one of the two */
-    uint32_t hedge_share; /* of its requests, in thousandths of a percent; 0: never */
-    struct pub_caller sticky;                 /* by whom shares are dealt out */
-    struct pub_caller affinity;               /* whose requests stay on one route */
+    uint32_t hedge_share;       /* of its requests, in thousandths of a percent; 0: never */
+    struct pub_caller sticky;   /* by whom shares are dealt out */
+    struct pub_caller affinity; /* whose requests stay on one route */
 };
 #define PUB_MODEL_DECLARED 1u /* from a provider's list, not from `models:` */
 #define PUB_MODEL_STARRED 2u  /* a pattern: its targets' stars stand for what its own does */
@@ -139,7 +139,7 @@ struct pub_rule {
     struct pub_text whose; /* name of the key, team or customer; empty: everybody's */
     uint32_t scope;        /* enum rule_scope */
     uint32_t priority;
-    uint32_t program; /* struct expr_program, on 8 bytes; 0: it always holds */
+    uint32_t program;     /* struct expr_program, on 8 bytes; 0: it always holds */
     struct pub_text when; /* the condition as it is written, for people */
 };
 

@@ -60,7 +60,7 @@ static void a_share_may_be_of_a_group(void **state)
                                "  new: { targets: [ mock/b, { model: mock/a, weight: 3 } ] }\n";
 
     (void)state;
-    expect_flat(text, "top", "mock/a=1000@0 mock/b=333333@1 mock/a=1000000@1 mock/d=1000000@2");
+    expect_flat(text, "top", "mock/a=1000@0 mock/b=250000@1 mock/a=750000@1 mock/d=1000000@2");
 }
 
 static void tags_add_up(void **state)
