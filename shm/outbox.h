@@ -27,7 +27,7 @@
 #define OUTBOX_CHUNK_BYTES 32768u
 #define OUTBOX_CHUNKS                                                                              \
     4096u /* 128 MiB a slot: a minute without an aggregator at ~10,000 requests/s */
-#define OUTBOX_RECORD_MAX 2560u /* an encoded record; with its head it must fit PIPE_BUF */
+#define OUTBOX_RECORD_MAX 3840u /* an encoded record; with its head it must fit PIPE_BUF */
 
 /* Before each record, here and on the pipe. */
 struct outbox_head {

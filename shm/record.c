@@ -6,6 +6,7 @@
 #include <msgpack.h>
 
 #include "shm/outbox.h"
+#include "shm/record_trail.h"
 
 /* Numbers of fields are for ever: what LMDB holds is read by later versions. */
 enum record_field {
@@ -45,10 +46,11 @@ enum record_field {
     FIELD_COST_NANOUSD,
     FIELD_SERVICE,
     FIELD_BOOKINGS,
+    FIELD_TRAIL,
     FIELDS
 };
 
-enum field_kind { KIND_SKIP, KIND_U32, KIND_U64, KIND_TEXT, KIND_ID, KIND_BOOKINGS };
+enum field_kind { KIND_SKIP, KIND_U32, KIND_U64, KIND_TEXT, KIND_ID, KIND_BOOKINGS, KIND_TRAIL };
 
 struct field {
     enum field_kind kind;
@@ -96,6 +98,7 @@ static const struct field fields[FIELDS] = {
     [FIELD_COST_NANOUSD] = FIELD(KIND_U64, cost_nanousd),
     [FIELD_SERVICE] = FIELD(KIND_U32, service),
     [FIELD_BOOKINGS] = FIELD(KIND_BOOKINGS, bookings),
+    [FIELD_TRAIL] = FIELD(KIND_TRAIL, trail),
 };
 
 #define ID_BYTES 16
@@ -105,9 +108,10 @@ static const struct field fields[FIELDS] = {
 /* The largest of each kind, with a field's number in front. */
 #define TEXT_ROOM (1 + 3 + RECORD_TEXT_MAX)
 #define NUMBER_ROOM (1 + 9)
+#define TRAIL_ROOM (1 + 3 + RECORD_TRAIL_MAX)
 #define BOOKINGS_ROOM (1 + 3 + RECORD_BOOKINGS_MAX * BOOKING_BYTES)
-static_assert(MAP_HEAD_BYTES + 7 * TEXT_ROOM + (FIELDS - 9) * NUMBER_ROOM + 1 + 2 + ID_BYTES +
-                      BOOKINGS_ROOM <=
+static_assert(MAP_HEAD_BYTES + 7 * TEXT_ROOM + (FIELDS - 10) * NUMBER_ROOM + 1 + 2 + ID_BYTES +
+                      BOOKINGS_ROOM + TRAIL_ROOM <=
                   OUTBOX_RECORD_MAX,
               "every record fits");
 static_assert(FIELDS <= 128, "a field's number is one byte");
@@ -193,6 +197,20 @@ static uint32_t pack_bookings(msgpack_packer *pk, uint32_t field, const struct r
     return 1;
 }
 
+static uint32_t pack_trail(msgpack_packer *pk, uint32_t field, const struct record *r)
+{
+    uint8_t bytes[RECORD_TRAIL_MAX];
+    size_t len;
+
+    if (r->n_trail == 0)
+        return 0;
+    len = record_trail_encode(r, bytes);
+    msgpack_pack_uint32(pk, field);
+    msgpack_pack_bin(pk, len);
+    msgpack_pack_bin_body(pk, bytes, len);
+    return 1;
+}
+
 /* Returns how many fields were written: what is zero or empty is left out. */
 static uint32_t pack_field(msgpack_packer *pk, uint32_t field, const struct record *r)
 {
@@ -223,6 +241,8 @@ static uint32_t pack_field(msgpack_packer *pk, uint32_t field, const struct reco
         return 1;
     case KIND_BOOKINGS:
         return pack_bookings(pk, field, r);
+    case KIND_TRAIL:
+        return pack_trail(pk, field, r);
     case KIND_SKIP:
         break;
     }
@@ -410,6 +430,8 @@ static bool set_field(struct record *r, uint64_t number, const struct value *v)
         return true;
     case KIND_BOOKINGS:
         return set_bookings(r, v);
+    case KIND_TRAIL:
+        return v->type == VALUE_BYTES && record_trail_decode(v->bytes, r);
     case KIND_SKIP:
         break;
     }
@@ -424,8 +446,8 @@ int record_decode(const void *in, size_t len, struct record *out)
     bool has_version = false;
     bool has_id = false;
 
-    /* Bookings beyond their number are never looked at: they are half of the struct. */
-    memset(&r, 0, offsetof(struct record, bookings));
+    /* What is beyond the numbers of the two lists is most of the struct. */
+    memset(&r, 0, offsetof(struct record, trail));
     if (!take_value(&s, &map) || map.type != VALUE_MAP)
         return -1;
     for (uint64_t i = 0; i < map.n; i++) {
@@ -440,6 +462,8 @@ int record_decode(const void *in, size_t len, struct record *out)
     }
     if (s.left != 0 || !has_version || !has_id)
         return -1;
-    memcpy(out, &r, offsetof(struct record, bookings) + r.n_bookings * sizeof(r.bookings[0]));
+    record_trail_finish(&r);
+    memcpy(out, &r, offsetof(struct record, trail) + r.n_trail * sizeof(r.trail[0]));
+    memcpy(out->bookings, r.bookings, r.n_bookings * sizeof(r.bookings[0]));
     return 0;
 }

@@ -20,6 +20,7 @@
 #define RECORD_VERSION 1
 #define RECORD_TEXT_MAX 256 /* a longer name or model is cut when it is encoded */
 #define RECORD_BOOKINGS_MAX 24
+#define RECORD_ATTEMPTS_MAX 8
 
 struct usage_tokens {
     uint64_t input;     /* all prompt tokens, cached ones included */
@@ -41,6 +42,17 @@ struct booking {
     uint64_t account; /* struct account.id */
     uint32_t window;  /* its number */
 };
+
+/* One call to a provider. */
+struct record_attempt {
+    struct str provider, provider_key, model; /* cut to RECORD_TRAIL_TEXT_MAX when encoded */
+    uint64_t begun_us;                        /* from the request's beginning */
+    uint64_t first_byte_us, total_us;         /* from begun_us */
+    uint32_t reason;                          /* enum sample_outcome: why it ended */
+    uint32_t status;                          /* of the provider; 0: no answer */
+    uint32_t flags;                           /* RECORD_ATTEMPT_* */
+};
+#define RECORD_ATTEMPT_HEDGE 1u /* made beside another one, which was slow */
 
 struct record {
     uint8_t id[16];                /* UUIDv7, as in x-bf-request-id */
@@ -68,7 +80,10 @@ struct record {
     uint64_t cost_nanousd; /* what is booked; 0 with RECORD_UNPRICED: not known */
     uint32_t service;      /* enum price_service */
     uint32_t n_bookings;
-    struct booking bookings[RECORD_BOOKINGS_MAX]; /* budgets only */
+    uint32_t n_trail;
+    /* What is beyond their numbers is never looked at. */
+    struct record_attempt trail[RECORD_ATTEMPTS_MAX]; /* in order */
+    struct booking bookings[RECORD_BOOKINGS_MAX];     /* budgets only */
 };
 #define RECORD_STREAM 1u    /* answered as a stream */
 #define RECORD_ESTIMATED 2u /* tokens were counted or estimated, not told */

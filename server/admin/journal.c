@@ -14,6 +14,7 @@
 #include "server/base/crypto.h"
 #include "shm/prices.h"
 #include "shm/record.h"
+#include "shm/sample.h"
 
 bool journal_key_param(struct exchange *ex, bool *out_has, uint64_t *out_id)
 {
@@ -149,6 +150,27 @@ static void write_cost(struct writer *w, const struct record *r)
     writer_array_end(w);
 }
 
+static void write_trail(struct writer *w, const struct record *r)
+{
+    writer_array(w, "trail");
+    for (uint32_t i = 0; i < r->n_trail; i++) {
+        const struct record_attempt *a = &r->trail[i];
+
+        writer_object(w, NULL);
+        writer_str(w, "provider", a->provider);
+        write_empty_as_null(w, "provider_key", a->provider_key);
+        write_empty_as_null(w, "model", a->model);
+        writer_cstr(w, "reason", sample_outcome_name(a->reason));
+        writer_u64(w, "upstream_status", a->status);
+        writer_bool(w, "hedge", (a->flags & RECORD_ATTEMPT_HEDGE) != 0);
+        writer_milli(w, "begun_ms", a->begun_us);
+        writer_milli(w, "first_byte_ms", a->first_byte_us);
+        writer_milli(w, "total_ms", a->total_us);
+        writer_object_end(w);
+    }
+    writer_array_end(w);
+}
+
 static void write_record(struct writer *w, const struct owner_names *names,
                          const struct log_row *row)
 {
@@ -173,6 +195,7 @@ static void write_record(struct writer *w, const struct owner_names *names,
     writer_u64(w, "upstream_status", r->upstream_status);
     write_empty_as_null(w, "fail", r->fail);
     writer_u64(w, "attempts", r->attempts);
+    write_trail(w, r);
     writer_bool(w, "stream", (r->flags & RECORD_STREAM) != 0);
     writer_bool(w, "client_gone", (r->flags & RECORD_CLIENT_GONE) != 0);
     writer_bool(w, "estimated", (r->flags & RECORD_ESTIMATED) != 0);

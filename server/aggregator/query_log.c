@@ -27,6 +27,13 @@ static void log_take(struct log_row *row, uint64_t cursor, const struct record *
     row->record.asked = arena_str(a, r->asked);
     row->record.endpoint = arena_str(a, r->endpoint);
     row->record.fail = arena_str(a, r->fail);
+    for (uint32_t i = 0; i < r->n_trail; i++) {
+        struct record_attempt *attempt = &row->record.trail[i];
+
+        attempt->provider = arena_str(a, attempt->provider);
+        attempt->provider_key = arena_str(a, attempt->provider_key);
+        attempt->model = arena_str(a, attempt->model);
+    }
 }
 
 /* The newest row that is older than `before`. */

@@ -132,6 +132,7 @@ static void record(struct request *r, uint32_t flags, uint64_t total_us)
 
     rec.tokens = tokens_of(&r->usage);
     rec.details = details_of(&r->usage);
+    trail_record(r, 0, &rec);
     memcpy(rec.id, r->id, sizeof(rec.id));
     (void)money_settle(r, &rec); /* a lost one is counted there, and money stays booked */
 }
@@ -145,6 +146,7 @@ void settle_abandoned(struct request *r, const struct fail *why)
         rec.tokens = tokens_of(&r->usage);
         rec.details = details_of(&r->usage);
     }
+    trail_record(r, r->trail.n > 0 ? r->trail.n - 1 : 0, &rec); /* its own */
     crypto_uuid(r->begun_ms, rec.id); /* the request's own is for the record of its answer */
     money_abandon(r, &rec);
 }

@@ -39,6 +39,27 @@ void trail_note(struct trail *t, uint32_t which, const struct attempt *a,
     e->total_us = end_us - min_u64(a->sent_us, end_us);
 }
 
+void trail_record(const struct request *r, uint32_t from, struct record *rec)
+{
+    static_assert(RECORD_ATTEMPTS_MAX >= ATTEMPTS_MAX, "room");
+
+    for (uint32_t i = from; i < r->trail.n; i++) {
+        const struct trail_entry *e = &r->trail.entries[i];
+
+        rec->trail[rec->n_trail++] = (struct record_attempt){
+            .provider = e->provider,
+            .provider_key = e->provider_key,
+            .model = e->model,
+            .begun_us = e->begun_us,
+            .first_byte_us = e->first_byte_us,
+            .total_us = e->total_us,
+            .reason = e->reason,
+            .status = (uint32_t)e->status,
+            .flags = e->is_hedge ? RECORD_ATTEMPT_HEDGE : 0,
+        };
+    }
+}
+
 /* --- told to the client --- */
 
 /* Names are cut, and never carry what a header or its own commas could trip over. */

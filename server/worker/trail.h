@@ -19,6 +19,7 @@
 #include "shm/sample.h"
 
 struct attempt;
+struct record;
 struct request;
 
 #define TRAIL_NONE UINT32_MAX
@@ -45,6 +46,8 @@ uint32_t trail_add(struct request *r, const struct attempt *a, bool is_hedge);
 /* ... and has ended, at end_us (monotonic). Harmless for TRAIL_NONE, and for one that was noted. */
 void trail_note(struct trail *t, uint32_t which, const struct attempt *a,
                 enum sample_outcome reason, uint64_t end_us);
+/* Put the entries from number `from` on into a record, whose attempts there are none of yet. */
+void trail_record(const struct request *r, uint32_t from, struct record *rec);
 /*
  * For x-bf-attempts: how many, and what came of each where there is something to tell: more than
  * one was made, or the only one failed. What is under way is told as it stands.

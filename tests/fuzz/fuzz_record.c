@@ -29,6 +29,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_text(r.asked, data, size);
     check_text(r.endpoint, data, size);
     check_text(r.fail, data, size);
+    must(r.n_trail <= RECORD_ATTEMPTS_MAX);
+    for (uint32_t i = 0; i < r.n_trail; i++) {
+        check_text(r.trail[i].provider, data, size);
+        check_text(r.trail[i].provider_key, data, size);
+        check_text(r.trail[i].model, data, size);
+    }
     len = record_encode(&r, bytes, sizeof(bytes));
     must(len > 0);
     must(record_decode(bytes, len, &copy) == 0);

@@ -4,6 +4,7 @@
 
 #include "shm/outbox.h"
 #include "shm/record.h"
+#include "shm/record_trail.h"
 
 static const struct record full = {
     .id = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255},
@@ -32,9 +33,38 @@ static const struct record full = {
     .customer_id = 77,
     .cost_nanousd = 1234500,
     .service = 2,
+    .n_trail = 2,
+    .trail = {{.provider = {"azure", 5},
+               .provider_key = {"spare", 5},
+               .model = {"gpt-4o-mini", 11},
+               .begun_us = 17,
+               .first_byte_us = 1ull << 33,
+               .total_us = 1ull << 34,
+               .reason = 9,
+               .status = 999,
+               .flags = RECORD_ATTEMPT_HEDGE},
+              {.provider = {"openai", 6},
+               .provider_key = {"", 0},
+               .model = {"gpt-4o-mini", 11},
+               .reason = 1,
+               .status = 200}},
     .n_bookings = 2,
     .bookings = {{UINT64_MAX, 1}, {42, UINT32_MAX}},
 };
+
+static void assert_trail(const struct record *a, const struct record *b)
+{
+    assert_int_equal(a->n_trail, b->n_trail);
+    for (uint32_t i = 0; i < a->n_trail; i++) {
+        const struct record_attempt *x = &a->trail[i], *y = &b->trail[i];
+
+        assert_true(str_eq(x->provider, y->provider) && str_eq(x->model, y->model));
+        assert_true(str_eq(x->provider_key, y->provider_key));
+        assert_true(x->begun_us == y->begun_us && x->first_byte_us == y->first_byte_us);
+        assert_true(x->total_us == y->total_us && x->reason == y->reason);
+        assert_true(x->status == y->status && x->flags == y->flags);
+    }
+}
 
 static void assert_record(const struct record *a, const struct record *b)
 {
@@ -56,6 +86,7 @@ static void assert_record(const struct record *a, const struct record *b)
     assert_memory_equal(&a->details, &b->details, sizeof(a->details));
     assert_true(a->team_id == b->team_id && a->customer_id == b->customer_id);
     assert_true(a->cost_nanousd == b->cost_nanousd && a->service == b->service);
+    assert_trail(a, b);
     assert_int_equal(a->n_bookings, b->n_bookings);
     for (uint32_t i = 0; i < a->n_bookings; i++)
         assert_true(a->bookings[i].account == b->bookings[i].account &&
@@ -93,7 +124,7 @@ static void is_msgpack(void **state)
                      MSGPACK_UNPACK_SUCCESS);
     assert_int_equal(at, len);
     assert_int_equal(unpacked.data.type, MSGPACK_OBJECT_MAP);
-    assert_int_equal(unpacked.data.via.map.size, 36);
+    assert_int_equal(unpacked.data.via.map.size, 37);
     for (uint32_t i = 0; i < unpacked.data.via.map.size; i++)
         assert_int_equal(unpacked.data.via.map.ptr[i].key.via.u64, i);
     msgpack_unpacked_destroy(&unpacked);
@@ -118,11 +149,21 @@ static void cuts_long_texts_between_characters(void **state)
     memset(&in.details, 0xff, sizeof(in.details));
     memset(in.bookings, 0xff, sizeof(in.bookings));
     in.n_bookings = RECORD_BOOKINGS_MAX;
+    in.n_trail = RECORD_ATTEMPTS_MAX;
+    for (uint32_t i = 0; i < RECORD_ATTEMPTS_MAX; i++) {
+        struct str other = {text + 1, sizeof(text) - 1}; /* not the record's own */
+
+        in.trail[i] = (struct record_attempt){other,      other, other, UINT64_MAX, UINT64_MAX,
+                                              UINT64_MAX, 255,   65535, 255};
+    }
     in.service = in.status = in.upstream_status = in.attempts = in.flags = in.slot = UINT32_MAX;
     len = record_encode(&in, bytes, sizeof(bytes)); /* the largest record there is */
     assert_true(len > 0);
     assert_int_equal(record_decode(bytes, len, &out), 0);
     assert_int_equal(out.model.len, RECORD_TEXT_MAX - 1);
+    assert_int_equal(out.n_trail, RECORD_ATTEMPTS_MAX);
+    assert_int_equal(out.trail[RECORD_ATTEMPTS_MAX - 1].model.len, RECORD_TRAIL_TEXT_MAX);
+    assert_true(out.trail[RECORD_ATTEMPTS_MAX - 1].total_us == (1ull << 40) - 1);
     assert_int_equal(out.n_bookings, RECORD_BOOKINGS_MAX);
     assert_true(out.bookings[RECORD_BOOKINGS_MAX - 1].account == UINT64_MAX);
 }
@@ -181,6 +222,40 @@ static void bounds_the_bookings(void **state)
     assert_int_equal(decode_bookings((size_t)12 * RECORD_BOOKINGS_MAX + 12), -1);
 }
 
+static int decode_trail(const void *trail, size_t len)
+{
+    static const char head[] = "\x83\x00\x01\x01\xc4\x10"
+                               "0123456789abcdef\x24\xc5";
+    uint8_t bytes[sizeof(head) + 2048] = {0};
+    struct record out;
+
+    memcpy(bytes, head, sizeof(head) - 1);
+    bytes[sizeof(head) - 1] = (uint8_t)(len >> 8);
+    bytes[sizeof(head)] = (uint8_t)len;
+    memcpy(bytes + sizeof(head) + 1, trail, len);
+    return record_decode(bytes, sizeof(head) + 1 + len, &out) == 0 ? (int)out.n_trail : -1;
+}
+
+static void bounds_the_trail(void **state)
+{
+    uint8_t bytes[22 * (RECORD_ATTEMPTS_MAX + 1)] = {0}; /* attempts without names */
+    uint8_t named[22 + 49] = {0};
+
+    (void)state;
+    assert_int_equal(decode_trail(bytes, 0), 0);
+    assert_int_equal(decode_trail(bytes, 22), 1);
+    for (size_t cut = 1; cut < 22; cut++)
+        assert_int_equal(decode_trail(bytes, cut), -1);
+    assert_int_equal(decode_trail(bytes, (size_t)22 * RECORD_ATTEMPTS_MAX), RECORD_ATTEMPTS_MAX);
+    assert_int_equal(decode_trail(bytes, sizeof(bytes)), -1);
+    named[19] = RECORD_TRAIL_TEXT_MAX;
+    assert_int_equal(decode_trail(named, 22 + RECORD_TRAIL_TEXT_MAX), 1);
+    named[19] = RECORD_TRAIL_TEXT_MAX + 1; /* longer than any that is written */
+    assert_int_equal(decode_trail(named, 22 + RECORD_TRAIL_TEXT_MAX + 1), -1);
+    named[19] = 1; /* and then not all of the names */
+    assert_int_equal(decode_trail(named, 21), -1);
+}
+
 /* A later version's fields of any type are passed over. */
 static void skips_unknown_fields(void **state)
 {
@@ -209,6 +284,7 @@ int main(void)
         cmocka_unit_test(needs_room),
         cmocka_unit_test(refuses_what_is_not_sound),
         cmocka_unit_test(bounds_the_bookings),
+        cmocka_unit_test(bounds_the_trail),
         cmocka_unit_test(skips_unknown_fields),
     };
 

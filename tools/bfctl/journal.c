@@ -145,10 +145,37 @@ static void keep_row(void *ctx, const struct json *row)
     rows->items[rows->n++] = row;
 }
 
+/* What became of a request, and of each attempt where there was more than one. */
+static void put_note(struct buf *note, const struct json *r)
+{
+    const struct json *trail = json_get(r, "trail");
+    struct str fail = ctl_str(r, "fail");
+
+    buf_str(note, fail.len > 0                 ? fail
+                  : ctl_bool(r, "client_gone") ? STR("client gone")
+                  : ctl_bool(r, "crashed")     ? STR("worker died")
+                  : ctl_u64(r, "attempts") > 1 ? STR("retried")
+                  : ctl_bool(r, "estimated")   ? STR("estimated")
+                                               : STR_NONE);
+    if (ctl_u64(r, "attempts") < 2 || trail == NULL)
+        return;
+    for (const struct json *a = trail->child; a != NULL; a = a->next) {
+        buf_cstr(note, a == trail->child ? ": " : ", ");
+        buf_str(note, ctl_str(a, "provider"));
+        buf_cstr(note, "/");
+        buf_str(note, ctl_str(a, "provider_key"));
+        buf_printf(note, "%s %.*s", ctl_bool(a, "hedge") ? " hedge" : "",
+                   STR_ARGS(ctl_str(a, "reason")));
+        if (ctl_u64(a, "upstream_status") > 0)
+            buf_printf(note, " %llu", (unsigned long long)ctl_u64(a, "upstream_status"));
+        buf_printf(note, " %.0fms", ctl_double(a, "total_ms"));
+    }
+}
+
 static void log_cells(struct table *t, const struct json *r)
 {
     const struct json *tokens = json_get(r, "tokens");
-    struct str fail = ctl_str(r, "fail");
+    struct buf note = BUF_INIT;
     uint64_t ms = ctl_u64(r, "begun_ms");
 
     table_time(t, ms);
@@ -162,12 +189,9 @@ static void log_cells(struct table *t, const struct json *r)
     table_str(t, ctl_bool(r, "unpriced") ? STR("unpriced") : ctl_str(r, "cost"));
     table_printf(t, "%.1f", ctl_double(r, "first_byte_ms"));
     table_printf(t, "%.1f", ctl_double(r, "total_ms"));
-    table_str(t, fail.len > 0                 ? fail
-                 : ctl_bool(r, "client_gone") ? STR("client gone")
-                 : ctl_bool(r, "crashed")     ? STR("worker died")
-                 : ctl_bool(r, "estimated")   ? STR("estimated")
-                 : ctl_u64(r, "attempts") > 1 ? STR("retried")
-                                              : STR_NONE);
+    put_note(&note, r);
+    table_str(t, buf_view(&note));
+    buf_fini(&note);
 }
 
 /* Oldest first, as a log reads; the head line only above the first rows. */
