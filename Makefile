@@ -64,13 +64,14 @@ FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(patsubst %.cc,$(BUILD)/%.o,$(1)))
 LIB_OBJ    := $(call obj,$(LIB_SRC) $(LIB_CXX))
 SERVER_OBJ := $(call obj,$(SERVER_SRC))
-ALL_OBJ    := $(LIB_OBJ) $(SERVER_OBJ) $(call obj,server/main.c tools/catalogue/main.c tools/prices/main.c tools/pack/pack.c $(BFCTL_SRC) $(UNIT_SRC) \
+ALL_OBJ    := $(LIB_OBJ) $(SERVER_OBJ) $(call obj,server/main.c tools/catalogue/main.c tools/prices/main.c tools/pack/pack.c tools/bench/resolve.c $(BFCTL_SRC) $(UNIT_SRC) \
               $(REPLAY_SRC) $(SIM_SRC) $(TORTURE_SRC) $(FUZZ_SRC))
 UNIT_BIN    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
 TORTURE_BIN := $(TORTURE_SRC:tests/torture/%.c=$(BUILD)/tests/torture/%)
 FUZZ_REPLAY := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/tests/fuzz/%)
 REPLAY_BIN  := $(if $(REPLAY_SRC),$(BUILD)/tests/replay/replay)
 SIM_BIN     := $(BUILD)/tests/sim/simulate
+RESOLVE_BIN := $(BUILD)/tools/bench/resolve
 T ?= 20
 # `make V=1` shows the commands.
 Q := $(if $(V),,@)
@@ -141,6 +142,11 @@ $(TORTURE_BIN): $(BUILD)/tests/torture/%: $(BUILD)/tests/torture/%.o $(ARCHIVES)
 
 # The real weight code in virtual time; its worker_random wins over the archive's.
 $(SIM_BIN): $(call obj,$(SIM_SRC)) $(ARCHIVES)
+	$(call say,LD)
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
+# What resolution costs, by the real code.
+$(RESOLVE_BIN): $(BUILD)/tools/bench/resolve.o $(ARCHIVES)
 	$(call say,LD)
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 

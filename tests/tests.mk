@@ -67,8 +67,8 @@ check-real: all $(VENV)/.stamp-sdk
 	$(BOWFIN_TEST_ENV) $(PYTEST) tests/agents
 	$(BOWFIN_TEST_ENV) $(PYTEST) tests/real
 
-bench: deps-test all
-	@$(BOWFIN_TEST_ENV) sh tools/bench/run.sh
+bench: deps-test all $(RESOLVE_BIN)
+	@$(BOWFIN_TEST_ENV) BENCH_RESOLVE=$(abspath $(RESOLVE_BIN)) sh tools/bench/run.sh
 
 lint:
 	@sh tools/lint/run.sh

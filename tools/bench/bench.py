@@ -193,6 +193,15 @@ def part_reload(run, upstream):
     run.stop(p)
 
 
+def part_resolve():
+    """The worker's own code without a network: names, rules, candidates, the choice."""
+    done = subprocess.run([os.environ["BENCH_RESOLVE"]], capture_output=True, text=True, check=True)
+    for line in done.stdout.splitlines()[:-1]:
+        print(f"    {line}")
+    us = float(done.stdout.splitlines()[-1].split()[1])
+    row("resolution: 1,000 models, 200 rules, 50 routes each", f"{us:.2f} us", "", "", "2 us", us <= 2)
+
+
 def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     run = Running()
@@ -204,7 +213,7 @@ def main():
         pairs = {"bowfin": (bowfin.pid, bowfin_port), "nginx": (nginx.pid, nginx_port)}
         parts = {"cpu": lambda: part_cpu(run, pairs), "latency": lambda: part_latency(run, pairs, upstream),
                  "stream": lambda: part_stream(run, pairs), "prompt": lambda: part_prompt(run, pairs),
-                 "translate": lambda: part_translate(run, pairs),
+                 "resolve": part_resolve, "translate": lambda: part_translate(run, pairs),
                  "memory": lambda: part_memory(run, config), "start": lambda: part_start(run, upstream),
                  "reload": lambda: part_reload(run, upstream),
                  "money": lambda: money.part_cpu(run, upstream), "keys": lambda: money.part_keys(run, upstream),
