@@ -30,13 +30,13 @@ struct exchange {
     struct str host, origin, authorization, content_type, fetch_site;
     struct str virtual_key; /* x-bf-vk, x-api-key: for the few routes that a key itself opens */
     struct str idempotency; /* Idempotency-Key */
-    struct str peer;        /* the client's address, as the worker says it; empty: the socket itself */
-    bool is_gone;           /* the client has gone; a body past ADMIN_BODY_MAX went with it */
-    bool has_peer;          /* came from a client through a worker; else from the socket itself */
-    bool peer_is_loopback;  /* as the worker says */
-    bool is_proxied;        /* a proxy left its mark: the peer is not who asks */
-    bool is_litellm;        /* the error object has LiteLLM's words */
-    bool is_own_key;        /* a virtual key asks about itself */
+    struct str peer; /* the client's address, as the worker says it; empty: the socket itself */
+    bool is_gone;    /* the client has gone; a body past ADMIN_BODY_MAX went with it */
+    bool has_peer;   /* came from a client through a worker; else from the socket itself */
+    bool peer_is_loopback; /* as the worker says */
+    bool is_proxied;       /* a proxy left its mark: the peer is not who asks */
+    bool is_litellm;       /* the error object has LiteLLM's words */
+    bool is_own_key;       /* a virtual key asks about itself */
 
     int status;
     const char *content_type_out; /* static */

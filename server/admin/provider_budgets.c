@@ -3,25 +3,39 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "conf/amounts.h"
 #include "server/admin/admin.h"
 #include "server/admin/entity_text.h"
 #include "server/admin/params.h"
-#include "shm/owners.h"
+#include "shm/calendar.h"
+
+/* As a configuration writes it (conf/amounts.c). */
+static struct str window_text(struct exchange *ex, const struct window *w)
+{
+    static const struct {
+        uint64_t ms;
+        char letter;
+    } units[] = {{86400000, 'd'}, {3600000, 'h'}, {60000, 'm'}, {1000, 's'}};
+    size_t i = 0;
+
+    if (w->period < PERIOD_CUSTOM)
+        return str_of(window_period_names[w->period]);
+    while (i + 1 < ARRAY_LEN(units) && w->length_ms % units[i].ms != 0)
+        i++;
+    return arena_printf(ex->arena, "%llu%c", (unsigned long long)(w->length_ms / units[i].ms),
+                        units[i].letter);
+}
 
 static void write_budget(struct exchange *ex, struct writer *w, struct str provider,
                          const struct account *a)
 {
     struct account_state state;
-    struct buf window = BUF_IN(ex->arena);
 
     account_state_at(ex, a, &state);
-    period_format(&window, (enum conf_period)a->window.period, a->window.length_ms);
     writer_object(w, NULL);
     writer_cstr(w, "kind", "provider");
     writer_str(w, "owner", provider);
     writer_usd(w, "limit", a->limit);
-    writer_str(w, "window", buf_view(&window));
+    writer_str(w, "window", window_text(ex, &a->window));
     account_state_write(w, &state);
     writer_object_end(w);
 }
