@@ -75,9 +75,11 @@ void load_set_hedge(struct load *l, const struct load_at *at, const struct load_
     load_object(l, at, &table_hedge, &m->hedge);
 }
 
-/* A provider that is not there is told elsewhere. */
+/* A provider that is not there is told elsewhere; another name of `models:` may stand for many routes. */
 static bool has_one_key(const struct config *c, const char *provider)
 {
+    if (provider == NULL)
+        return false;
     for (size_t i = 0; i < c->n_providers; i++) {
         if (strcmp(c->providers[i].name, provider) == 0)
             return c->providers[i].n_keys <= 1;

@@ -91,6 +91,7 @@ struct record {
 #define RECORD_NO_USAGE 8u  /* nothing is known of the tokens */
 #define RECORD_UNPRICED 16u /* the price book does not know the model */
 #define RECORD_CRASHED 32u  /* written for a worker that died: what had been streamed */
+#define RECORD_HEDGE 64u    /* of a second call beside another one, or of the one it outran */
 
 /* Bytes written, or 0 when `room` is too small (OUTBOX_RECORD_MAX always is enough). */
 size_t record_encode(const struct record *r, void *out, size_t room);

@@ -42,6 +42,12 @@ static const struct stat_info stats[STATS_N] = {
     [STAT_RECORDS_LATE] =
         {"records_late_total",
          "Answers that ended before their record was on disk (durability: strict).", false},
+    [STAT_HEDGES] = {"hedges_total", "Second calls begun because the first one was late.", false},
+    [STAT_HEDGES_WON] = {"hedges_won_total", "Second calls that answered first.", false},
+    [STAT_HEDGES_REFUSED] =
+        {"hedges_refused_total",
+         "Second calls not begun because the share of requests that may have one was used up.",
+         false},
 };
 
 static const struct stat_info histograms[HISTOGRAMS_N] = {

@@ -49,6 +49,9 @@ enum stat_id {
     STAT_FORWARDED,       /* requests passed on to the admin process */
     STAT_BODY_BYTES_HELD, /* gauge: buffered request bodies */
     STAT_RECORDS_LATE,    /* durability strict: the answer ended before its record was on disk */
+    STAT_HEDGES,          /* second calls beside a silent first one */
+    STAT_HEDGES_WON,
+    STAT_HEDGES_REFUSED, /* the model's share was used up */
     STATS_N
 };
 static_assert(STATS_N <= STATS_MAX, "room");

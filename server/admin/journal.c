@@ -201,6 +201,7 @@ static void write_record(struct writer *w, const struct owner_names *names,
     writer_bool(w, "estimated", (r->flags & RECORD_ESTIMATED) != 0);
     writer_bool(w, "no_usage", (r->flags & RECORD_NO_USAGE) != 0);
     writer_bool(w, "crashed", (r->flags & RECORD_CRASHED) != 0);
+    writer_bool(w, "hedge", (r->flags & RECORD_HEDGE) != 0);
     write_cost(w, r);
     journal_write_tokens(w, &r->tokens, &r->details);
     writer_milli(w, "first_byte_ms", r->first_byte_us);

@@ -2,6 +2,7 @@
  * attempt - the bookkeeping around one upstream call: send.h's other half.
  */
 #include "server/base/crypto.h"
+#include "server/worker/hedge.h"
 #include "server/worker/relay.h"
 #include "server/worker/report.h"
 #include "server/worker/send.h"
@@ -14,7 +15,7 @@ void attempt_begin(struct request *r)
 
     if (a->row < ROUTES_MAX) {
         must(r->n_attempts < ATTEMPTS_MAX);
-        if (r->n_attempts > 0)
+        if (r->n_attempts > 0 && !hedge_is_starting(r))
             stat_add(w->slot, STAT_RETRIES, 1);
         r->tried_rows[r->n_attempts++] = a->row;
         stat_add(w->slot, STAT_ATTEMPTS, 1);
@@ -24,7 +25,7 @@ void attempt_begin(struct request *r)
     }
     a->sent_us = loop_now_us(w->loop);
     if (a->in_flight)
-        a->trail = trail_add(r, a, false);
+        a->trail = trail_add(r, a, hedge_is_starting(r));
     r->answer_bytes = 0;
     money_sent(r);
     r->upstream_done = false;
@@ -33,6 +34,7 @@ void attempt_begin(struct request *r)
     r->discard_over = false;
     r->broken = NULL;
     r->call = upstream_start(w->upstream, &a->upstream, &relay_ops, r);
+    hedge_watch(r);
 }
 
 static uint32_t clamp_u32(uint64_t n)

@@ -6,6 +6,7 @@
 #include "server/worker/explain.h"
 #include "server/worker/fail.h"
 #include "server/worker/forward.h"
+#include "server/worker/hedge.h"
 #include "server/worker/parse.h"
 #include "server/worker/relay.h"
 #include "server/worker/send.h"
@@ -38,6 +39,7 @@ static void release(struct request *r)
         w->n_unheard--;
         w->unheard_bytes -= r->attempt.parts.bytes; /* as they were: it is the last attempt */
     }
+    hedge_release(r);
     relay_release(r);
     stat_add(w->slot, STAT_REQUESTS_OPEN, (uint64_t)-1);
     worker_arena_give(w, r->arena); /* `r` lies in it */
@@ -48,6 +50,7 @@ static void end(struct request *r)
 {
     bool is_early = !r->answer_ended;
 
+    hedge_stop(r);
     attempt_end(r, r->upstream_done ? relay_outcome(r) : SAMPLE_CLIENT_GONE);
     if (is_early && r->answer_begun && r->is_stream)
         stat_add(r->worker->slot, STAT_STREAMS_OPEN, (uint64_t)-1);
@@ -277,6 +280,7 @@ static void go_on(struct request *r)
 void request_on_gone(struct request *r)
 {
     must(!r->gone);
+    hedge_stop(r);
     if (goes_on(r)) {
         go_on(r);
         r->ex = NULL;

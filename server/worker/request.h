@@ -86,9 +86,11 @@ struct attempt {
     uint32_t retry_after_s;
     uint32_t trail; /* number of its entry (trail.h); good while in_flight */
     bool in_flight; /* counted in the slot's route row */
+    uint32_t hedge_share, hedge_ms, hedge_percentile; /* as the model says; share 0: never */
 };
 
 struct controls;      /* controls.c */
+struct hedge;         /* hedge.c */
 struct translation;   /* translate.c */
 struct relay_buffers; /* relay.c: pooled, taken when the first bytes come */
 
@@ -141,6 +143,7 @@ struct request {
     /* send, relay */
     struct translation *translation; /* translate.c: NULL until one is needed */
     struct upstream_call *call;      /* NULL: none under way */
+    struct hedge *hedge;             /* NULL: no call was ever watched */
     struct relay_buffers *buffers;
     const struct http_header *headers; /* of the upstream's answer, to pass on; arena */
     size_t n_headers;

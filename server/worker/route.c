@@ -8,6 +8,7 @@
 #include "server/worker/controls.h"
 #include "server/worker/explain.h"
 #include "server/worker/fail.h"
+#include "server/worker/hedge.h"
 #include "server/worker/parse.h"
 #include "server/worker/refusal.h"
 #include "server/worker/send.h"
@@ -91,7 +92,7 @@ void route_limits(const struct request *r, const struct pub_provider *p,
 }
 
 /* Copy what the attempt needs: nothing in it points into the published image. */
-static enum step_result adopt(struct request *r, const struct pub_route *route, struct str model)
+enum step_result route_adopt(struct request *r, const struct pub_route *route, struct str model)
 {
     const struct pub_view *v = &r->worker->view;
     const struct pub_provider *p = pub_provider(v, route->provider);
@@ -112,6 +113,7 @@ static enum step_result adopt(struct request *r, const struct pub_route *route, 
     a->upstream.http1_only = (p->flags & PUB_PROVIDER_HTTP1) != 0;
     a->upstream.h2c = (p->flags & PUB_PROVIDER_H2C) != 0;
     route_limits(r, p, &a->upstream);
+    hedge_note(r);
     return send_prepare(r, p, key);
 }
 
@@ -192,7 +194,7 @@ static enum step_result unpriced(struct request *r, const struct pub_provider *p
 static enum step_result adopt_held(struct request *r, const struct pub_route *route,
                                    struct str model)
 {
-    enum step_result result = adopt(r, route, model);
+    enum step_result result = route_adopt(r, route, model);
 
     if (result == STEP_FAIL)
         money_untake(r);

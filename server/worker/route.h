@@ -35,6 +35,9 @@ uint32_t route_attempts_max(const struct request *r);
 void route_limits(const struct request *r, const struct pub_provider *p,
                   struct upstream_request *out);
 
+/* r->attempt is for this route, with all that is sent. A hold was taken for it. */
+enum step_result route_adopt(struct request *r, const struct pub_route *route, struct str model);
+
 /* Can this provider be asked for the model in the client's way, translated if need be? */
 bool route_can_ask(const struct request *r, const struct pub_provider *p, struct str model);
 

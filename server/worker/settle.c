@@ -151,6 +151,14 @@ void settle_abandoned(struct request *r, const struct fail *why)
     money_abandon(r, &rec);
 }
 
+void settle_hedged(struct request *r)
+{
+    struct record rec = record_of(r, RECORD_HEDGE, loop_now_us(r->worker->loop) - r->begun_us);
+
+    crypto_uuid(r->begun_ms, rec.id);
+    money_abandon(r, &rec);
+}
+
 void settle(struct request *r)
 {
     uint64_t total_us = loop_now_us(r->worker->loop) - r->begun_us;

@@ -17,6 +17,8 @@ struct fail;
 
 /* Idempotent. */
 void settle(struct request *r);
+/* A call that another one of the same request outran: it gets a record of its own, and is no failure. */
+void settle_hedged(struct request *r);
 /* An attempt that may have cost something is given up for another one: it gets a record of its own. */
 void settle_abandoned(struct request *r, const struct fail *why);
 

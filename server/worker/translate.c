@@ -183,6 +183,17 @@ enum step_result translate_request(struct request *r, struct buf *out)
     return STEP_NEXT;
 }
 
+void translate_fork(struct request *r)
+{
+    struct translation *copy;
+
+    if (r->translation == NULL)
+        return;
+    copy = arena_alloc(r->arena, sizeof(*copy));
+    *copy = *r->translation;
+    r->translation = copy;
+}
+
 struct str translate_fidelity(struct request *r)
 {
     if (r->attempt.is_abroad)

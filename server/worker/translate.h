@@ -35,6 +35,8 @@ bool translate_can(const struct request *r, const struct vendor *vendor,
  * without the provider: an estimate), or STEP_FAIL: the client's request is at fault, cannot be said, or would lose something that it does not want to lose.
  */
 enum step_result translate_request(struct request *r, struct buf *out);
+/* Another attempt begins beside one that is under way: what was decoded serves both. */
+void translate_fork(struct request *r);
 /* Does the client want a stream? After translate_request. */
 bool translate_streams(const struct request *r);
 /* The path below the face of the attempt, and its query if it has one. After translate_request. */

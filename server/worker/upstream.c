@@ -320,6 +320,17 @@ struct upstream_call *upstream_start(struct upstream *u, const struct upstream_r
     return call;
 }
 
+void upstream_rebind(struct upstream_call *call, const struct upstream_ops *ops, void *ctx)
+{
+    call->ops = ops;
+    call->ctx = ctx;
+}
+
+bool upstream_was_sent(const struct upstream_call *call)
+{
+    return call->connected_us != 0;
+}
+
 void upstream_cancel(struct upstream_call *call)
 {
     struct upstream *u = call->upstream;

@@ -82,6 +82,10 @@ void upstream_free(struct upstream *u); /* takes NULL; running calls must have b
  */
 struct upstream_call *upstream_start(struct upstream *u, const struct upstream_request *req,
                                      const struct upstream_ops *ops, void *ctx);
+/* From now on its callbacks are these. */
+void upstream_rebind(struct upstream_call *call, const struct upstream_ops *ops, void *ctx);
+/* Has it a connection, so that the provider may know of it? */
+bool upstream_was_sent(const struct upstream_call *call);
 /* No callback follows. The connection is closed unless the answer was whole. */
 void upstream_cancel(struct upstream_call *call);
 void upstream_pause(struct upstream_call *call); /* no more on_body; the kernel's buffers fill */

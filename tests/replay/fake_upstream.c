@@ -62,6 +62,18 @@ struct upstream_call *upstream_start(struct upstream *u, const struct upstream_r
     return &the_call;
 }
 
+void upstream_rebind(struct upstream_call *call, const struct upstream_ops *ops, void *ctx)
+{
+    must(call == provider.call);
+    the_call = (struct upstream_call){ops, ctx};
+}
+
+bool upstream_was_sent(const struct upstream_call *call)
+{
+    must(call == provider.call);
+    return true;
+}
+
 void upstream_cancel(struct upstream_call *call)
 {
     must(call == provider.call && !in_callback); /* curl cannot be cancelled from inside itself */
