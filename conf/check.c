@@ -252,6 +252,7 @@ static void check_virtual_keys(const struct config *c, struct findings *f)
         pace();
         check_key_size(k, f);
         check_key_parents(c, k, &parents, f);
+        check_key_aliases(c, k, f);
         if (first != 0)
             findings_add(f, k->origin.line, "duplicate virtual key name %s, first on line %d",
                          findings_quote(f, str_of(k->name)), first);

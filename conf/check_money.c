@@ -22,7 +22,8 @@ static size_t scope_bytes(const struct conf_key_scope *s)
 {
     size_t bytes = 3 * FIELD_BYTES + s->n_networks * NETWORK_BYTES +
                    list_bytes(s->denied_models, s->n_denied) +
-                   list_bytes(s->mcp_tools, s->n_mcp_tools) + list_bytes(s->tags, s->n_tags);
+                   list_bytes(s->mcp_tools, s->n_mcp_tools) + list_bytes(s->tags, s->n_tags) +
+                   list_bytes(s->aliases, s->n_aliases);
 
     for (size_t i = 0; i < s->n_providers; i++) {
         const struct conf_key_provider *p = &s->providers[i];

@@ -123,6 +123,21 @@ static void check_whose(const struct config *c, const struct conf_rule *r, struc
                      findings_quote(f, str_of(r->whose)));
 }
 
+void check_key_aliases(const struct config *c, const struct conf_virtual_key *k, struct findings *f)
+{
+    const struct conf_key_scope *s = k->scope;
+    struct buf where = BUF_INIT;
+
+    if (s == NULL || s->n_aliases == 0)
+        return;
+    buf_printf(&where, "virtual key %s: aliases", findings_quote(f, str_of(k->name)));
+    for (size_t i = 0; i + 1 < s->n_aliases; i += 2) {
+        if (!is_known(c, str_of(s->aliases[i + 1])))
+            unknown(c, k->origin.line, where.data, s->aliases[i + 1], f);
+    }
+    buf_fini(&where);
+}
+
 void check_routing(const struct config *c, struct findings *f)
 {
     for (size_t i = 0; i < c->n_models; i++) {

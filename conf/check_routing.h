@@ -12,6 +12,9 @@
 #include "conf/config.h"
 #include "conf/findings.h"
 
+/* What a virtual key's aliases lead to must be there. */
+void check_key_aliases(const struct config *c, const struct conf_virtual_key *k,
+                       struct findings *f);
 void check_routing(const struct config *c, struct findings *f);
 
 #endif

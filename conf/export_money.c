@@ -195,6 +195,12 @@ static void put_scope(struct emitter *w, const struct conf_key_scope *s,
         emit_close(w);
     }
     put_list(w, "mcp_tools", s->mcp_tools, s->n_mcp_tools);
+    if (s->n_aliases > 0) {
+        emit_open(w, "aliases", false);
+        for (size_t i = 0; i + 1 < s->n_aliases; i += 2)
+            emit_text(w, s->aliases[i], s->aliases[i + 1]);
+        emit_close(w);
+    }
     put_tags(w, s->tags, s->n_tags);
     put_metadata(w, s->metadata);
 }

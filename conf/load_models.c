@@ -190,6 +190,7 @@ static const struct load_key virtual_key_keys[] = {
     {"routes", "list of words", load_set_routes, 0, 0, 0, false},
     {"networks", "list of networks", load_set_networks, 0, 0, 0, false},
     {"mcp_tools", "list of globs", load_set_scope_texts, SCOPE(mcp_tools), 0, 0, false},
+    {"aliases", "mapping of names", load_set_aliases, 0, 0, 0, false},
     {"tags", "list of texts", load_set_scope_tags, SCOPE(tags), 0, 0, false},
     {"metadata", "mapping", load_set_scope_metadata, SCOPE(metadata), 0, 0, false},
 };

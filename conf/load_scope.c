@@ -319,6 +319,50 @@ void load_set_networks(struct load *l, const struct load_at *at, const struct lo
     }
 }
 
+/* --- aliases --- */
+
+static bool alias_is_good(struct load *l, const struct load_at *at, struct str text, bool is_name)
+{
+    bool good = text.len > 0 && text.len <= MODEL_MAX_BYTES;
+
+    for (size_t i = 0; i < text.len && good; i++)
+        good = (unsigned char)text.p[i] > 0x20 && text.p[i] != 0x7f && text.p[i] != '*';
+    if (!good)
+        load_fail(l, at, "%s 1 to %d characters, no blanks and no *, is %s",
+                  is_name ? "has a name that must be" : "must be", MODEL_MAX_BYTES,
+                  findings_quote(l->findings, text));
+    return good;
+}
+
+void load_set_aliases(struct load *l, const struct load_at *at, const struct load_key *key,
+                      void *object)
+{
+    struct conf_key_scope *s = load_scope(l, object);
+    const char **texts;
+
+    (void)key;
+    if (!load_is_type(l, at, NODE_MAPPING, "a mapping such as { gpt-4o: openai/gpt-4o-mini }"))
+        return;
+    if (at->node->n > CONF_ALIASES_MAX) {
+        load_fail(l, at, "must have at most %d members, has %u", CONF_ALIASES_MAX, at->node->n);
+        return;
+    }
+    texts = arena_zalloc(l->arena, (2 * (size_t)at->node->n + 1) * sizeof(*texts));
+    for (const struct node *member = at->node->child; member != NULL; member = member->next) {
+        struct load_at down = load_down(at, member);
+        struct str to;
+
+        if (node_is_null(member)) /* as everywhere: not there */
+            continue;
+        if (!alias_is_good(l, &down, member->key, true) || !load_text(l, &down, &to, NULL) ||
+            !alias_is_good(l, &down, to, false))
+            continue;
+        texts[s->n_aliases++] = arena_cstr(l->arena, member->key);
+        texts[s->n_aliases++] = to.p;
+    }
+    s->aliases = texts;
+}
+
 /* --- the key as a whole --- */
 
 void load_scope_check(struct load *l, const struct load_at *at, const struct conf_virtual_key *k)

@@ -22,6 +22,7 @@
 #define CONF_ACCOUNTS_MAX 8       /* of one owner, all of them */
 #define CONF_KEY_PROVIDERS_MAX 64 /* of one key */
 #define CONF_NETWORKS_MAX 64      /* of one key */
+#define CONF_ALIASES_MAX 32       /* of one key */
 #define CONF_TAGS_MAX 32          /* of one entity */
 #define CONF_TAG_BYTES_MAX 64
 #define CONF_NAME_MAX 128 /* bytes of a customer's, team's or key's name */
@@ -128,6 +129,8 @@ struct conf_key_scope {
     size_t n_mcp_tools;
     const char *const *tags;
     size_t n_tags;
+    const char *const *aliases; /* pairs: a name that its user may write, and what it then means */
+    size_t n_aliases;           /* texts, two of each */
     const char *metadata;
 };
 

@@ -15,6 +15,7 @@ enum field {
     FIELD_TAGS,
     FIELD_BOOKS_AS,
     FIELD_BOOKS_NAME,
+    FIELD_ALIASES,
 };
 #define FIELD_HEAD 3
 
@@ -90,6 +91,7 @@ void scope_encode(const struct scope *s, struct buf *out)
         put_text(out, FIELD_BOOKS_AS,
                  (struct str){(const char *)&s->books_as, sizeof(s->books_as)});
     put_text(out, FIELD_BOOKS_NAME, s->books_name);
+    put_text(out, FIELD_ALIASES, s->aliases);
 }
 
 /* --- reading --- */
@@ -161,6 +163,9 @@ static int take_field(uint8_t kind, struct str in, struct scope *out)
     case FIELD_BOOKS_NAME:
         out->books_name = in;
         return 0;
+    case FIELD_ALIASES:
+        out->aliases = in;
+        return 0;
     default:
         return 0;
     }
@@ -172,7 +177,7 @@ int scope_decode(struct str in, struct scope *out)
     out->n_networks = 0;
     out->routes = 0;
     out->books_as = 0;
-    out->denied_models = out->mcp_tools = out->tags = out->books_name = STR_NONE;
+    out->denied_models = out->mcp_tools = out->tags = out->books_name = out->aliases = STR_NONE;
     while (in.len > 0) {
         uint16_t len;
 

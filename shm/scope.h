@@ -44,6 +44,7 @@ struct scope {
     struct scope_network networks[SCOPE_NETWORKS_MAX];
     struct str mcp_tools; /* NUL-separated globs; empty: none are named */
     struct str tags;      /* NUL-separated */
+    struct str aliases;   /* NUL-separated pairs: a name as clients write it, what it means */
     uint64_t books_as; /* a rotated key in its grace period: the id of the key it was; 0: itself */
     struct str books_name; /* likewise its name; the alias's own is the table's alone */
 };

@@ -54,6 +54,7 @@ static const struct body_field key_fields[] = {{"name", BODY_STRING, true},
                                                {"routes", BODY_STRINGS, false},
                                                {"networks", BODY_STRINGS, false},
                                                {"mcp_tools", BODY_STRINGS, false},
+                                               {"aliases", BODY_OBJECT, false},
                                                RULE_FIELDS,
                                                LABEL_FIELDS};
 

@@ -194,10 +194,10 @@ static void on_team(struct exchange *ex, const struct json *reply)
 
 static void on_key(struct exchange *ex, const struct json *reply)
 {
-    static const char *const names[] = {"id",         "name",        "hint",        "active",
-                                        "expires_ms", "expires",     "models",      "deny_models",
-                                        "routes",     "networks",    "mcp_tools",   "providers",
-                                        "budgets",    "rate_limits", "concurrency", NULL};
+    static const char *const names[] = {
+        "id",      "name",        "hint",        "active",   "expires_ms", "expires",
+        "models",  "deny_models", "routes",      "networks", "mcp_tools",  "providers",
+        "budgets", "rate_limits", "concurrency", "aliases",  NULL};
     const struct json *key = json_get(reply, "entity");
     struct writer w = WRITER_INIT(&ex->out);
 

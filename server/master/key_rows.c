@@ -45,6 +45,7 @@ static void fill_scope(const struct conf_key_scope *s, struct arena *a, struct s
     }
     out->mcp_tools = join(a, s->mcp_tools, s->n_mcp_tools);
     out->tags = join(a, s->tags, s->n_tags);
+    out->aliases = join(a, s->aliases, s->n_aliases);
 }
 
 static struct virtual_key entry_of(const struct key_want *w, struct arena *a)

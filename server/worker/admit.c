@@ -118,9 +118,10 @@ bool admit_course(struct request *r)
     r->course.allowed_by_name = false;
     if (!is_limited(r))
         return true;
-    if (name.len > 0 && scope_denies_name(r, name))
+    if (name.len > 0 && (scope_denies_name(r, name) || scope_denies_name(r, r->course.said)))
         return false;
-    r->course.allowed_by_name = name.len > 0 && r->key.models.len > 0 && admit_name(r, name);
+    r->course.allowed_by_name = name.len > 0 && r->key.models.len > 0 &&
+                                (admit_name(r, name) || admit_name(r, r->course.said));
     return route_has_allowed(r);
 }
 

@@ -7,13 +7,20 @@
 #include "server/worker/rules.h"
 #include "server/worker/worker.h"
 
+/* It is this name's turn. What a client wrote means what its key's aliases say. */
+static void say(struct request *r, struct str name, bool is_clients)
+{
+    r->course.said = is_clients ? name : STR_NONE;
+    r->course.name = is_clients ? scope_alias(r, name) : name;
+    r->resolved.generation = 0;
+}
+
 /* Resolve another name. False, and no failure is left behind: it is not there, or not for this key. */
 static bool try_name(struct request *r, struct str name, enum explain_origin origin)
 {
     bool is_good;
 
-    r->course.name = name;
-    r->resolved.generation = 0;
+    say(r, name, origin == EXPLAIN_FALLBACK && r->course.are_clients);
     if (r->explain != NULL)
         explain_name_begins(r, origin);
     is_good = route_resolve(r) == STEP_NEXT && admit_course(r);
@@ -81,6 +88,7 @@ static void list_fallbacks(struct request *r)
     struct str name;
 
     r->course.is_listed = true;
+    r->course.are_clients = rest.len > 0;
     r->course.fallbacks = arena_zalloc(r->arena, COURSE_FALLBACKS_MAX * sizeof(struct str));
     if (rest.len == 0 && r->resolved.model != UINT32_MAX) {
         rest = pub_text(v, pub_model(v, r->resolved.model)->fallbacks);
@@ -104,8 +112,7 @@ enum step_result course_begin(struct request *r)
         return too_many(r);
     if (r->asked.len > 0 && r->worker->view.image->n_rules > 0 && follow_rule(r))
         return STEP_NEXT;
-    r->course.name = r->asked;
-    r->resolved.generation = 0;
+    say(r, r->asked, true);
     if (r->explain != NULL)
         explain_name_begins(r, EXPLAIN_ASKED);
     result = route_resolve(r);

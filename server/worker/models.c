@@ -178,7 +178,8 @@ static enum step_result put_one(struct request *r, struct list *l)
     enum step_result result;
 
     r->asked = decode(r->arena, str_skip(r->path.tail, strlen(l->shape->tail) + 1));
-    r->course.name = r->asked;
+    r->course.said = r->asked;
+    r->course.name = scope_alias(r, r->asked);
     result = route_resolve(r);
     if (result != STEP_NEXT)
         return result;

@@ -90,6 +90,7 @@ static void keep(struct request *r, const struct scope *s)
     struct scope_provider *copies;
 
     r->scope.denied = s->denied_models;
+    r->scope.aliases = s->aliases;
     r->scope.n_providers = s->n_providers;
     if (s->n_providers == 0)
         return;
@@ -138,6 +139,18 @@ const struct fail *scope_enter(struct request *r, struct str *detail)
 }
 
 /* --- targets --- */
+
+struct str scope_alias(const struct request *r, struct str name)
+{
+    struct str rest = r->scope.aliases;
+    struct str from, to;
+
+    while (rest.len > 0 && str_next(&rest, '\0', &from) && str_next(&rest, '\0', &to)) {
+        if (str_eq(from, name))
+            return to;
+    }
+    return name;
+}
 
 bool scope_denies_name(const struct request *r, struct str name)
 {

@@ -25,6 +25,7 @@ struct key_scope {
     const struct scope_provider *providers; /* arena */
     uint32_t n_providers;                   /* 0: every provider */
     struct str denied;                      /* NUL-separated globs on provider/model or a name */
+    struct str aliases;                     /* NUL-separated pairs */
 };
 
 /*
@@ -41,6 +42,8 @@ const struct fail *scope_enter(struct request *r, struct str *detail);
 /* The route's bit (SCOPE_CHAT, ...) of a request, once its path is known. */
 uint32_t scope_route(const struct request *r);
 
+/* What a name means when this key's user writes it: its alias, else itself. */
+struct str scope_alias(const struct request *r, struct str name);
 /* Is this name, as a client writes it, denied? */
 bool scope_denies_name(const struct request *r, struct str name);
 /* May the key use this provider at all? */

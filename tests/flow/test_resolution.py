@@ -311,3 +311,50 @@ def test_tags_narrow(start_gateway, house):
         ask(client, "group", {"x-bf-tags": "gold", "x-bf-provider-key": "us"}) and ask(
             client, "group", {"x-bf-tags": "eu", "x-bf-provider-key": "us"})
     assert told.value.response.headers["x-bf-error"] == "unknown_tags"
+
+
+ALIASES = """require_key: true
+providers:
+  up: {{ vendor: openai-compatible, base_url: "{base}", keys: [ {{ name: main, value: up }} ] }}
+models:
+  small: {{ targets: [ up/mini ] }}
+  sick: {{ targets: [ up/broken ], fallbacks: [ up/own ] }}
+virtual_keys:
+  - {{ name: all, value: {all}, aliases: {{ gpt-4o: up/mini, "up/big": small, small: up/other, sick: up/never }} }}
+  - {{ name: mini, value: {mini}, models: [ gpt-4o ], deny_models: [ "up/secret" ], aliases: {{ gpt-4o: up/mini, x: up/secret }} }}
+rules:
+  - {{ when: 'headers["x-go"] == "small"', use: small }}
+"""
+
+
+def test_a_key_has_its_own_names(start_gateway, house):
+    gateway = start(start_gateway, house, ALIASES)
+    client = sdk(gateway)
+    assert client.models.retrieve("gpt-4o").id == "gpt-4o"
+    for asked, model in {"gpt-4o": "mini", "up/big": "mini", "small": "other", "up/x": "x"}.items():
+        assert ask(client, asked).headers["x-bf-model"] == model, asked  # once: an alias leads to no other
+    assert ask(client, "up/x", {"x-go": "small"}).headers["x-bf-model"] == "mini"  # a rule says what it says
+    assert ask(client, "up/broken", {"x-bf-fallbacks": "small"}).headers["x-bf-model"] == "other"
+    narrow = sdk(gateway, MINI)
+    assert ask(narrow, "gpt-4o").headers["x-bf-model"] == "mini"
+    house.take()
+    for name in ("x", "up/mini", "up/other"):
+        with pytest.raises((openai.PermissionDeniedError, openai.NotFoundError)):
+            ask(narrow, name)
+    assert house.take() == []
+    # by REST: what it leads to must be there
+    made = gateway.api("POST", "/api/keys", {"name": "rest", "aliases": {"a": "up/rest", "b": "small"}}, expect=201)
+    assert made["aliases"] == {"a": "up/rest", "b": "small"}
+    client = sdk(gateway, made["key"])
+    assert [ask(client, name).headers["x-bf-model"] for name in ("a", "b")] == ["rest", "mini"]
+    changed = gateway.api("PATCH", f"/api/keys/{made['id']}", {"aliases": {"a": None, "b": "up/b2"}}, expect=200)
+    assert changed["aliases"] == {"b": "up/b2"} and ask(client, "b").headers["x-bf-model"] == "b2"
+    for bad in ({"a": "nobody/x"}, {"a": "unheard-of"}, {"a": 7, "b*": "small"}, {f"n{n}": "small" for n in range(33)}, ["a"]):
+        refused = gateway.api("POST", "/api/keys", {"name": "bad", "aliases": bad})
+        assert refused.status == 400 and "aliases" in refused.error["message"], refused
+    imported = gateway.api("POST", "/api/keys/import", [
+        {"name": "imported", "value": "sk-bf-imported-0123456789", "aliases": {"a": "small"}}])
+    assert imported.status == 201, imported
+    assert ask(sdk(gateway, "sk-bf-imported-0123456789"), "a").headers["x-bf-model"] == "mini"
+    last = gateway.reload(ALIASES.format(base=house.base, all=ALL, mini=MINI).replace("gpt-4o: up/mini, x", "gpt-4o: smal, x"))
+    assert last["ok"] is False and 'there is no model "smal"' in last["text"] and '"small"' in last["text"], last
