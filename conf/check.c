@@ -279,6 +279,7 @@ void check_config(const struct config *c, const struct conf_vendors *vendors, st
     check_prices(c, vendors, f);
     check_money(c, f);
     check_routing(c, f);
+    check_queues(c, f);
     check_virtual_keys(c, f);
     if (token > 0 && (token < TOKEN_MIN || token > TOKEN_MAX))
         findings_add(f, c->admin_origin.line,

@@ -15,6 +15,8 @@
 /* What a virtual key's aliases lead to must be there. */
 void check_key_aliases(const struct config *c, const struct conf_virtual_key *k,
                        struct findings *f);
+/* Limits of targets, queues. check_queue.c */
+void check_queues(const struct config *c, struct findings *f);
 void check_routing(const struct config *c, struct findings *f);
 
 #endif

@@ -186,6 +186,7 @@ struct conf_target {
     uint32_t share; /* thousandths of a percent of the callers; 0: its weight decides */
     const char *const *tags;
     size_t n_tags;
+    uint32_t concurrency; /* calls at the same time, whoever asks; 0: no limit */
     struct conf_origin origin;
 };
 
@@ -196,6 +197,15 @@ struct conf_hedge {
     uint32_t at_most;    /* thousandths of a percent of the model's requests; 0: never */
     int line;
 };
+/* Who may wait for a place when everything that could serve a request is full. */
+struct conf_queue {
+    uint32_t at_most; /* requests at the same time; 0: nobody waits */
+    uint64_t wait_ms; /* for one of them */
+};
+#define CONF_QUEUE_AT_MOST 100
+#define CONF_QUEUE_WAIT_MS 5000
+#define CONF_QUEUES_MAX 511 /* models with a queue of their own */
+#define CONF_CONCURRENCY_MAX 1000000
 
 /* What of a request tells its sender or session: one of a header, a field of the body, the key. */
 enum conf_caller_kind { CONF_CALLER_NONE, CONF_CALLER_KEY, CONF_CALLER_HEADER, CONF_CALLER_BODY };
@@ -214,8 +224,18 @@ struct conf_model { /* an entry of `models:` */
     struct conf_hedge hedge;
     struct conf_caller sticky;   /* by whom shares are dealt out; default: the key */
     struct conf_caller affinity; /* whose requests stay on one route; default: none */
+    struct conf_queue queue;     /* at_most 0: everybody's */
     struct conf_origin origin;
 };
+
+/* Whose requests go first when there is not room for all; their order is that of their weight. */
+enum conf_key_priority {
+    CONF_KEY_NORMAL, /* zero: what says nothing */
+    CONF_KEY_HIGH,
+    CONF_KEY_LOW,
+    CONF_KEY_PRIORITIES
+};
+extern const char *const conf_key_priorities[CONF_KEY_PRIORITIES];
 
 struct conf_virtual_key {
     const char *name;          /* unique */
@@ -226,6 +246,7 @@ struct conf_virtual_key {
     uint64_t expires_ms; /* real time; 0: never */
     bool active;
     bool strict;                  /* what can be translated in part only is refused */
+    uint32_t priority;            /* enum conf_key_priority */
     struct conf_key_scope *scope; /* NULL: nothing beside this is said */
     struct conf_origin origin;
 };
@@ -259,6 +280,7 @@ struct conf_limits {
     uint32_t streams_per_second; /* new ones per HTTP/2 connection; default 1000 */
     uint32_t resets;             /* aborted streams per connection and second; default 100 */
     uint32_t attempts;           /* upstream calls for one request; default 3 */
+    uint32_t in_flight;          /* requests of one worker at the same time; 0: no limit */
     uint64_t header_ms;          /* a request's head must be there; default 10 s */
     uint64_t body_ms;            /* a request's body must be there; default 60 s */
     uint64_t idle_ms;            /* keep-alive; default 75 s */
@@ -293,6 +315,7 @@ struct config {
     size_t n_providers;
     struct conf_model *models;
     size_t n_models;
+    struct conf_queue queue; /* of models that have none of their own */
     struct conf_virtual_key *keys;
     size_t n_keys;
     struct conf_customer *customers;

@@ -232,6 +232,8 @@ static void put_limits(struct emitter *w, const struct conf_limits *limits)
     emit_number(w, "streams_per_second", limits->streams_per_second);
     emit_number(w, "resets", limits->resets);
     emit_number(w, "attempts", limits->attempts);
+    if (limits->in_flight > 0)
+        emit_number(w, "in_flight", limits->in_flight);
     emit_formatted(w, "header_timeout", limits->header_ms, value_format_duration);
     emit_formatted(w, "body_timeout", limits->body_ms, value_format_duration);
     emit_formatted(w, "idle_timeout", limits->idle_ms, value_format_duration);
@@ -260,6 +262,7 @@ void config_export(const struct config *c, enum config_format format, struct buf
         put_provider(&w, &c->providers[i]);
     emit_close(&w);
     put_models(&w, c);
+    export_queue(&w, &c->queue);
     export_routing(&w, c);
     put_catalogue(&w, c);
     export_prices(&w, c);

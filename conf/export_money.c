@@ -228,6 +228,8 @@ void export_key(struct emitter *w, const struct conf_virtual_key *k, const struc
     emit_bool(w, "active", k->active);
     if (k->strict)
         emit_bool(w, "strict", true);
+    if (k->priority != CONF_KEY_NORMAL)
+        emit_text(w, "priority", conf_key_priorities[k->priority]);
     if (k->scope != NULL)
         put_scope(w, k->scope, x);
 }

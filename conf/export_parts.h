@@ -17,6 +17,7 @@ void export_prices(struct emitter *w,
 void export_weight(struct emitter *w, uint32_t thousandths);
 void export_target(struct emitter *w, const struct conf_target *t); /* export_routing.c, as these */
 /* What a model has beside its targets, and `rules`. */
+void export_queue(struct emitter *w, const struct conf_queue *q);
 void export_model_routing(struct emitter *w, const struct conf_model *m);
 void export_routing(struct emitter *w, const struct config *c);
 

@@ -37,6 +37,8 @@ void export_target(struct emitter *w, const struct conf_target *t)
         export_weight(w, t->weight);
     if (t->n_tags > 0)
         emit_texts(w, "tags", t->tags, t->n_tags);
+    if (t->concurrency > 0)
+        emit_number(w, "concurrency", t->concurrency);
     emit_close(w);
 }
 
@@ -54,6 +56,16 @@ static void put_caller(struct emitter *w, const char *key, const struct conf_cal
     buf_fini(&text);
 }
 
+void export_queue(struct emitter *w, const struct conf_queue *q)
+{
+    if (q->at_most == 0)
+        return;
+    emit_open(w, "queue", false);
+    emit_number(w, "at_most", q->at_most);
+    emit_formatted(w, "wait", q->wait_ms, value_format_duration);
+    emit_close(w);
+}
+
 void export_model_routing(struct emitter *w, const struct conf_model *m)
 {
     put_caller(w, "sticky", &m->sticky);
@@ -61,6 +73,7 @@ void export_model_routing(struct emitter *w, const struct conf_model *m)
     export_hedge(w, &m->hedge);
     if (m->n_fallbacks > 0)
         emit_texts(w, "fallbacks", m->fallbacks, m->n_fallbacks);
+    export_queue(w, &m->queue);
     if (m->first_byte_ms == 0 && m->between_bytes_ms == 0)
         return;
     emit_open(w, "timeout", false);

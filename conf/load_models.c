@@ -29,6 +29,7 @@ static const struct load_key model_keys[] = {
     {"hedge", "mapping", load_set_hedge, 0, 0, 0, false},
     {"sticky", "caller", load_set_caller, offsetof(struct conf_model, sticky), 0, 0, false},
     {"affinity", "caller", load_set_caller, offsetof(struct conf_model, affinity), 0, 0, false},
+    {"queue", "mapping", load_set_queue, offsetof(struct conf_model, queue), 0, 0, false},
 };
 const struct load_table table_model = {"models.<name>", model_keys, ARRAY_LEN(model_keys)};
 
@@ -183,6 +184,7 @@ static const struct load_key virtual_key_keys[] = {
     {"expires", "time", set_expires, VIRTUAL(expires_ms), 0, 0, false},
     {"active", "true or false", load_set_bool, VIRTUAL(active), 0, 0, false},
     {"strict", "true or false", load_set_bool, VIRTUAL(strict), 0, 0, false},
+    {"priority", "high, normal or low", load_set_priority, VIRTUAL(priority), 0, 0, false},
     {"team", "name of a team", load_set_team, 0, 0, 0, false},
     {"customer", "name of a customer", load_set_customer, 0, 0, 0, false},
     LOAD_RULES(0, LOAD_RULES_OF_KEY),

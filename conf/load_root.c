@@ -134,6 +134,7 @@ static const struct load_key limits_keys[] = {
      false},
     {"resets", "whole number", load_set_u32, LIMIT(resets), 1, 1000000, false},
     {"attempts", "whole number", load_set_u32, LIMIT(attempts), 1, CONF_ATTEMPTS_MAX, false},
+    {"in_flight", "whole number", load_set_u32, LIMIT(in_flight), 1, 1000000, false},
     {"header_timeout", "duration", load_set_duration, LIMIT(header_ms), 100, 10 * MINUTE_MS, false},
     {"body_timeout", "duration", load_set_duration, LIMIT(body_ms), 100, 60 * MINUTE_MS, false},
     {"idle_timeout", "duration", load_set_duration, LIMIT(idle_ms), 100, DAY_MS, false},
@@ -211,6 +212,7 @@ static const struct load_key root_keys[] = {
     {"customers", "mapping of customers", load_set_customers, 0, 0, 0, false},
     {"teams", "mapping of teams", load_set_teams, 0, 0, 0, false},
     {"rules", "list of mappings", load_set_routing_rules, 0, 0, 0, false},
+    {"queue", "mapping", load_set_queue, offsetof(struct config, queue), 0, 0, false},
     {"model_limits", "list of mappings", load_set_model_limits, 0, 0, 0, false},
     {"durability", "duration or strict", load_set_durability, 0, 0, 0, false},
     {"on_disconnect", "cancel or finish", load_set_on_disconnect, 0, 0, 0, false},
@@ -230,6 +232,7 @@ const struct load_table *const load_tables[] = {
     &table_price,       &table_price_tier,    &table_price_service, &table_customer,
     &table_team,        &table_budget,        &table_rate_limit,    &table_key_provider,
     &table_model_limit, &table_model_timeout, &table_rule,          &table_hedge,
+    &table_queue,
 };
 const size_t load_tables_n = ARRAY_LEN(load_tables);
 

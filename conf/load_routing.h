@@ -12,6 +12,9 @@
 #include "conf/load.h"
 #include "conf/routing.h"
 
+load_set_fn load_set_queue;    /* struct conf_queue; load_queue.c */
+load_set_fn load_set_priority; /* enum conf_key_priority; load_queue.c */
+extern const struct load_table table_queue;
 load_set_fn load_set_model_timeout, load_set_fallbacks; /* struct conf_model */
 load_set_fn load_set_routing_rules;                     /* struct config */
 extern const struct load_table table_model_timeout, table_rule;

@@ -88,6 +88,8 @@ static const struct load_key target_keys[] = {
      false},
     {"share", "percentage", set_share, 0, 0, 0, false},
     {"tags", "list of names", load_set_route_tags, offsetof(struct conf_target, tags), 0, 0, false},
+    {"concurrency", "whole number", load_set_u32, offsetof(struct conf_target, concurrency), 1,
+     CONF_CONCURRENCY_MAX, false},
 };
 const struct load_table table_target = {"models.<name>.targets[]", target_keys,
                                         ARRAY_LEN(target_keys)};

@@ -46,6 +46,9 @@ struct virtual_key {
 #define KEY_STRICT 4u     /* refuse what can be translated in part only */
 #define KEY_ALIAS 8u      /* an old text of a rotated key: scope.h says of which (books_as) */
 
+#define KEY_HIGH 16u /* its requests go before others' where there is not room for all */
+#define KEY_LOW 32u  /* ... behind others' */
+
 /* --- reading --- */
 
 /*

@@ -30,6 +30,7 @@
 #define TARGETS_MAX 32768      /* targets over all models */
 #define KEYS_MAX (1u << 21)    /* virtual keys */
 #define TOKENS_MAX 1024        /* credentials that have to be fetched */
+#define QUEUES_MAX 512         /* of waiting requests: models with their own, and everybody's */
 
 enum region_kind {
     REGION_PUBLISHED,

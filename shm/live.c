@@ -51,6 +51,7 @@ static void reset_routes(struct slot *s)
 void live_take(struct slot *s, uint32_t pid, uint64_t real_ms)
 {
     reset_gauges(s);
+    queues_reset(&s->queues);
     s->crash[0] = '\0';
     STORE(s->step, 0);
     STORE(s->request_hint, 0);
@@ -65,6 +66,7 @@ void live_wipe(struct slot *s)
 {
     reset_gauges(s);
     reset_routes(s);
+    queues_reset(&s->queues);
     STORE(s->pid, 0);
     STORE(s->request_hint, 0); /* a successor that dies before live_take was not in it */
     STORE(s->generation, 0);

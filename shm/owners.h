@@ -35,6 +35,7 @@ enum owner_kind {
     OWNER_KEY_PROVIDER, /* a provider inside a key */
     OWNER_PROVIDER,     /* a provider, for everybody */
     OWNER_MODEL,        /* a model, for everybody */
+    OWNER_TARGET,       /* a provider's model, by its name, for everybody */
     OWNER_KINDS
 };
 

@@ -87,6 +87,7 @@ struct pub_route {
     uint32_t key;
     uint32_t row;    /* stable over reloads: index of weights, route stats, in-flight */
     uint32_t weight; /* thousandths, the key's */
+    uint32_t owner;  /* row of its provider's model's limits (owners.h); 0: none */
 };
 
 struct pub_target {
@@ -118,6 +119,8 @@ struct pub_model {
     uint32_t hedge_share;       /* of its requests, in thousandths of a percent; 0: never */
     struct pub_caller sticky;   /* by whom shares are dealt out */
     struct pub_caller affinity; /* whose requests stay on one route */
+    uint32_t queue;             /* number of its own queue, 1 .. QUEUES_MAX - 1; 0: everybody's */
+    uint32_t queue_at_most, queue_wait_ms; /* of its own one */
 };
 #define PUB_MODEL_DECLARED 1u /* from a provider's list, not from `models:` */
 #define PUB_MODEL_STARRED 2u  /* a pattern: its targets' stars stand for what its own does */
@@ -169,7 +172,9 @@ struct pub_image {
     uint32_t attempts_max;                /* upstream calls for one request */
     uint32_t durability_ms;               /* usage is on disk by then */
     uint32_t patterns, n_patterns;
-    struct pub_text tags; /* NUL-separated, by bit */
+    struct pub_text tags;                  /* NUL-separated, by bit */
+    uint32_t in_flight_max;                /* requests of one worker; 0: no limit */
+    uint32_t queue_at_most, queue_wait_ms; /* everybody's queue; at_most 0: there is none */
 };
 #define PUB_REQUIRE_KEY 1u
 #define PUB_HTTP2_OFF 2u
@@ -179,6 +184,7 @@ struct pub_image {
 #define PUB_FINISH 32u      /* a call goes on when its client has gone; else it is cancelled */
 #define PUB_BUDGET_429 64u  /* a used up budget is answered with this status; else 402 */
 #define PUB_BUDGET_400 128u /* likewise */
+#define PUB_QUEUES 256u     /* somebody may wait for a place */
 
 /* --- reading (any process) --- */
 

@@ -48,6 +48,24 @@ static const struct stat_info stats[STATS_N] = {
         {"hedges_refused_total",
          "Second calls not begun because the share of requests that may have one was used up.",
          false},
+    [STAT_QUEUE_LENGTH] = {"queue_length", "Requests that wait for a provider to have room.", true},
+    [STAT_QUEUE_PASSED] = {"queue_passed_total", "Requests that waited and were then served.",
+                           false},
+    [STAT_QUEUE_FULL] = {"queue_full_total",
+                         "Requests refused because as many waited as may (queue.at_most).", false},
+    [STAT_QUEUE_TIMEOUTS] = {"queue_timeouts_total",
+                             "Requests refused because they waited too long (queue.wait).", false},
+    [STAT_QUEUE_LEFT] = {"queue_left_total", "Requests whose clients left while they waited.",
+                         false},
+    [STAT_SHED_LOW] = {"shed_low_total",
+                       "Requests of keys with priority low refused because the worker was full.",
+                       false},
+    [STAT_SHED_NORMAL] =
+        {"shed_normal_total",
+         "Requests of keys with priority normal refused because the worker was full.", false},
+    [STAT_SHED_HIGH] = {"shed_high_total",
+                        "Requests of keys with priority high refused because the worker was full.",
+                        false},
 };
 
 static const struct stat_info histograms[HISTOGRAMS_N] = {
@@ -59,6 +77,8 @@ static const struct stat_info histograms[HISTOGRAMS_N] = {
                             "What the gateway itself adds: before the call is sent, and after its "
                             "last byte has come.",
                             false},
+    [HISTOGRAM_QUEUE] = {"queue_wait_seconds",
+                         "Waited for a provider to have room, whatever came of it.", false},
 };
 
 const struct stat_info *stat_info(enum stat_id which)

@@ -17,7 +17,7 @@
 #include "server/base/base.h"
 
 #define STATS_MAX 64 /* room for later issues without a new layout */
-#define HISTOGRAMS_MAX 4
+#define HISTOGRAMS_MAX 8
 #define HISTOGRAM_BUCKETS 128 /* log-linear: 4 per power of two, from 1 us to an hour */
 
 /* stat_id, because the tag "stat" is the kernel's. */
@@ -52,6 +52,14 @@ enum stat_id {
     STAT_HEDGES,          /* second calls beside a silent first one */
     STAT_HEDGES_WON,
     STAT_HEDGES_REFUSED, /* the model's share was used up */
+    STAT_QUEUE_LENGTH,   /* gauge: requests that wait for a place */
+    STAT_QUEUE_PASSED,   /* got one */
+    STAT_QUEUE_FULL,     /* refused: as many waited as may */
+    STAT_QUEUE_TIMEOUTS, /* refused: it took too long */
+    STAT_QUEUE_LEFT,     /* the client went away */
+    STAT_SHED_LOW,       /* refused, by priority of the key: the gateway was full */
+    STAT_SHED_NORMAL,
+    STAT_SHED_HIGH,
     STATS_N
 };
 static_assert(STATS_N <= STATS_MAX, "room");
@@ -60,6 +68,7 @@ enum stat_histogram {
     HISTOGRAM_REQUEST,    /* request begun .. answer's last byte handed over */
     HISTOGRAM_FIRST_BYTE, /* attempt sent .. upstream's first body byte */
     HISTOGRAM_OVERHEAD,   /* request begun .. attempt sent, plus relay's last part */
+    HISTOGRAM_QUEUE,      /* waited for a place, whatever came of it */
     HISTOGRAMS_N
 };
 static_assert(HISTOGRAMS_N <= HISTOGRAMS_MAX, "room");

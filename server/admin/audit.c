@@ -41,6 +41,7 @@ static void write_difference(struct writer *w, const struct audit_row *row)
         [OWNER_KEY_PROVIDER] = "key_provider",
         [OWNER_PROVIDER] = "provider",
         [OWNER_MODEL] = "model_limit",
+        [OWNER_TARGET] = "target",
     };
     char id[KEY_ID_TEXT];
 

@@ -46,7 +46,8 @@ static void write_latency(struct writer *w, const struct region *live, const str
 {
     static const char *const keys[HISTOGRAMS_N] = {[HISTOGRAM_REQUEST] = "request",
                                                    [HISTOGRAM_FIRST_BYTE] = "first_byte",
-                                                   [HISTOGRAM_OVERHEAD] = "overhead"};
+                                                   [HISTOGRAM_OVERHEAD] = "overhead",
+                                                   [HISTOGRAM_QUEUE] = "queue_wait"};
     struct snapshot_histogram h;
 
     writer_object(w, "latency");

@@ -28,6 +28,7 @@ struct known {
     uint32_t provider;
     struct str model;
     bool is_declared;
+    uint32_t owner; /* row of its limits; 0: none */
 };
 
 struct build {
@@ -47,6 +48,7 @@ struct build {
     struct buf
         programs; /* of the rules: offsets are from its start until the image is put together */
     uint32_t n_keys, n_routes, n_models, n_targets;
+    uint32_t n_queues;
     struct buf text, secrets, catalogue, prices;
     struct known *known; /* sorted by provider, then model; unique */
     size_t n_known;

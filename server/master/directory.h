@@ -25,6 +25,7 @@ enum place_kind {
     PLACE_TEAM = CONF_TEAM,
     PLACE_LIMIT = CONF_MODEL_LIMIT,
     PLACE_PROVIDER = CONF_KINDS,
+    PLACE_TARGET, /* provider/model, as targets of `models:` limit it */
     PLACE_KINDS
 };
 

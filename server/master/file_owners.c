@@ -3,23 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/set.h"
 #include "conf/store.h"
 #include "server/base/clock.h"
 #include "server/base/crypto.h"
 #include "server/master/children.h"
 
 static const char *const kind_names[PLACE_KINDS] = {
-    [PLACE_CUSTOMER] = "customer",
-    [PLACE_TEAM] = "team",
-    [PLACE_LIMIT] = "model_limit",
-    [PLACE_PROVIDER] = "provider",
+    [PLACE_CUSTOMER] = "customer", [PLACE_TEAM] = "team",     [PLACE_LIMIT] = "model_limit",
+    [PLACE_PROVIDER] = "provider", [PLACE_TARGET] = "target",
 };
 
 static const uint32_t owner_kinds[PLACE_KINDS] = {
-    [PLACE_CUSTOMER] = OWNER_CUSTOMER,
-    [PLACE_TEAM] = OWNER_TEAM,
-    [PLACE_LIMIT] = OWNER_MODEL,
-    [PLACE_PROVIDER] = OWNER_PROVIDER,
+    [PLACE_CUSTOMER] = OWNER_CUSTOMER, [PLACE_TEAM] = OWNER_TEAM,     [PLACE_LIMIT] = OWNER_MODEL,
+    [PLACE_PROVIDER] = OWNER_PROVIDER, [PLACE_TARGET] = OWNER_TARGET,
 };
 
 uint64_t file_id(enum place_kind kind, struct str name)
@@ -105,6 +102,44 @@ static int plan_one(struct money *m, const struct declared *d, struct store *s,
     return 0;
 }
 
+/* One limit for each provider's model, however many targets say it (they agree: conf/check_queue.c). */
+static int plan_target(struct money *m, const struct conf_target *t, struct set *seen,
+                       struct store *s, struct file_plan *out, struct error *err)
+{
+    struct str name = str_of(t->name);
+    struct conf_rules *rules = arena_zalloc(out->arena, sizeof(*rules));
+    struct declared d = {PLACE_TARGET, t->name, NULL, rules, false, t->origin};
+    int number = set_add(seen, name, (int)out->n + 1);
+
+    if (number == 0) {
+        rules->concurrency = t->concurrency;
+        if (plan_one(m, &d, s, out, err) != 0)
+            return -1;
+        number = (int)out->n;
+    }
+    out->target_rows[out->n_targets] = out->items[number - 1].rows.row;
+    return 0;
+}
+
+static int plan_targets(struct money *m, const struct config *c, struct store *s,
+                        struct file_plan *out, struct error *err)
+{
+    struct set seen;
+    int rc = 0;
+
+    set_init(&seen, 16);
+    for (size_t i = 0; i < c->n_models; i++) {
+        for (size_t j = 0; rc == 0 && j < c->models[i].n_targets; j++, out->n_targets++) {
+            const struct conf_target *t = &c->models[i].targets[j];
+
+            if (t->concurrency > 0)
+                rc = plan_target(m, t, &seen, s, out, err);
+        }
+    }
+    set_fini(&seen);
+    return rc;
+}
+
 static int plan_all(struct money *m, const struct config *c, struct store *s, struct file_plan *out,
                     struct error *err)
 {
@@ -138,7 +173,7 @@ static int plan_all(struct money *m, const struct config *c, struct store *s, st
         if (rc == 0)
             out->provider_rows[i] = out->items[out->n - 1].rows.row;
     }
-    return rc;
+    return rc == 0 ? plan_targets(m, c, s, out, err) : rc;
 }
 
 static int find_gone(struct money *m, struct store *s, struct file_plan *out, struct error *err)
@@ -178,8 +213,13 @@ int file_plan(struct money *m, const struct config *conf, struct store *s, struc
               struct error *err)
 {
     size_t room = conf->n_customers + conf->n_teams + conf->n_model_limits + conf->n_providers;
+    size_t targets = 0;
 
+    for (size_t i = 0; i < conf->n_models; i++)
+        targets += conf->models[i].n_targets;
+    room += targets;
     *out = (struct file_plan){.arena = arena_create(16384)};
+    out->target_rows = arena_zalloc(out->arena, (targets + 1) * sizeof(*out->target_rows));
     out->items = arena_alloc(out->arena, (room + 1) * sizeof(*out->items));
     out->provider_rows =
         arena_zalloc(out->arena, (conf->n_providers + 1) * sizeof(*out->provider_rows));

@@ -39,6 +39,8 @@ struct file_plan {
     size_t n_gone;
     bool changed;            /* accounts were made or given up */
     uint32_t *provider_rows; /* by index in the configuration; ROW_NONE: no limits */
+    uint32_t *target_rows;   /* of targets, model after model; likewise */
+    size_t n_targets;
 };
 
 /* -1: nothing is taken; `out` needs no file_abort, only file_plan_fini. */

@@ -48,6 +48,12 @@ static void fill_scope(const struct conf_key_scope *s, struct arena *a, struct s
     out->aliases = join(a, s->aliases, s->n_aliases);
 }
 
+static uint32_t priority_flags(const struct conf_virtual_key *k)
+{
+    return (k->priority == CONF_KEY_HIGH ? KEY_HIGH : 0) |
+           (k->priority == CONF_KEY_LOW ? KEY_LOW : 0);
+}
+
 static struct virtual_key entry_of(const struct key_want *w, struct arena *a)
 {
     const struct conf_virtual_key *k = w->conf;
@@ -55,7 +61,7 @@ static struct virtual_key entry_of(const struct key_want *w, struct arena *a)
                               .created_ms = w->created_ms,
                               .expires_ms = k->expires_ms,
                               .flags = w->flags | (k->active ? KEY_ACTIVE : 0) |
-                                       (k->strict ? KEY_STRICT : 0),
+                                       (k->strict ? KEY_STRICT : 0) | priority_flags(k),
                               .name = str_of(k->name),
                               .hint = str_of(k->hint)};
 

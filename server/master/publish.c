@@ -250,6 +250,15 @@ static bool is_open_loopback(const struct config *conf)
     return true;
 }
 
+static bool has_queues(const struct config *conf)
+{
+    bool has = conf->queue.at_most > 0;
+
+    for (size_t i = 0; i < conf->n_models; i++)
+        has = has || conf->models[i].queue.at_most > 0;
+    return has;
+}
+
 static void set_limits(struct pub_image *image, const struct config *conf)
 {
     const struct conf_limits *l = &conf->limits;
@@ -275,6 +284,10 @@ static void set_limits(struct pub_image *image, const struct config *conf)
     image->idle_ms = narrow_ms(l->idle_ms);
     static_assert(CONF_ATTEMPTS_MAX <= ATTEMPTS_MAX, "what may be configured is what happens");
     image->attempts_max = l->attempts;
+    image->in_flight_max = l->in_flight;
+    image->queue_at_most = conf->queue.at_most;
+    image->queue_wait_ms = narrow_ms(conf->queue.wait_ms);
+    image->flags |= has_queues(conf) ? PUB_QUEUES : 0;
 }
 
 /* Where a table of `bytes` goes; tables begin on 8 bytes. */

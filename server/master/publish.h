@@ -30,6 +30,7 @@ struct publish_request {
     publish_number_fn *number;
     void *ctx;
     const uint32_t *owners; /* rows of the providers' budgets and limits, by index; NULL: none */
+    const uint32_t *target_owners; /* of targets' limits, model after model; NULL: none */
 };
 
 struct image {

@@ -29,6 +29,8 @@ static int compare_known(const void *left, const void *right)
 
 static void gather_known(struct build *b)
 {
+    const uint32_t *owners = b->req->target_owners;
+    size_t at = 0; /* target, over all models */
     size_t n = 0;
     size_t kept = 0;
 
@@ -43,7 +45,7 @@ static void gather_known(struct build *b)
 
         for (size_t j = 0; j < p->n_models; j++) {
             if (strchr(p->models[j], '*') == NULL)
-                b->known[n++] = (struct known){i, str_of(p->models[j]), true};
+                b->known[n++] = (struct known){i, str_of(p->models[j]), true, 0};
         }
     }
     for (size_t i = 0; i < b->conf->n_models; i++) {
@@ -56,7 +58,9 @@ static void gather_known(struct build *b)
             /* Groups and patterns have no rows of their own. */
             if (t->provider != NULL && strchr(t->name, '*') == NULL &&
                 build_find_provider(b, t->provider, &provider) == 0)
-                b->known[n++] = (struct known){provider, str_of(t->model), false};
+                b->known[n++] = (struct known){provider, str_of(t->model), false,
+                                               owners != NULL ? owners[at] : 0};
+            at++;
         }
     }
     qsort(b->known, n, sizeof(*b->known), compare_known);
@@ -64,6 +68,8 @@ static void gather_known(struct build *b)
         if (kept == 0 || b->known[kept - 1].provider != b->known[i].provider ||
             !str_eq(b->known[kept - 1].model, b->known[i].model))
             b->known[kept++] = b->known[i];
+        else if (b->known[kept - 1].owner == 0)
+            b->known[kept - 1].owner = b->known[i].owner; /* one limit, whichever says it */
     }
     b->n_known = kept;
 }
@@ -79,8 +85,9 @@ static bool key_allows(const struct conf_provider *p, uint32_t key, struct str m
     return false;
 }
 
-/* A row per key; `model` empty: any. */
-static int add_rows(struct build *b, uint32_t provider, struct str model, struct error *err)
+/* A row per key; `model` empty: any. `owner`: of the model's limits here, or 0. */
+static int add_rows(struct build *b, uint32_t provider, struct str model, uint32_t owner,
+                    struct error *err)
 {
     const struct conf_provider *p = &b->conf->providers[provider];
     const struct pub_provider *pub = &b->providers[provider];
@@ -100,6 +107,7 @@ static int add_rows(struct build *b, uint32_t provider, struct str model, struct
         r->provider = provider;
         r->key = pub->first_key + i;
         r->weight = b->keys[r->key].weight;
+        r->owner = owner;
         buf_printf(&identity, "route/%s/%s/%.*s", p->name, p->keys[i].name, STR_ARGS(model));
         rc = build_number(b, &identity, ROUTES_MAX, &r->row, err);
         buf_fini(&identity);
@@ -116,10 +124,10 @@ int build_routes(struct build *b, struct error *err)
     gather_known(b);
     for (uint32_t i = 0; i < b->conf->n_providers; i++) {
         b->providers[i].first_route = b->n_routes;
-        if (add_rows(b, i, STR_NONE, err) != 0)
+        if (add_rows(b, i, STR_NONE, 0, err) != 0)
             return -1;
         for (; at < b->n_known && b->known[at].provider == i; at++) {
-            if (add_rows(b, i, b->known[at].model, err) != 0)
+            if (add_rows(b, i, b->known[at].model, b->known[at].owner, err) != 0)
                 return -1;
         }
         b->providers[i].n_routes = b->n_routes - b->providers[i].first_route;
@@ -249,6 +257,12 @@ static void add_manners(struct build *b, struct pub_model *m, const struct conf_
     m->hedge_ms = (uint32_t)alias->hedge.after_ms; /* a day at most */
     m->hedge_percentile = alias->hedge.percentile;
     m->hedge_share = alias->hedge.at_most;
+    if (alias->queue.at_most > 0) {
+        static_assert(CONF_QUEUES_MAX < QUEUES_MAX, "0 is everybody's");
+        m->queue = ++b->n_queues;
+        m->queue_at_most = alias->queue.at_most;
+        m->queue_wait_ms = (uint32_t)min_u64(alias->queue.wait_ms, UINT32_MAX);
+    }
 }
 
 int build_models(struct build *b, struct error *err)

@@ -278,11 +278,16 @@ static int retire(struct store *s, const struct publish_request *base, struct er
     return rc;
 }
 
-static int build(struct store *s, const struct save_request *req, const uint32_t *owners,
+static int build(struct store *s, const struct save_request *req, const struct file_plan *owners,
                  struct image *out, struct error *err)
 {
     struct numbering n = {s, false};
-    struct publish_request p = {req->conf, req->mock_url, number, &n, owners};
+    struct publish_request p = {.conf = req->conf,
+                                .mock_url = req->mock_url,
+                                .number = number,
+                                .ctx = &n,
+                                .owners = owners->provider_rows,
+                                .target_owners = owners->target_rows};
 
     if (req->fresh && retire(s, &p, err) != 0)
         return -1;
@@ -384,7 +389,7 @@ int save_config(const struct save_request *req, struct saved *out, struct error 
     if (store_begin(s, err) != 0 || plan_money(s, req, out, err) != 0)
         goto out;
     out->wrong_file = true;
-    if (build(s, req, out->owners.provider_rows, &out->image, err) != 0)
+    if (build(s, req, &out->owners, &out->image, err) != 0)
         goto out;
     out->wrong_file = false;
     /* The file is the record, but not of which accounts it has: those are on disk before they are used. */

@@ -3,6 +3,7 @@
 #include "providers/chat_text.h"
 #include "server/worker/answer.h"
 #include "server/worker/money_tell.h"
+#include "server/worker/queue.h"
 #include "server/worker/refusal.h"
 #include "server/worker/relay.h"
 #include "server/worker/request.h"
@@ -52,6 +53,15 @@ const struct fail FAIL_TOKEN_LIMITED = {"token_limited", 429, "token_limited",
                                         "Too many tokens: the limit"};
 const struct fail FAIL_CONCURRENCY_LIMITED = {"concurrency_limited", 429, "rate_limited",
                                               "Too many requests at the same time: the limit"};
+const struct fail FAIL_QUEUE_FULL = {
+    "queue_full", 429, "rate_limited",
+    "everything that could serve this is busy, and as many wait for it as may; try again later"};
+const struct fail FAIL_QUEUE_TIMEOUT = {
+    "queue_timeout", 429, "rate_limited",
+    "everything that could serve this was busy for as long as a request may wait; try again later"};
+const struct fail FAIL_SHED = {"shed", 503, SERVER,
+                               "the gateway is full, and requests of this key's priority are "
+                               "refused until there is room; try again later"};
 const struct fail FAIL_UNPRICED = {
     "unpriced", 400, INVALID,
     "nobody has told what this model costs, and such models are refused here"};
@@ -223,9 +233,12 @@ static void add_money(struct request *r, const struct fail *f, struct fail_text 
 
     for (size_t i = 0; i < n; i++)
         add_header(t, headers[i].name, headers[i].value);
-    if (!refusal_is(f))
+    if (queue_is(f))
+        n = queue_headers(r, headers);
+    else if (refusal_is(f))
+        n = refusal_headers(r, headers);
+    else
         return;
-    n = refusal_headers(r, headers);
     for (size_t i = 0; i < n; i++)
         add_header(t, headers[i].name, headers[i].value);
 }

@@ -5,6 +5,7 @@
 #include "server/worker/explain.h"
 #include "server/worker/hedge.h"
 #include "server/worker/pricing.h"
+#include "server/worker/queue.h"
 #include "server/worker/relay.h"
 #include "server/worker/report.h"
 #include "server/worker/translate_task.h"
@@ -314,7 +315,9 @@ enum money_result money_take(struct request *r, const struct pub_route *route, s
             return MONEY_UNPRICED;
         set_price(r, found);
     }
-    m->accounts = payers_of_route(r, p, model);
+    m->accounts = payers_of_route(r, route, model);
+    if (r->queued != NULL && !queue_may_take(r, &m->accounts, why))
+        return MONEY_ELSEWHERE;
     m->is_raisable = has_raisable(&m->accounts);
     m->rates_from = r->rates.n;
     if (m->accounts.items != r->payers.accounts.items &&
@@ -370,6 +373,7 @@ void money_release(struct request *r)
         return;
     m->is_held = false;
     hold_release(r->worker->ledger, m->hold);
+    queue_freed(r->worker);
     rates_settle(r, m->rates_from, 0, 0); /* the provider was asked, but read and wrote nothing */
     r->rates.n = m->rates_from;
 }
@@ -463,6 +467,7 @@ bool money_settle(struct request *r, struct record *rec)
     m->cost_nanousd = rec->cost_nanousd;
     m->record = hold_settle(r->worker->ledger, m->hold, rec, report_stored(report));
     report_settled(report, m->record);
+    queue_freed(r->worker);
     return m->record != 0;
 }
 
@@ -486,6 +491,7 @@ void money_abandon(struct request *r, struct record *rec)
         hold_bookings(r->worker->ledger, m->hold, rec);
     m->is_held = false;
     report_settled(report, hold_settle(r->worker->ledger, m->hold, rec, report_stored(report)));
+    queue_freed(r->worker);
 }
 
 bool money_is_stored(const struct request *r)

@@ -5,6 +5,7 @@
 #include "server/worker/controls.h"
 #include "server/worker/fail.h"
 #include "server/worker/models.h"
+#include "server/worker/shed.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
@@ -299,6 +300,8 @@ enum step_result parse_step(struct request *r)
 {
     struct str content_type = http_find(r->ex, STR("content-type"));
 
+    if (r->worker->view.image->in_flight_max > 0 && r->explain == NULL && shed_look(r) == STEP_FAIL)
+        return STEP_FAIL;
     if (r->path.op == OP_MODELS)
         return models_answer(r);
     translate_meet(r);

@@ -123,9 +123,10 @@ static void find_model_limits(struct request *r, const struct pub_provider *p, s
     }
 }
 
-static void find_owners(struct request *r, const struct pub_provider *p, struct str model,
+static void find_owners(struct request *r, const struct pub_route *route, struct str model,
                         struct route_owners *out)
 {
+    const struct pub_provider *p = pub_provider(&r->worker->view, route->provider);
     const struct region *published = &r->worker->in->regions.published;
     const struct scope_provider *own = scope_provider_of(r, pub_text(&r->worker->view, p->name));
 
@@ -136,10 +137,12 @@ static void find_owners(struct request *r, const struct pub_provider *p, struct 
         out->own.n_accounts = 0;
     if (p->owner != ROW_NONE && owner_read(published, p->owner, &out->others[0]))
         out->n = 1;
+    if (route->owner != ROW_NONE && owner_read(published, route->owner, &out->others[out->n]))
+        out->n++;
     find_model_limits(r, p, model, out);
 }
 
-struct accounts payers_of_route(struct request *r, const struct pub_provider *p, struct str model)
+struct accounts payers_of_route(struct request *r, const struct pub_route *route, struct str model)
 {
     const struct region *published = &r->worker->in->regions.published;
     const struct accounts *up = &r->payers.accounts;
@@ -147,7 +150,7 @@ struct accounts payers_of_route(struct request *r, const struct pub_provider *p,
     struct route_owners owners;
     uint32_t room;
 
-    find_owners(r, p, model, &owners);
+    find_owners(r, route, model, &owners);
     room = count_of(&owners.own);
     for (uint32_t i = 0; i < owners.n; i++)
         room += count_of(&owners.others[i]);
@@ -166,7 +169,7 @@ struct accounts payers_of_route(struct request *r, const struct pub_provider *p,
 bool payers_is_of_route(const struct account *a)
 {
     return a->owner_kind == OWNER_KEY_PROVIDER || a->owner_kind == OWNER_PROVIDER ||
-           a->owner_kind == OWNER_MODEL;
+           a->owner_kind == OWNER_MODEL || a->owner_kind == OWNER_TARGET;
 }
 
 uint64_t payers_held(struct request *r, const struct account *a, uint32_t window)

@@ -22,7 +22,7 @@
 #include "shm/owners.h"
 
 struct fail;
-struct pub_provider;
+struct pub_route;
 struct request;
 
 #define PAYERS_MAX 8           /* owners of one attempt that have accounts of their own */
@@ -50,7 +50,7 @@ const struct fail *payers_walk(struct request *r, struct str *detail);
  * The accounts of one attempt, in the order in which they refuse: of the provider in the key, those of
  * the way up, of the provider, of the model.
  */
-struct accounts payers_of_route(struct request *r, const struct pub_provider *p, struct str model);
+struct accounts payers_of_route(struct request *r, const struct pub_route *route, struct str model);
 /* Belongs it to a provider or model, so that another one may have room where this one has none? */
 bool payers_is_of_route(const struct account *a);
 

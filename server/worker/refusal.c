@@ -63,6 +63,9 @@ struct str refusal_whose(struct request *r, const struct account *a)
         return arena_printf(r->arena, "provider \"%.*s\"", STR_ARGS(r->money.provider));
     case OWNER_MODEL:
         return name_of_model(r, a);
+    case OWNER_TARGET:
+        return arena_printf(r->arena, "this model at provider \"%.*s\"",
+                            STR_ARGS(r->money.provider));
     default:
         return arena_printf(r->arena, "virtual key \"%.*s\"", STR_ARGS(r->key.name));
     }

@@ -8,6 +8,7 @@
 #include "server/worker/forward.h"
 #include "server/worker/hedge.h"
 #include "server/worker/parse.h"
+#include "server/worker/queue.h"
 #include "server/worker/relay.h"
 #include "server/worker/send.h"
 #include "server/worker/settle.h"
@@ -41,6 +42,7 @@ static void release(struct request *r)
     }
     hedge_release(r);
     relay_release(r);
+    queue_leave(r);
     stat_add(w->slot, STAT_REQUESTS_OPEN, (uint64_t)-1);
     worker_arena_give(w, r->arena); /* `r` lies in it */
 }

@@ -92,6 +92,7 @@ struct attempt {
 struct controls;      /* controls.c */
 struct hedge;         /* hedge.c */
 struct translation;   /* translate.c */
+struct queued;        /* queue.c: waits for a place */
 struct relay_buffers; /* relay.c: pooled, taken when the first bytes come */
 
 struct request {
@@ -135,6 +136,7 @@ struct request {
     struct trail trail;      /* of the attempts: told to the client and the log */
     uint64_t token_since_ms; /* waiting for the first token of a key; 0: not */
     uint64_t room_since_ms;  /* waiting for what others hold of a budget; 0: not */
+    struct queued *queued;   /* NULL: nobody may wait for places */
     struct attempt attempt;
     struct rates rates;     /* taken from sliding limits */
     struct money money;     /* of the attempt */

@@ -10,6 +10,7 @@
 #include "server/worker/fail.h"
 #include "server/worker/hedge.h"
 #include "server/worker/parse.h"
+#include "server/worker/queue.h"
 #include "server/worker/refusal.h"
 #include "server/worker/send.h"
 #include "server/worker/sign.h"
@@ -233,6 +234,7 @@ static enum step_result choose(struct request *r, struct candidates *found)
                                     : STR_NONE,
                                 STR_NONE);
         case MONEY_ELSEWHERE:
+            queue_note(r, &why);
             r->refusal = why; /* of the route whose cost money_take has just noted */
             is_refused = true;
             break;
@@ -266,7 +268,7 @@ struct reason {
     struct refusal refusal;
 };
 
-enum step_result route_step(struct request *r)
+static enum step_result route_by_names(struct request *r)
 {
     struct reason first = {.fail = NULL};
     enum step_result result;
@@ -286,4 +288,11 @@ enum step_result route_step(struct request *r)
     if (result == STEP_NEXT)
         r->fail = NULL;
     return result;
+}
+
+enum step_result route_step(struct request *r)
+{
+    if ((r->worker->view.image->flags & PUB_QUEUES) == 0 || r->explain != NULL)
+        return route_by_names(r);
+    return queue_route(r, route_by_names);
 }

@@ -17,6 +17,7 @@
 #include "server/worker/http_server.h"
 #include "server/worker/loop_io.h"
 #include "server/worker/pricing.h"
+#include "server/worker/queue.h"
 #include "server/worker/report.h"
 #include "server/worker/rules.h"
 #include "server/worker/sign.h"
@@ -224,6 +225,7 @@ static void stop(struct worker *w)
     loop_free(w->loop);
     ledger_close(w->ledger);
     rules_free(w->rules);
+    queue_free(w->queue);
     estimator_free(w->estimator);
     pricing_free(w->pricing);
     free(w->limits);

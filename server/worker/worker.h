@@ -28,6 +28,7 @@ struct ledger;
 struct model_limits;
 struct pricing;
 struct signers;
+struct queue;
 struct loop;
 struct report;
 struct upstream;
@@ -49,6 +50,7 @@ struct worker {
     uint64_t unheard_bytes;  /* of their requests */
     struct signers *signers; /* sign.c: NULL until a request is signed */
     struct rules *rules;     /* rules.c: NULL until one is looked at */
+    struct queue *queue;     /* queue.c: NULL until a request waits */
     struct json_parser *json;
     struct arena *scratch;         /* for one event of an answer: reset behind each */
     struct arena *free_arenas[64]; /* reset and ready: no malloc per request */

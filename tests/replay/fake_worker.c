@@ -235,7 +235,7 @@ static void put_keys(const struct config *conf, struct error *err)
 
 static int publish(const struct config *conf, struct error *err)
 {
-    struct publish_request req = {conf, "http://mock.test", number, NULL, NULL};
+    struct publish_request req = {conf, "http://mock.test", number, NULL, NULL, NULL};
     struct regions *r = &inherit.regions;
     struct image image;
     int rc = 0;

@@ -30,7 +30,7 @@ static struct image build(const char *text, const struct cat_head **out)
 {
     struct config *conf = master_config(text);
     uint32_t next = 0;
-    struct publish_request req = {conf, "http://127.0.0.1:4242", number, &next, NULL};
+    struct publish_request req = {conf, "http://127.0.0.1:4242", number, &next, NULL, NULL};
     struct error err = ERROR_INIT;
     struct image image;
 

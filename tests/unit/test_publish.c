@@ -37,7 +37,7 @@ static int no_number(void *ctx, struct str identity, uint32_t limit, uint32_t *o
 static void see(struct world *w, const char *text)
 {
     struct config *conf = master_config(text);
-    struct publish_request req = {conf, "http://127.0.0.1:4242", number, w, NULL};
+    struct publish_request req = {conf, "http://127.0.0.1:4242", number, w, NULL, NULL};
     struct error err = ERROR_INIT;
     struct image image;
 
@@ -226,7 +226,7 @@ static void a_file_does_not_open_the_api(void **state)
 static void without_a_number_nothing_is_built(void **state)
 {
     struct config *conf = master_config(two_providers);
-    struct publish_request req = {conf, NULL, no_number, NULL, NULL};
+    struct publish_request req = {conf, NULL, no_number, NULL, NULL, NULL};
     struct error err = ERROR_INIT;
     struct image image;
 

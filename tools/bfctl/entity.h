@@ -20,7 +20,7 @@
 
 struct entity_options {
     const char *name, *models, *deny_models, *expires, *team, *customer, *budget, *rate_limit,
-        *token_limit, *concurrency, *tags, *value;
+        *token_limit, *concurrency, *tags, *value, *priority;
     bool inactive, strict;
 };
 

@@ -24,7 +24,7 @@ void entity_args(const struct entity_verbs *v, struct entity_options *o,
         {"--models", &o->models, NULL},   {"--deny-models", &o->deny_models, NULL},
         {"--expires", &o->expires, NULL}, {"--team", &o->team, NULL},
         {"--value", &o->value, NULL},     {"--inactive", NULL, &o->inactive},
-        {"--strict", NULL, &o->strict}};
+        {"--strict", NULL, &o->strict},   {"--priority", &o->priority, NULL}};
 
     *n = 0;
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
@@ -163,6 +163,7 @@ int entity_body(const struct entity_options *o, bool is_patch, struct buf *out)
     put_text(out, "team", o->team, is_patch);
     put_text(out, "customer", o->customer, is_patch);
     put_text(out, "value", o->value, false);
+    put_text(out, "priority", o->priority, is_patch);
     put_list(out, "models", o->models);
     put_list(out, "deny_models", o->deny_models);
     put_list(out, "tags", o->tags);

@@ -42,6 +42,10 @@ static void add_key(void *ctx, const struct json *k)
         buf_cstr(&list->out, "\n    active: false");
     if (ctl_bool(k, "strict"))
         buf_cstr(&list->out, "\n    strict: true");
+    if (ctl_str(k, "priority").len > 0) {
+        buf_cstr(&list->out, "\n    priority: ");
+        buf_str(&list->out, ctl_str(k, "priority"));
+    }
     buf_char(&list->out, '\n');
 }
 

@@ -36,6 +36,7 @@ static const char options_text[] =
 static const char keys_text[] =
     "  keys create NAME [--models GLOB,GLOB...] [--deny-models GLOB,...] [--team NAME]\n"
     "              [--customer NAME] [--expires 30d|2027-01-31] [--inactive] [--strict]\n"
+    "              [--priority high|normal|low]\n"
     "              [--value TEXT] and the options below\n"
     "              the key stands on stdout, once; it is stored nowhere\n"
     "  keys list   [--name GLOB] [--origin file|api] [--team NAME] [--customer NAME] [--tag TAG]\n"

@@ -48,7 +48,7 @@ _bfctl() {
     keys | teams | customers)
         local rules="--budget --rate-limit --token-limit --concurrency --tags"
         local more=""
-        [ "$command" = keys ] && more="--models --deny-models --team --customer --expires --value --inactive --strict"
+        [ "$command" = keys ] && more="--models --deny-models --team --customer --expires --value --inactive --strict --priority"
         [ "$command" = teams ] && more="--customer"
         case $verb in
         "")

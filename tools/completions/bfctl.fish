@@ -62,6 +62,7 @@ end
 complete -c bfctl -n '__fish_seen_subcommand_from explain' -l body -r -d 'the request itself'
 complete -c bfctl -n '__fish_seen_subcommand_from explain' -l stream
 complete -c bfctl -n '__fish_seen_subcommand_from explain' -l tools
+complete -c bfctl -n '__fish_seen_subcommand_from create' -l priority -x -a 'high normal low' -d 'whose turn it is'
 complete -c bfctl -n '__fish_seen_subcommand_from routes usage logs' -l provider -x
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l key -x -d 'name, id or none'
 complete -c bfctl -n '__fish_seen_subcommand_from routes usage logs' -l model -x
