@@ -122,6 +122,14 @@ struct conf_azure {
     bool managed_identity; /* from the machine; client_id then names one of several */
 };
 
+struct conf_rate {
+    uint64_t amount, per_ms; /* 0: nothing was said */
+};
+
+struct conf_capacity { /* what a key can take, as its operator knows */
+    struct conf_rate requests, tokens;
+};
+
 struct conf_provider_key {
     const char *name; /* unique within the provider */
     enum conf_key_kind kind;
@@ -134,6 +142,7 @@ struct conf_provider_key {
     size_t n_models;
     const char *const *tags;
     size_t n_tags;
+    struct conf_capacity capacity;
     struct conf_origin origin;
 };
 

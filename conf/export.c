@@ -4,6 +4,7 @@
 
 #include "conf/export_money.h"
 #include "conf/export_parts.h"
+#include "conf/load_capacity.h"
 #include "conf/values.h"
 
 void export_weight(struct emitter *w, uint32_t thousandths)
@@ -96,6 +97,26 @@ static void put_azure(struct emitter *w, const struct conf_azure *a)
     emit_close(w);
 }
 
+static void put_rate(struct emitter *w, const char *key, const struct conf_rate *rate)
+{
+    char text[CAPACITY_TEXT_MAX];
+
+    if (rate->amount == 0)
+        return;
+    capacity_format(text, rate);
+    emit_text(w, key, text);
+}
+
+static void put_capacity(struct emitter *w, const struct conf_capacity *c)
+{
+    if (c->requests.amount == 0 && c->tokens.amount == 0)
+        return;
+    emit_open(w, "capacity", false);
+    put_rate(w, "requests", &c->requests);
+    put_rate(w, "tokens", &c->tokens);
+    emit_close(w);
+}
+
 static void put_key(struct emitter *w, const struct conf_provider_key *k)
 {
     emit_open(w, NULL, false);
@@ -111,6 +132,7 @@ static void put_key(struct emitter *w, const struct conf_provider_key *k)
     if (k->n_tags > 0)
         emit_texts(w, "tags", k->tags, k->n_tags);
     emit_texts(w, "models", k->models, k->n_models);
+    put_capacity(w, &k->capacity);
     emit_close(w);
 }
 

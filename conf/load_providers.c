@@ -1,5 +1,6 @@
 /* `providers:` and `models:`. */
 #include "conf/load.h"
+#include "conf/load_capacity.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static const struct load_key provider_key_keys[] = {
     {"weight", "number", load_set_weight, KEY(weight), 0, WEIGHT_MAX, false},
     {"models", "list of globs", load_set_texts, KEY(models), 0, 0, false},
     {"tags", "list of names", load_set_route_tags, KEY(tags), 0, 0, false},
+    {"capacity", "mapping", load_set_capacity, KEY(capacity), 0, 0, false},
 };
 const struct load_table table_provider_key = {"providers.<name>.keys[]", provider_key_keys,
                                               ARRAY_LEN(provider_key_keys)};

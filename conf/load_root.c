@@ -1,4 +1,5 @@
 /* The top level of the file, and its small parts. */
+#include "conf/load_capacity.h"
 #include "conf/load_hedge.h"
 #include "conf/load_money.h"
 #include "conf/load_routing.h"
@@ -232,7 +233,7 @@ const struct load_table *const load_tables[] = {
     &table_price,       &table_price_tier,    &table_price_service, &table_customer,
     &table_team,        &table_budget,        &table_rate_limit,    &table_key_provider,
     &table_model_limit, &table_model_timeout, &table_rule,          &table_hedge,
-    &table_queue,
+    &table_queue,       &table_capacity,
 };
 const size_t load_tables_n = ARRAY_LEN(load_tables);
 

@@ -24,6 +24,7 @@
 #include "shm/region.h"
 #include "shm/seqlock.h"
 #include "shm/tokens.h"
+#include "shm/lanes.h"
 #include "shm/weights.h"
 
 #define PAGE_BYTES 4096
@@ -145,6 +146,8 @@ struct weights_shared {
     _Alignas(CACHE_LINE) _Atomic uint64_t beat_ms;
     _Alignas(CACHE_LINE) _Atomic uint64_t stored[SLOTS_MAX];
     struct weight_row rows[ROUTES_MAX];
+    _Alignas(CACHE_LINE) _Atomic uint32_t lanes_used; /* 0: nobody has to look */
+    _Alignas(CACHE_LINE) struct lane_row lanes[LANES_MAX];
 };
 
 /* --- region live --- */

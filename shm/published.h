@@ -71,6 +71,8 @@ struct pub_key {
     uint64_t token_for;                 /* which credential: a hash of its bytes; never 0 */
     struct pub_text region;             /* AWS: that requests are signed for */
     uint64_t tags;                      /* bits by the places in the image's tags */
+    /* What it can take, as the operator says: so much in so many milliseconds; 0: nothing was said. */
+    uint64_t capacity_requests, capacity_requests_ms, capacity_tokens, capacity_tokens_ms;
 };
 enum pub_key_kind {
     PUB_KEY_PLAIN,     /* the secret is what is shown */

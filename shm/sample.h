@@ -1,5 +1,5 @@
 /*
- * sample - what a worker says of one attempt: 32 bytes over its sample pipe.
+ * sample - what a worker says of one attempt: 64 bytes over its sample pipe.
  *
  * Runs in:  worker (writes), aggregator (reads).
  * Many in one non-blocking write of at most PIPE_BUF bytes; a full pipe means drop and count. The
@@ -17,8 +17,9 @@
 #include <stdint.h>
 
 #include "server/base/base.h"
+#include "server/base/str.h"
 
-#define SAMPLE_VERSION 1
+#define SAMPLE_VERSION 2
 
 /* Whose fault an attempt's end was; what each does to the route's health is in aggregator/health.c.
  */
@@ -36,6 +37,17 @@ enum sample_outcome {
     SAMPLE_OUTCOMES
 };
 
+/* flags */
+#define SAMPLE_REQUESTS_TOLD 1u /* the answer's head told how many requests are left ... */
+#define SAMPLE_TOKENS_TOLD 2u   /* ... and how many tokens */
+#define SAMPLE_WHOLE_KEY 4u     /* of a 429: the vendor says that it is for all models of the key */
+#define SAMPLE_EARLY 8u         /* the attempt goes on: only what its head told is meant */
+
+/* What a provider said of one of its limits. */
+struct sample_headroom {
+    uint32_t left, most;
+};
+
 struct sample {
     uint8_t version;
     uint8_t outcome; /* enum sample_outcome */
@@ -45,14 +57,21 @@ struct sample {
     uint32_t first_byte_us; /* 0: none came.  Capped at ~71 minutes. */
     uint32_t total_us;
     uint32_t tokens_out;
-    uint16_t http_status;   /* 0: no answer */
-    uint16_t retry_after_s; /* from the upstream's header; 0: none */
-    uint32_t sent_ms;       /* low 32 bits of monotonic ms */
+    uint16_t http_status;    /* 0: no answer */
+    uint16_t flags;          /* SAMPLE_* */
+    uint32_t sent_ms;        /* of this sample: low 32 bits of monotonic ms */
+    uint32_t retry_after_ms; /* as the upstream said it; 0: it did not */
+    uint32_t model;          /* sample_model of the upstream's name of it; 0: none was named */
+    uint32_t tokens_in;
+    struct sample_headroom requests, tokens;     /* where the flags say so */
+    uint16_t requests_reset_ds, tokens_reset_ds; /* tenths of a second until all is back; 0: ? */
 };
-static_assert(sizeof(struct sample) == 32, "layout 1");
+static_assert(sizeof(struct sample) == 64, "layout 2");
 static_assert(sizeof(struct sample) <= PIPE_BUF, "writes must be atomic");
 
 bool sample_valid(const struct sample *s);
+/* A model's name as a number: which limits of a route that serves any model are meant. Not 0. */
+uint32_t sample_model(struct str name);
 const char *sample_outcome_name(uint32_t outcome); /* "ok", "rate_limited", ...; "?" */
 
 #endif

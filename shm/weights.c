@@ -12,7 +12,8 @@ static struct weights_shared *shared(const struct region *weights)
 #define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 
 /* A row whose lock never moved has not been published. */
-static const struct weight never = {.weight = WEIGHT_FULL, .state = ROUTE_HEALTHY};
+static const struct weight never = {
+    .weight = WEIGHT_FULL, .state = ROUTE_HEALTHY, .headroom = WEIGHT_FULL};
 
 bool weights_read(const struct region *weights, uint32_t row, struct weight *out)
 {
@@ -45,6 +46,7 @@ bool weights_read(const struct region *weights, uint32_t row, struct weight *out
         w.first_byte_p90_us = LOAD(r->first_byte_p90_us);
         w.first_byte_p95_us = LOAD(r->first_byte_p95_us);
         w.first_byte_p99_us = LOAD(r->first_byte_p99_us);
+        w.headroom = LOAD(r->headroom);
         if (seqlock_read_ok(&r->lock, n)) {
             *out = w;
             return true;
@@ -75,6 +77,7 @@ void weights_publish(struct region *weights, uint32_t row, const struct weight *
     STORE(r->first_byte_p90_us, w->first_byte_p90_us);
     STORE(r->first_byte_p95_us, w->first_byte_p95_us);
     STORE(r->first_byte_p99_us, w->first_byte_p99_us);
+    STORE(r->headroom, w->headroom);
     seqlock_write_end(&r->lock);
 }
 

@@ -39,6 +39,8 @@ struct weight_row { /* writer: aggregator.  readers: all. */
     /* The second line: to the first byte, of the last hour or so (aggregator/latency.h). */
     _Alignas(CACHE_LINE) _Atomic uint32_t first_byte_n; /* samples behind the percentiles */
     _Atomic uint32_t first_byte_p50_us, first_byte_p90_us, first_byte_p95_us, first_byte_p99_us;
+    _Atomic uint32_t
+        headroom; /* of its limits, 0..WEIGHT_FULL; WEIGHT_FULL too when none is known */
 };
 static_assert(sizeof(struct weight_row) == 2 * CACHE_LINE, "what balance reads is in the first");
 
@@ -47,6 +49,7 @@ struct weight { /* a copy */
     uint64_t changed_ms, retry_at_ms, samples;
     uint32_t first_byte_n, first_byte_p50_us, first_byte_p90_us, first_byte_p95_us,
         first_byte_p99_us;
+    uint32_t headroom;
 };
 
 /* True: *out is consistent. False: the writer is in the row or died there; keep what you had. */

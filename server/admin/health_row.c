@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "server/base/when.h"
+#include "shm/lanes.h"
 #include "shm/sample.h"
 
 const char *health_row_state_name(uint32_t state)
@@ -69,6 +70,19 @@ static void write_reason(struct writer *w, const struct weight *h, struct health
     writer_u64(w, "retry_in_ms", wait_ms);
 }
 
+/* Models of a route for any model that its provider told to wait. */
+static uint64_t count_resting(const struct region *weights, uint32_t row, uint64_t mono_ms)
+{
+    uint64_t n = 0;
+
+    for (uint32_t place = 0; lanes_are_used(weights) && place < LANES_MAX; place++) {
+        struct lane lane;
+
+        n += lanes_read(weights, place, &lane) && lane.row == row && lane.retry_at_ms > mono_ms;
+    }
+    return n;
+}
+
 void health_row_write(struct writer *w, const struct region *weights, uint32_t row,
                       struct health_clock now)
 {
@@ -92,4 +106,6 @@ void health_row_write(struct writer *w, const struct region *weights, uint32_t r
     writer_milli(w, "error_percent", (uint64_t)h.error_permyriad * 10);
     writer_u64(w, "requests_per_min", h.requests_per_min);
     writer_u64(w, "samples", h.samples);
+    writer_milli(w, "headroom", (uint64_t)h.headroom * 1000 / WEIGHT_FULL);
+    writer_u64(w, "resting_models", count_resting(weights, row, now.mono_ms));
 }

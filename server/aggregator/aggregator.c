@@ -24,6 +24,7 @@
 
 #define COALESCE_MS 20   /* 64 KiB, the smallest pipe, hold 20,000 records a second */
 #define PUBLISH_MS 250   /* weights, while samples come */
+#define URGENT_MS 20     /* and when one was shut: who dies is left alone at once */
 #define BEAT_MS 1000     /* and when none do */
 #define READ_BYTES 65536 /* a pipe's capacity */
 #define READS_MAX 8      /* of one pipe in a row: the others wait */
@@ -171,11 +172,16 @@ static bool may_stop(struct aggregator *a, uint64_t mono_ms)
 
 /* --- time --- */
 
+static uint64_t publish_due_ms(const struct aggregator *a)
+{
+    return a->published_ms + (samples_are_urgent(a->samples) ? URGENT_MS : PUBLISH_MS);
+}
+
 static void turn(struct aggregator *a, uint64_t mono_ms)
 {
     bool beat = mono_ms - a->beaten_ms >= BEAT_MS;
 
-    if (beat || (mono_ms - a->published_ms >= PUBLISH_MS && a->has_samples)) {
+    if (beat || (a->has_samples && mono_ms >= publish_due_ms(a))) {
         (void)samples_publish(a->samples, beat, mono_ms); /* what fades is told at each beat */
         a->published_ms = mono_ms;
         a->has_samples = false;
@@ -194,7 +200,7 @@ static int timeout_ms(const struct aggregator *a, uint64_t mono_ms)
     uint64_t due = min_u64(a->beaten_ms + BEAT_MS, journal_due_ms(a->journal));
 
     if (a->has_samples)
-        due = min_u64(due, a->published_ms + PUBLISH_MS);
+        due = min_u64(due, publish_due_ms(a));
     if (a->sweep_again || due <= mono_ms)
         return 0;
     return (int)(due - mono_ms);

@@ -59,6 +59,15 @@ double figures_per_token(const struct figures *f)
     return f->token_n < HEALTH_TOKENS_LEAST ? 0 : f->token_sum / f->token_n;
 }
 
+double figures_slower(const struct figures *f)
+{
+    double first = figures_first(f);
+
+    if (first <= 0 || f->usual_n < HEALTH_USUAL_SAMPLES)
+        return 1;
+    return first / (f->usual_sum / f->usual_n);
+}
+
 static void set_state(struct figures *f, enum route_state state, uint64_t now_ms)
 {
     if (f->state == state)
@@ -91,6 +100,22 @@ void figures_answer(struct figures *f, uint64_t begun_ms, uint64_t now_ms)
     set_state(f, ROUTE_HEALTHY, now_ms);
 }
 
+/* Faded now and then: its half-life is long. */
+static void note_usual(struct figures *f, double first_us, uint64_t now_ms)
+{
+    uint64_t past_ms = now_ms - min_u64(f->usual_ms, now_ms);
+
+    if (past_ms >= HEALTH_USUAL_STEP_MS) {
+        double factor = exp2(-(double)past_ms / HEALTH_USUAL_MS);
+
+        f->usual_sum *= factor;
+        f->usual_n *= factor;
+        f->usual_ms = now_ms;
+    }
+    f->usual_sum += first_us;
+    f->usual_n += 1;
+}
+
 void figures_good(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms)
 {
     f->good += 1;
@@ -101,6 +126,7 @@ void figures_good(struct figures *f, const struct sample *s, uint64_t begun_ms, 
     if (s->first_byte_us > 0) {
         f->first_sum += s->first_byte_us;
         f->first_n += 1;
+        note_usual(f, s->first_byte_us, now_ms);
     }
     if (s->first_byte_us > 0 && s->total_us > s->first_byte_us && s->tokens_out > 1) {
         f->token_sum += s->total_us - s->first_byte_us;
@@ -109,7 +135,7 @@ void figures_good(struct figures *f, const struct sample *s, uint64_t begun_ms, 
     figures_answer(f, begun_ms, now_ms);
 }
 
-void figures_fault(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms)
+bool figures_fault(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms)
 {
     double seen;
     bool is_probe;
@@ -123,20 +149,22 @@ void figures_fault(struct figures *f, const struct sample *s, uint64_t begun_ms,
     is_probe = f->state == ROUTE_HALF_OPEN && begun_ms >= f->state_ms;
     is_too_much = f->run >= HEALTH_OPEN_RUN ||
                   (seen >= HEALTH_OPEN_SAMPLES && f->bad / seen > HEALTH_OPEN_SHARE);
-    if (is_probe || (is_too_much && !figures_are_shut(f)))
-        open_up(f, now_ms);
+    if (!is_probe && (!is_too_much || figures_are_shut(f)))
+        return false;
+    open_up(f, now_ms);
+    return true;
 }
 
-void figures_rest(struct figures *f, const struct sample *s, uint64_t at_ms)
+uint64_t figures_pause(uint32_t pauses)
 {
-    uint64_t pause = min_u64((uint64_t)s->retry_after_s * 1000, HEALTH_RETRY_MAX_MS);
+    return min_u64(HEALTH_PAUSE_MS << (pauses < 8 ? pauses : 8), HEALTH_PAUSE_MAX_MS);
+}
 
-    if (pause == 0 && s->outcome == SAMPLE_RATE_LIMITED) {
-        pause = min_u64((uint64_t)HEALTH_PAUSE_MS << f->pauses, HEALTH_PAUSE_MAX_MS);
-        if (f->pauses < 8)
-            f->pauses++;
-    }
-    f->retry_at_ms = max_u64(f->retry_at_ms, at_ms + pause);
+void figures_rest(struct figures *f, uint64_t until_ms)
+{
+    if (f->pauses < 8)
+        f->pauses++;
+    f->retry_at_ms = max_u64(f->retry_at_ms, until_ms);
 }
 
 void figures_move_on(struct figures *f, uint64_t now_ms)

@@ -21,6 +21,8 @@ struct figures {
     double quick_good, quick_bad;                   /* short memory, like all that follows */
     double first_sum, first_n;                      /* of good ones, to the first byte */
     double token_sum, token_n;                      /* from there to the end, and tokens */
+    double usual_sum, usual_n;                      /* to the first byte, over a long time */
+    uint64_t usual_ms;                              /* up to when these have faded */
     uint32_t run;                                   /* faults one after the other */
     uint32_t pauses;                                /* 429 one after the other */
     uint32_t probes;                                /* good ones since it opened */
@@ -38,13 +40,18 @@ double figures_ramp(const struct figures *f, uint64_t now_ms); /* 0.1..1: of a s
 /* Of good answers, microseconds; 0: too few to say. */
 double figures_first(const struct figures *f);
 double figures_per_token(const struct figures *f);
+/* How many times as slow as it usually is, to the first byte; 1: too little is known. */
+double figures_slower(const struct figures *f);
 bool figures_are_shut(const struct figures *f); /* open or half open */
 
 /* `begun_ms`: of the attempt; only those that began after it opened say that it is back. */
 void figures_answer(struct figures *f, uint64_t begun_ms, uint64_t now_ms);
 void figures_good(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms);
-void figures_fault(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms);
-void figures_rest(struct figures *f, const struct sample *s, uint64_t now_ms);
+/* True: it opened. */
+bool figures_fault(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms);
+/* Of a 429 that does not say how long: doubled with each of the `pauses` before it. */
+uint64_t figures_pause(uint32_t pauses);
+void figures_rest(struct figures *f, uint64_t until_ms);
 /* Breakers whose time is up, and the line between healthy and degraded. */
 void figures_move_on(struct figures *f, uint64_t now_ms);
 

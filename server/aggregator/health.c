@@ -1,54 +1,12 @@
 #include "server/aggregator/health.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/aggregator/figures.h"
-#include "server/aggregator/latency.h"
+#include "server/aggregator/health_impl.h"
 #include "server/base/alloc.h"
 
 #define SAMPLE_AGE_MAX_MS 600000u /* older ones, or ones from the future, count as of now */
-#define FADED 0.01                /* what is less is nothing */
-
-struct row {
-    uint64_t identity;   /* 0: no route has this row */
-    uint32_t generation; /* in which this identity came */
-    uint32_t key, target;
-    uint64_t samples;
-    bool is_dirty;
-    bool is_spared; /* open, but enough of its siblings are */
-    struct figures figures;
-    struct latency *latency; /* NULL: nothing was heard of its first bytes */
-    struct weight told;
-};
-
-struct key { /* a provider key */
-    uint64_t id;
-    uint64_t refused_ms; /* when it was refused last; 0: it is well */
-    uint64_t until_ms, backoff_ms;
-};
-
-struct target {
-    uint64_t id;
-    double best_first;          /* microseconds, of the quickest sibling; 0: not known */
-    double best_per_token;      /* likewise */
-    uint32_t n, n_open, n_shut; /* routes, those that their faults opened, and not spared */
-};
-
-struct health {
-    struct row *rows;  /* ROUTES_MAX; only touched ones take memory */
-    uint32_t rows_end; /* behind the last one that ever had a route */
-    uint32_t *used;    /* rows that have a route */
-    size_t n_used;
-    uint32_t *dirty; /* with samples since the last tick */
-    size_t n_dirty;
-    struct key *keys; /* sorted by id */
-    size_t n_keys;
-    struct target *targets; /* sorted by id */
-    size_t n_targets;
-    bool all_are_dirty;
-};
 
 struct health *health_create(void)
 {
@@ -57,6 +15,7 @@ struct health *health_create(void)
     h->rows = xcalloc(ROUTES_MAX, sizeof(*h->rows));
     h->dirty = xcalloc(ROUTES_MAX, sizeof(*h->dirty));
     h->used = xcalloc(ROUTES_MAX, sizeof(*h->used));
+    h->lanes = lane_book_create();
     return h;
 }
 
@@ -66,6 +25,7 @@ void health_free(struct health *h)
         return;
     for (uint32_t i = 0; i < h->rows_end; i++)
         free(h->rows[i].latency);
+    lane_book_free(h->lanes);
     free(h->rows);
     free(h->used);
     free(h->dirty);
@@ -106,6 +66,7 @@ static size_t sort_unique(void *items, size_t n, size_t size)
 static void take_keys(struct health *h, const struct health_route *routes, size_t n)
 {
     struct key *keys = xcalloc(n + 1, sizeof(*keys));
+    size_t given = n;
 
     for (size_t i = 0; i < n; i++)
         keys[i].id = routes[i].key;
@@ -115,6 +76,13 @@ static void take_keys(struct health *h, const struct health_route *routes, size_
 
         if (old != NULL)
             keys[i] = *old;
+    }
+    for (size_t i = 0; i < given; i++) {
+        const struct key id = {.id = routes[i].key};
+        struct key *k = bsearch(&id, keys, n, sizeof(*keys), by_id);
+
+        must(k != NULL);
+        headroom_declare(&k->capacity, &routes[i].capacity);
     }
     free(h->keys);
     h->keys = keys;
@@ -142,6 +110,7 @@ static void take_row(struct health *h, uint32_t generation, const struct health_
     h->rows_end = r->row < h->rows_end ? h->rows_end : r->row + 1;
     if (row->identity != r->identity) {
         free(row->latency);
+        lane_book_forget_row(h->lanes, r->row);
         /* What was told stays: the region still says it, and the difference is told. */
         *row = (struct row){.identity = r->identity,
                             .generation = generation,
@@ -150,6 +119,7 @@ static void take_row(struct health *h, uint32_t generation, const struct health_
     }
     row->key = (uint32_t)(k - h->keys);
     row->target = (uint32_t)(t - h->targets);
+    row->is_any = r->is_any;
 }
 
 void health_configure(struct health *h, uint32_t generation, const struct health_route *routes,
@@ -162,8 +132,10 @@ void health_configure(struct health *h, uint32_t generation, const struct health
     for (size_t i = 0; i < n; i++)
         stays[routes[i].row] = true;
     for (size_t i = 0; i < h->n_used; i++) {
-        if (!stays[h->used[i]])
-            h->rows[h->used[i]].identity = 0;
+        if (stays[h->used[i]])
+            continue;
+        h->rows[h->used[i]].identity = 0;
+        lane_book_forget_row(h->lanes, h->used[i]);
     }
     h->n_used = 0;
     for (size_t i = 0; i < n; i++) {
@@ -194,6 +166,14 @@ void health_seed(struct health *h, uint32_t number, const struct weight *told)
     r->figures.open_until_ms = told->retry_at_ms;
 }
 
+void health_seed_lane(struct health *h, uint32_t place, const struct lane *told)
+{
+    bool is_ours =
+        told->row < ROUTES_MAX && h->rows[told->row].identity != 0 && h->rows[told->row].is_any;
+
+    lane_book_seed(h->lanes, place, told, is_ours);
+}
+
 /* --- samples --- */
 
 static void on_good(struct health *h, struct row *r, const struct sample *s, uint64_t begun_ms,
@@ -202,7 +182,7 @@ static void on_good(struct health *h, struct row *r, const struct sample *s, uin
     struct key *key = &h->keys[r->key];
 
     if (key->refused_ms != 0 && begun_ms > key->refused_ms) {
-        *key = (struct key){.id = key->id};
+        key->refused_ms = key->until_ms = key->backoff_ms = 0;
         h->all_are_dirty = true;
     }
     figures_good(&r->figures, s, begun_ms, now_ms);
@@ -219,7 +199,49 @@ static void on_refused(struct health *h, struct row *r, uint64_t begun_ms, uint6
         key->refused_ms == 0 ? HEALTH_KEY_MS : min_u64(2 * key->backoff_ms, HEALTH_KEY_MAX_MS);
     key->refused_ms = now_ms;
     key->until_ms = now_ms + key->backoff_ms;
-    h->all_are_dirty = true;
+    h->all_are_dirty = h->is_urgent = true;
+}
+
+/* How long the upstream wants to be left alone by this sample; 0: not at all. */
+static uint64_t pause_of(struct health *h, const struct row *r, const struct sample *s)
+{
+    bool is_limited = s->outcome == SAMPLE_RATE_LIMITED;
+
+    if (s->retry_after_ms > 0)
+        return min_u64(s->retry_after_ms, HEALTH_RETRY_MAX_MS);
+    if (is_limited && (s->flags & SAMPLE_WHOLE_KEY) != 0)
+        return HEALTH_KEY_MS; /* a bill that is not paid, a day's quota */
+    if (!is_limited)
+        return 0;
+    return figures_pause(r->is_any ? lane_book_pauses(h->lanes, s->row, s->model)
+                                   : r->figures.pauses);
+}
+
+/*
+ * Whom does a 429, or a Retry-After, mean? All models of the key when its vendor says so, else this one:
+ * a row of its own has it, and one for any model its lane.
+ */
+static void on_limits(struct health *h, struct row *r, const struct sample *s, uint64_t at_ms)
+{
+    bool may_rest = s->outcome == SAMPLE_RATE_LIMITED || s->outcome >= SAMPLE_UPSTREAM_ERROR;
+    uint64_t pause_ms = may_rest ? pause_of(h, r, s) : 0;
+    struct key *key = &h->keys[r->key];
+
+    if (pause_ms > 0 && (s->flags & SAMPLE_WHOLE_KEY) != 0) {
+        key->rest_until_ms = max_u64(key->rest_until_ms, at_ms + pause_ms);
+        h->all_are_dirty = h->is_urgent = true;
+        pause_ms = 0;
+    }
+    if (r->is_any && s->model != 0) {
+        if (lane_book_sample(h->lanes, s, pause_ms > 0 ? at_ms + pause_ms : 0, at_ms))
+            h->is_urgent = true;
+        return;
+    }
+    headroom_told(&r->headroom, s, at_ms);
+    if (pause_ms > 0) {
+        figures_rest(&r->figures, at_ms + pause_ms);
+        h->is_urgent = true;
+    }
 }
 
 static void apply(struct health *h, struct row *r, const struct sample *s, uint64_t at_ms)
@@ -236,22 +258,27 @@ static void apply(struct health *h, struct row *r, const struct sample *s, uint6
     case SAMPLE_KEY_REFUSED:
         on_refused(h, r, begun_ms, at_ms);
         break;
-    case SAMPLE_RATE_LIMITED:
-        figures_rest(&r->figures, s, at_ms);
-        break;
     case SAMPLE_UPSTREAM_ERROR:
     case SAMPLE_CONNECT:
     case SAMPLE_TIMEOUT:
     case SAMPLE_CUT:
-        if (s->retry_after_s > 0)
-            figures_rest(&r->figures, s, at_ms);
-        figures_fault(&r->figures, s, begun_ms, at_ms);
+        if (figures_fault(&r->figures, s, begun_ms, at_ms))
+            h->is_urgent = true;
         break;
+    case SAMPLE_RATE_LIMITED: /* on_limits */
     case SAMPLE_CLIENT_GONE:
     case SAMPLE_HEDGED:
     case SAMPLE_OUTCOMES:
         break;
     }
+}
+
+static void touch(struct health *h, uint32_t number)
+{
+    if (h->rows[number].is_dirty)
+        return;
+    h->rows[number].is_dirty = true;
+    h->dirty[h->n_dirty++] = number;
 }
 
 enum health_verdict health_sample(struct health *h, const struct sample *s, uint64_t now_ms)
@@ -266,195 +293,25 @@ enum health_verdict health_sample(struct health *h, const struct sample *s, uint
     /* Generations are compared as the low halves of a number that grows. */
     if (r->identity == 0 || (int32_t)(s->generation - r->generation) < 0)
         return HEALTH_STALE;
+    if ((s->flags & SAMPLE_EARLY) != 0) {
+        on_limits(h, r, s, at_ms);
+        touch(h, s->row);
+        return HEALTH_TAKEN;
+    }
     at_ms = max_u64(at_ms, r->figures.faded_ms);
     figures_fade(&r->figures, at_ms);
     r->figures.attempts += 1;
     r->samples++;
-    if (!r->is_dirty) {
-        r->is_dirty = true;
-        h->dirty[h->n_dirty++] = s->row;
-    }
+    touch(h, s->row);
     apply(h, r, s, at_ms);
+    on_limits(h, r, s, at_ms);
+    if (s->outcome != SAMPLE_CONNECT && s->outcome != SAMPLE_RATE_LIMITED)
+        headroom_use(&h->keys[r->key].capacity, s, at_ms);
     latency_sample(&r->latency, s, at_ms);
     return HEALTH_TAKEN;
 }
 
-/* --- what is told --- */
-
-static uint32_t whole(double x)
+bool health_is_urgent(const struct health *h)
 {
-    return x >= (double)UINT32_MAX ? UINT32_MAX : (uint32_t)(x + 0.5);
-}
-
-static double ratio_of(double mine, double best)
-{
-    return mine > 0 && best > 0 ? mine / best : 1;
-}
-
-static double slow_factor(const struct health *h, const struct row *r)
-{
-    const struct target *t = &h->targets[r->target];
-    double ratio = fmax(ratio_of(figures_first(&r->figures), t->best_first),
-                        ratio_of(figures_per_token(&r->figures), t->best_per_token));
-
-    if (ratio <= HEALTH_SLOW_RATIO)
-        return 1;
-    return fmax(pow(HEALTH_SLOW_RATIO / ratio, HEALTH_SLOW_POWER), HEALTH_SLOW_FLOOR);
-}
-
-static double error_factor(double share)
-{
-    double excess = fmax(share - HEALTH_ERROR_NOISE, 0);
-
-    return fmax(pow(1 - excess, HEALTH_ERROR_POWER), HEALTH_ERROR_FLOOR);
-}
-
-static void judge(const struct health *h, const struct row *r, uint64_t now_ms, struct weight *w)
-{
-    const struct figures *f = &r->figures;
-    const struct key *key = &h->keys[r->key];
-    double share = figures_bad_share(f);
-    double factor = error_factor(share) * slow_factor(h, r) * figures_ramp(f, now_ms);
-
-    w->state = f->state;
-    w->changed_ms = f->state_ms;
-    w->reason = f->state == ROUTE_HEALTHY ? 0 : f->reason;
-    w->retry_at_ms =
-        f->state == ROUTE_OPEN ? max_u64(f->open_until_ms, f->retry_at_ms) : f->retry_at_ms;
-    if (f->retry_at_ms != 0 && f->state == ROUTE_HEALTHY) {
-        w->state = ROUTE_DEGRADED;
-        w->reason = SAMPLE_RATE_LIMITED;
-    }
-    if (key->refused_ms != 0 && f->state != ROUTE_OPEN) {
-        w->state = now_ms < key->until_ms ? ROUTE_OPEN : ROUTE_HALF_OPEN;
-        w->reason = SAMPLE_KEY_REFUSED;
-        w->changed_ms = now_ms < key->until_ms ? key->refused_ms : key->until_ms;
-        if (now_ms < key->until_ms)
-            w->retry_at_ms = max_u64(w->retry_at_ms, key->until_ms);
-    }
-    if (r->is_spared && w->state == ROUTE_OPEN && f->retry_at_ms == 0) {
-        w->state = ROUTE_HALF_OPEN;
-        w->retry_at_ms = 0;
-    }
-    if (w->state == ROUTE_OPEN)
-        w->weight = 0;
-    else if (w->state == ROUTE_HALF_OPEN)
-        w->weight = HEALTH_PROBE_WEIGHT;
-    else
-        w->weight = whole(factor * WEIGHT_FULL);
-    w->error_permyriad = whole(share * 10000);
-}
-
-static bool will_change(const struct health *h, const struct row *r)
-{
-    const struct figures *f = &r->figures;
-
-    return f->attempts > 0 || f->state != ROUTE_HEALTHY || f->retry_at_ms != 0 ||
-           h->keys[r->key].refused_ms != 0 || figures_ramp(f, f->faded_ms) < 1;
-}
-
-/* Not memcmp: there is padding. */
-static bool is_same(const struct weight *a, const struct weight *b)
-{
-    return a->weight == b->weight && a->state == b->state && a->reason == b->reason &&
-           a->first_byte_us == b->first_byte_us && a->total_us == b->total_us &&
-           a->error_permyriad == b->error_permyriad && a->requests_per_min == b->requests_per_min &&
-           a->changed_ms == b->changed_ms && a->retry_at_ms == b->retry_at_ms &&
-           a->samples == b->samples && latency_is_same(a, b);
-}
-
-static bool tell(struct health *h, uint32_t number, uint64_t now_ms, health_row_fn *fn, void *ctx)
-{
-    struct row *r = &h->rows[number];
-    struct figures *f = &r->figures;
-    struct weight w = {.samples = r->samples};
-    struct weight was = r->told;
-
-    figures_fade(f, now_ms);
-    if (f->attempts < FADED)
-        f->attempts = f->good = f->bad = f->total_sum = f->total_n = f->quick_good = f->quick_bad =
-            f->first_sum = f->first_n = f->token_sum = f->token_n = 0;
-    figures_move_on(f, now_ms);
-    judge(h, r, now_ms, &w);
-    w.first_byte_us = f->first_n > 0 ? whole(f->first_sum / f->first_n) : 0;
-    w.total_us = f->total_n > 0 ? whole(f->total_sum / f->total_n) : 0;
-    /* a sum that fades by half in HALF_LIFE stands for HALF_LIFE / ln 2 of traffic */
-    w.requests_per_min = whole(f->attempts * 60000.0 * 0.6931471805599453 / HEALTH_HALF_LIFE_MS);
-    latency_tell(r->latency, now_ms, &was, &w);
-    if (!is_same(&w, &was)) {
-        r->told = w;
-        fn(ctx, number, &was, &w);
-    }
-    return will_change(h, r);
-}
-
-static void take_best(double *best, double mine)
-{
-    if (mine > 0 && (*best <= 0 || mine < *best))
-        *best = mine;
-}
-
-/*
- * At most half of a target's routes are shut out for their faults while others are well: these
- * would have to carry everything. What is open beyond that goes on being probed.
- */
-static void spare_some(struct health *h)
-{
-    for (size_t i = 0; i < h->n_used; i++)
-        h->targets[h->rows[h->used[i]].target].n_open +=
-            h->rows[h->used[i]].figures.state == ROUTE_OPEN;
-    for (size_t i = 0; i < h->n_used; i++) {
-        struct row *r = &h->rows[h->used[i]];
-        struct target *t = &h->targets[r->target];
-
-        r->is_spared = r->figures.state == ROUTE_OPEN && t->n_open < t->n &&
-                       t->n_shut >= (t->n > 1 ? t->n / 2 : 1);
-        t->n_shut += r->figures.state == ROUTE_OPEN && !r->is_spared;
-    }
-}
-
-/* What rows are compared with: the best of their siblings, and how many of those are shut. */
-static void look_at_targets(struct health *h, uint64_t now_ms)
-{
-    for (size_t i = 0; i < h->n_targets; i++)
-        h->targets[i] = (struct target){.id = h->targets[i].id};
-    for (size_t i = 0; i < h->n_used; i++) {
-        struct row *r = &h->rows[h->used[i]];
-        struct figures *f = &r->figures;
-        struct target *t = &h->targets[r->target];
-
-        t->n++;
-        if (f->attempts <= 0)
-            continue;
-        figures_fade(f, now_ms);
-        if (figures_are_shut(f))
-            continue;
-        take_best(&t->best_first, figures_first(f));
-        take_best(&t->best_per_token, figures_per_token(f));
-    }
-    spare_some(h);
-}
-
-bool health_tick(struct health *h, uint64_t now_ms, bool all, health_row_fn *fn, void *ctx)
-{
-    bool changing = false;
-
-    all = all || h->all_are_dirty;
-    if (all)
-        look_at_targets(h, now_ms);
-    for (size_t i = 0; i < h->n_dirty; i++) {
-        struct row *r = &h->rows[h->dirty[i]];
-
-        r->is_dirty = false;
-        if (!all && r->identity != 0 && tell(h, h->dirty[i], now_ms, fn, ctx))
-            changing = true;
-    }
-    h->n_dirty = 0;
-    for (size_t i = 0; all && i < h->n_used; i++) {
-        if (tell(h, h->used[i], now_ms, fn, ctx))
-            changing = true;
-    }
-    if (all)
-        h->all_are_dirty = false;
-    return changing;
+    return h->is_urgent;
 }

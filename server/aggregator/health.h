@@ -9,7 +9,8 @@
  *   client gone                       says nothing about the route
  *   hedged                            was silent for at least so long, else nothing
  *   key refused                       opens all routes of this provider key for a while
- *   rate limited                      this route rests for Retry-After, or a growing pause
+ *   rate limited                      this route (of a route for any model: this model there; or all of
+ *                                     the key, when its vendor says so) rests for Retry-After, or a pause
  *   upstream error, connect, timeout, cut    bad; too many open the route
  * Does not: log, know names, decide for a request (worker/balance.c does).
  *
@@ -22,7 +23,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/aggregator/headroom.h"
+#include "server/aggregator/lane_book.h"
 #include "server/base/base.h"
+#include "shm/lanes.h"
 #include "shm/sample.h"
 #include "shm/weights.h"
 
@@ -70,6 +74,13 @@
 #define HEALTH_SLOW_FLOOR 0.02
 #define HEALTH_SLOW_SAMPLES 5.0
 #define HEALTH_TOKENS_LEAST 200.0
+/*
+ * Targets of a group are different models, which nobody can compare; but each with itself. What is
+ * usual fades with ten minutes, so a brown-out is seen for about as long and then is how it is.
+ */
+#define HEALTH_USUAL_MS 600000ull
+#define HEALTH_USUAL_STEP_MS 1000u
+#define HEALTH_USUAL_SAMPLES 20.0
 /* One fault in a hundred is noise; beyond, (1 - share)^12: one in five leaves a fifteenth. */
 #define HEALTH_ERROR_NOISE 0.01
 #define HEALTH_ERROR_POWER 12.0
@@ -80,6 +91,8 @@ struct health_route {
     uint64_t identity; /* hash of provider, key, model: another one means another route */
     uint64_t key;      /* hash of provider and key */
     uint64_t target;   /* hash of provider and model: siblings share it */
+    bool is_any;       /* it serves any model: each has limits of its own */
+    struct headroom_capacity capacity; /* of its key */
 };
 
 enum health_verdict { HEALTH_TAKEN, HEALTH_BAD, HEALTH_STALE };
@@ -102,8 +115,14 @@ void health_configure(struct health *h, uint32_t generation, const struct health
  */
 void health_seed(struct health *h, uint32_t row, const struct weight *told);
 
+/* Likewise of a lane; after the rows. */
+void health_seed_lane(struct health *h, uint32_t place, const struct lane *told);
+
 /* `now_ms` is monotonic; the sample's own time is used when it is sound. */
 enum health_verdict health_sample(struct health *h, const struct sample *s, uint64_t now_ms);
+
+/* Since the last tick a route was shut: the next should not wait for its turn. */
+bool health_is_urgent(const struct health *h);
 
 /* Called with each row whose figures differ from what was told last. */
 typedef void health_row_fn(void *ctx, uint32_t row, const struct weight *was,
@@ -114,5 +133,7 @@ typedef void health_row_fn(void *ctx, uint32_t row, const struct weight *was,
  * new samples or a time that is up). True when some row will still change by itself.
  */
 bool health_tick(struct health *h, uint64_t now_ms, bool all, health_row_fn *fn, void *ctx);
+/* Likewise the lanes. Returns how many are in use. */
+uint32_t health_tick_lanes(struct health *h, uint64_t now_ms, lane_fn *fn, void *ctx);
 
 #endif

@@ -7,6 +7,7 @@
 #include "server/base/alloc.h"
 #include "server/base/log.h"
 #include "server/inherit.h"
+#include "shm/lanes.h"
 #include "shm/published.h"
 #include "shm/sample.h"
 #include "shm/weights.h"
@@ -54,7 +55,8 @@ static uint64_t mix(uint64_t h, struct str s)
 static struct health_route identify(const struct pub_view *v, const struct pub_route *route)
 {
     struct str provider = pub_text(v, pub_provider(v, route->provider)->name);
-    struct str key = pub_text(v, pub_key(v, route->key)->name);
+    const struct pub_key *k = pub_key(v, route->key);
+    struct str key = pub_text(v, k->name);
     struct str model = pub_text(v, route->model);
     uint64_t of_provider = mix(0xcbf29ce484222325ull, provider);
     uint64_t of_key = mix(of_provider, key);
@@ -64,6 +66,9 @@ static struct health_route identify(const struct pub_view *v, const struct pub_r
         .identity = mix(of_key, model) | 1, /* never 0 */
         .key = of_key,
         .target = mix(of_provider, model),
+        .is_any = model.len == 0,
+        .capacity = {k->capacity_requests, k->capacity_requests_ms, k->capacity_tokens,
+                     k->capacity_tokens_ms},
     };
 }
 
@@ -74,8 +79,15 @@ static void seed(struct samples *s, const struct health_route *routes, size_t n)
         struct weight told;
 
         if (!weights_read(s->weights, routes[i].row, &told))
-            told = (struct weight){0}; /* it died in the row: told anew at the next tick */
+            told = (struct weight){
+                .headroom = WEIGHT_FULL}; /* it died in the row: told anew at the next tick */
         health_seed(s->health, routes[i].row, &told);
+    }
+    for (uint32_t place = 0; lanes_are_used(s->weights) && place < LANES_MAX; place++) {
+        struct lane lane;
+
+        if (lanes_read(s->weights, place, &lane))
+            health_seed_lane(s->health, place, &lane);
     }
 }
 
@@ -185,6 +197,18 @@ static void on_row(void *ctx, uint32_t row, const struct weight *was, const stru
         log_change(s, row, now);
 }
 
+static void on_lane(void *ctx, uint32_t place, const struct lane *now)
+{
+    struct samples *s = ctx;
+
+    lanes_publish(s->weights, place, now);
+}
+
+bool samples_are_urgent(const struct samples *s)
+{
+    return health_is_urgent(s->health);
+}
+
 bool samples_publish(struct samples *s, bool all, uint64_t mono_ms)
 {
     bool changing;
@@ -192,6 +216,7 @@ bool samples_publish(struct samples *s, bool all, uint64_t mono_ms)
     must(process_role() == ROLE_AGGREGATOR);
     follow(s);
     changing = health_tick(s->health, mono_ms, all, on_row, s);
+    lanes_set_used(s->weights, health_tick_lanes(s->health, mono_ms, on_lane, s));
     weights_set_beat(s->weights, mono_ms);
     return changing;
 }

@@ -27,6 +27,9 @@ void samples_free(struct samples *s); /* takes NULL */
 /* What came over a sample pipe: whole samples; a part of one at the end is garbage. */
 void samples_feed(struct samples *s, const void *bytes, size_t len, uint64_t mono_ms);
 
+/* A route was shut since the last publication: workers should hear of it at once. */
+bool samples_are_urgent(const struct samples *s);
+
 /*
  * Publish rows that changed, and that this process is alive. `all`: also those that only faded.
  * True: some rows will change by themselves.

@@ -160,6 +160,10 @@ static int add_key(struct build *b, uint32_t provider, const struct conf_provide
     out->models = build_list(b, k->models, k->n_models);
     out->weight = k->weight;
     out->tags = groups_tags(&b->groups, k->tags, k->n_tags);
+    out->capacity_requests = k->capacity.requests.amount;
+    out->capacity_requests_ms = k->capacity.requests.per_ms;
+    out->capacity_tokens = k->capacity.tokens.amount;
+    out->capacity_tokens_ms = k->capacity.tokens.per_ms;
     return add_credential(b, &b->conf->providers[provider], k, out, err);
 }
 

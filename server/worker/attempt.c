@@ -47,6 +47,25 @@ static bool is_upstreams_fault(enum sample_outcome outcome)
     return outcome >= SAMPLE_UPSTREAM_ERROR;
 }
 
+/* A long answer's sample comes late: what its head told of scarce limits goes ahead. */
+void attempt_tell_early(struct request *r)
+{
+    const struct attempt *a = &r->attempt;
+    struct sample s = {
+        .version = SAMPLE_VERSION,
+        .outcome = SAMPLE_OK,
+        .slot = (uint16_t)r->worker->in->slot,
+        .generation = a->generation,
+        .row = a->row,
+        .http_status = (uint16_t)a->status,
+        .sent_ms = (uint32_t)loop_now_ms(r->worker->loop),
+    };
+
+    told_fill(&a->told, a->model, &s);
+    s.flags |= SAMPLE_EARLY;
+    report_sample(r->worker->report, &s);
+}
+
 static void tell(struct request *r, enum sample_outcome outcome, uint64_t end_us)
 {
     struct worker *w = r->worker;
@@ -63,10 +82,11 @@ static void tell(struct request *r, enum sample_outcome outcome, uint64_t end_us
         .total_us = clamp_u32(total_us),
         .tokens_out = clamp_u32(r->usage.output),
         .http_status = (uint16_t)a->status,
-        .retry_after_s = (uint16_t)min_u64(a->retry_after_s, UINT16_MAX),
-        .sent_ms = (uint32_t)(a->sent_us / 1000),
+        .sent_ms = (uint32_t)(end_us / 1000),
+        .tokens_in = clamp_u32(r->usage.input),
     };
 
+    told_fill(&a->told, a->model, &s);
     if (is_upstreams_fault(outcome)) {
         stat_add(w->slot, STAT_UPSTREAM_ERRORS, 1);
         live_add(&live->errors, 1);

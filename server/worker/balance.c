@@ -5,6 +5,8 @@
 #include "server/base/alloc.h"
 #include "server/base/mix.h"
 #include "server/worker/worker.h"
+#include "shm/lanes.h"
+#include "shm/sample.h"
 #include "shm/weights.h"
 
 /* What each row read as last: stands in while its writer is inside it or has died there. */
@@ -29,6 +31,22 @@ static struct weight weight_of(struct worker *w, uint32_t row)
     else if (!seen->is_set)
         return (struct weight){.weight = WEIGHT_FULL, .state = ROUTE_HEALTHY};
     return seen->weight;
+}
+
+/* What differs for this model from the row that it shares with others (lanes.h). */
+static void add_lane(const struct worker *w, const struct balance_item *item, struct weight *row)
+{
+    struct lane lane;
+
+    if (item->model == 0 || !lanes_find(&w->in->regions.weights, item->row, item->model, &lane))
+        return;
+    row->weight = (uint32_t)((uint64_t)row->weight * lane.weight / WEIGHT_FULL);
+    row->retry_at_ms = max_u64(row->retry_at_ms, lane.retry_at_ms);
+}
+
+uint32_t balance_lane(const struct worker *w, struct str model)
+{
+    return lanes_are_used(&w->in->regions.weights) ? sample_model(model) : 0;
 }
 
 void balance_look(struct worker *w, uint32_t row, struct weight *out)
@@ -116,6 +134,7 @@ static void weigh(struct worker *w, const struct balance_item *items, size_t n, 
     f->total = 0;
     for (size_t i = 0; i < n; i++) {
         f->rows[i] = weight_of(w, items[i].row);
+        add_lane(w, &items[i], &f->rows[i]);
         f->shares[i] = balance_share(&f->rows[i], items[i].weight,
                                      live_in_flight(w->slot, items[i].row), mono_ms);
         f->total += f->shares[i];

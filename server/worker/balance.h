@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "server/base/base.h"
+#include "server/base/str.h"
 
 struct weight;
 struct worker;
@@ -27,6 +28,7 @@ struct balance_item {
     uint32_t row;    /* pub_route.row */
     uint64_t weight; /* configured; 0: only when nothing else is left */
     uint64_t spare;  /* the weight instead of it, once none of the others is left */
+    uint32_t model;  /* sample_model: the row is for any; 0: it is this model's, or nobody asks */
 };
 
 /*
@@ -37,6 +39,9 @@ uint64_t balance_share(const struct weight *row, uint64_t configured, uint32_t i
                        uint64_t mono_ms);
 /* What this worker knows of a row: as it reads now, else as it was seen last. */
 void balance_look(struct worker *w, uint32_t row, struct weight *out);
+
+/* For balance_item.model of a route for any model; 0 while no single model fares otherwise than its row. */
+uint32_t balance_lane(const struct worker *w, struct str model);
 
 /* The index of the chosen one; n must be 1 .. BALANCE_MAX. */
 size_t balance_choose(struct worker *w, const struct balance_item *items, size_t n,

@@ -122,6 +122,7 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
                           const struct gathered *g, struct candidates *out)
 {
     const struct pub_view *v = &r->worker->view;
+    uint32_t lane = balance_lane(r->worker, g->model);
     uint64_t share = n_routes > 0 ? scope_weight(r, pub_provider(v, routes[0].provider)) : 0;
     struct str model = g->model;
 
@@ -148,8 +149,10 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
             continue;
         }
         weight = weight_of(g->weight, route->weight, share);
-        out->items[out->n] = g->is_spare ? (struct balance_item){route->row, 0, weight}
-                                         : (struct balance_item){route->row, weight, 0};
+        out->items[out->n] = (struct balance_item){.row = route->row,
+                                                   .weight = g->is_spare ? 0 : weight,
+                                                   .spare = g->is_spare ? weight : 0,
+                                                   .model = route->model.len == 0 ? lane : 0};
         out->tags[out->n] = g->tags | pub_key(v, route->key)->tags;
         out->routes[out->n] = route;
         out->models[out->n] = model;

@@ -4,6 +4,7 @@
 #include "server/worker/header.h"
 #include "server/worker/money_tell.h"
 #include "server/worker/relay.h"
+#include "server/worker/send.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
@@ -42,6 +43,7 @@ void head_keep(struct request *r, const struct upstream_head *head)
     struct http_header *kept = arena_alloc(r->arena, (head->n + 1) * sizeof(*kept));
     size_t n = 0;
 
+    struct told_heads limits = {.seen = 0};
     bool is_chunked = false;
 
     r->content_length = -1;
@@ -60,8 +62,8 @@ void head_keep(struct request *r, const struct upstream_head *head)
             is_chunked = true;
         else if (str_eq(name, STR("content-type")))
             read_type(r, value);
-        else if (str_eq(name, STR("retry-after")) && str_parse_u64(value, &number))
-            r->attempt.retry_after_s = (uint32_t)min_u64(number, UINT32_MAX);
+        else if (told_may_matter(name))
+            told_header(&limits, name, value, request_real_ms(r));
         if (header_passes(name) && !money_hides(r, name))
             kept[n++] = (struct http_header){arena_str(r->arena, name), arena_str(r->arena, value)};
     }
@@ -69,6 +71,9 @@ void head_keep(struct request *r, const struct upstream_head *head)
         r->content_length = -1;
     r->headers = kept;
     r->n_headers = n;
+    told_head_end(&r->attempt.told, &limits);
+    if (r->is_stream && r->attempt.in_flight && told_is_scarce(&r->attempt.told))
+        attempt_tell_early(r);
 }
 
 /* A header's value must not carry control bytes, whatever a client called its model. */

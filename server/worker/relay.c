@@ -121,6 +121,8 @@ static void on_body(void *ctx, struct str bytes)
 {
     struct request *r = ctx;
 
+    if (r->attempt.status == 429 && !r->is_forward)
+        told_body(&r->attempt.told, r->arena, bytes);
     if (r->gone || r->discard || r->broken != NULL)
         return;
     request_enter(r);

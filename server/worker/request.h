@@ -31,6 +31,7 @@
 #include "server/worker/money.h"
 #include "server/worker/payers.h"
 #include "server/worker/scope.h"
+#include "server/worker/told.h"
 #include "server/worker/trail.h"
 #include "server/worker/upstream.h"
 #include "server/worker/wishes.h"
@@ -80,12 +81,12 @@ struct attempt {
     struct openai_parts parts; /* of the body, at home */
     uint32_t row;              /* pub_route.row; UINT32_MAX: none yet */
     uint32_t generation;
-    uint64_t sent_us;       /* monotonic */
-    uint64_t first_byte_us; /* of its body, from sent_us; 0: none yet */
-    int status;             /* of the upstream's head; 0: none yet */
-    uint32_t retry_after_s;
-    uint32_t trail; /* number of its entry (trail.h); good while in_flight */
-    bool in_flight; /* counted in the slot's route row */
+    uint64_t sent_us;        /* monotonic */
+    uint64_t first_byte_us;  /* of its body, from sent_us; 0: none yet */
+    int status;              /* of the upstream's head; 0: none yet */
+    struct told_limits told; /* of its limits */
+    uint32_t trail;          /* number of its entry (trail.h); good while in_flight */
+    bool in_flight;          /* counted in the slot's route row */
     uint32_t hedge_share, hedge_ms, hedge_percentile; /* as the model says; share 0: never */
 };
 

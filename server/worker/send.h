@@ -33,5 +33,7 @@ void attempt_begin(struct request *r);
  * secret wiped. Harmless when none is under way.
  */
 void attempt_end(struct request *r, enum sample_outcome outcome);
+/* Of an attempt that goes on: what its head told of limits. */
+void attempt_tell_early(struct request *r);
 
 #endif

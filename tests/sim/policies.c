@@ -162,7 +162,7 @@ void sim_tell(struct sim *s, const struct sim_end *e)
                                            : e->outcome == SAMPLE_CONNECT      ? 0
                                            : e->outcome == SAMPLE_RATE_LIMITED ? 429
                                                                                : 500,
-                            .retry_after_s = e->outcome == SAMPLE_RATE_LIMITED ? 2 : 0,
+                            .retry_after_ms = e->outcome == SAMPLE_RATE_LIMITED ? 2000 : 0,
                             .sent_ms = (uint32_t)(s->now_us / 1000)};
 
     note_latency(&s->local[e->worker], s->now_us, e);

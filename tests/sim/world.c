@@ -306,7 +306,8 @@ static void open_world(struct world *w, const struct sim_day *day, enum sim_poli
     w->sim.random = 88172645463325252u;
     w->sim.health = health_create();
     for (uint32_t i = 0; i < SIM_ROUTES; i++) {
-        routes[i] = (struct health_route){i, 100 + i, 200 + i, 300};
+        routes[i] =
+            (struct health_route){.row = i, .identity = 100 + i, .key = 200 + i, .target = 300};
         for (uint32_t worker = 0; worker < SIM_WORKERS; worker++)
             w->sim.local[worker].ewma_us[i] = SIM_MEDIAN_US;
     }

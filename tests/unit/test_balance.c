@@ -74,7 +74,7 @@ static void count(struct fixture *f, const struct balance_item *items, size_t n,
 static void test_configured_shares(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{0, 800, 0}, {1, 200, 0}};
+    struct balance_item items[] = {{.row = 0, .weight = 800}, {.row = 1, .weight = 200}};
     uint32_t counts[2];
 
     count(f, items, 2, counts);
@@ -84,7 +84,7 @@ static void test_configured_shares(void **state)
 static void test_published_shares(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{2, 1000, 0}, {3, 1000, 0}};
+    struct balance_item items[] = {{.row = 2, .weight = 1000}, {.row = 3, .weight = 1000}};
     uint32_t counts[2];
 
     publish(f, 2, WEIGHT_FULL / 4, ROUTE_DEGRADED, 0);
@@ -95,7 +95,7 @@ static void test_published_shares(void **state)
 static void test_own_load(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{4, 1000, 0}, {5, 1000, 0}};
+    struct balance_item items[] = {{.row = 4, .weight = 1000}, {.row = 5, .weight = 1000}};
     uint32_t counts[2];
 
     for (int i = 0; i < 10; i++)
@@ -108,7 +108,8 @@ static void test_own_load(void **state)
 static void test_open_is_left_alone(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{6, 1000, 0}, {7, 1000, 0}, {8, 1000, 0}};
+    struct balance_item items[] = {
+        {.row = 6, .weight = 1000}, {.row = 7, .weight = 1000}, {.row = 8, .weight = 1000}};
     uint32_t counts[3];
 
     publish(f, 6, WEIGHT_FULL, ROUTE_OPEN, 0);
@@ -120,7 +121,7 @@ static void test_open_is_left_alone(void **state)
 static void test_open_heals_by_itself(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{9, 1000, 0}, {10, 1000, 0}};
+    struct balance_item items[] = {{.row = 9, .weight = 1000}, {.row = 10, .weight = 1000}};
     uint32_t counts[2];
 
     publish(f, 9, 0, ROUTE_OPEN, NOW_MS); /* its time is over, and nobody republished it */
@@ -135,7 +136,9 @@ static void test_open_heals_by_itself(void **state)
 static void test_spare_weights(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{30, 1000, 0}, {31, 0, 3000}, {32, 0, 1000}};
+    struct balance_item items[] = {{.row = 30, .weight = 1000},
+                                   {.row = 31, .weight = 0, .spare = 3000},
+                                   {.row = 32, .weight = 0, .spare = 1000}};
     uint32_t counts[3];
 
     count(f, items, 3, counts);
@@ -162,7 +165,7 @@ static void test_sessions_stay(void **state)
     uint32_t moved = 0, first = 0, gone = 0;
 
     for (uint32_t i = 0; i <= STICK_ROUTES; i++)
-        items[i] = (struct balance_item){40 + i, i == 0 ? 3000 : 1000, 0};
+        items[i] = (struct balance_item){.row = 40 + i, .weight = i == 0 ? 3000 : 1000};
     stick(f, items, STICK_ROUTES, before);
     for (uint32_t i = 0; i < DRAWS; i++)
         first += before[i] == 40;
@@ -190,8 +193,10 @@ static void test_sessions_stay(void **state)
 static void test_sessions_on_spare_routes(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{60, 1000, 0}, {61, 0, 1000}, {62, 0, 1000}};
-    uint32_t seen[3] = {0, 0, 0};
+    struct balance_item items[] = {{.row = 60, .weight = 1000},
+                                   {.row = 61, .weight = 0, .spare = 1000},
+                                   {.row = 62, .weight = 0, .spare = 1000}};
+    uint32_t seen[3] = {.row = 0, .weight = 0};
 
     for (uint32_t i = 1; i < 100; i++)
         assert_int_equal(balance_stick(&f->worker, items, 3, i, NOW_MS), 0);
@@ -208,7 +213,8 @@ static void test_sessions_on_spare_routes(void **state)
 static void test_least_bad(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{11, 1000, 0}, {12, 1000, 0}, {13, 1000, 0}};
+    struct balance_item items[] = {
+        {.row = 11, .weight = 1000}, {.row = 12, .weight = 1000}, {.row = 13, .weight = 1000}};
 
     publish(f, 11, 0, ROUTE_OPEN, NOW_MS + 500);
     publish(f, 12, 0, ROUTE_OPEN, NOW_MS + 100);
@@ -221,7 +227,7 @@ static void test_least_bad(void **state)
 static void test_spare_of_weight_zero(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{14, 1000, 0}, {15, 0, 0}};
+    struct balance_item items[] = {{.row = 14, .weight = 1000}, {.row = 15, .weight = 0}};
     uint32_t counts[2];
 
     count(f, items, 2, counts);
@@ -233,7 +239,7 @@ static void test_spare_of_weight_zero(void **state)
 static void test_single(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{16, 0, 0}};
+    struct balance_item items[] = {{.row = 16, .weight = 0}};
 
     publish(f, 16, 0, ROUTE_OPEN, NOW_MS + 100);
     assert_int_equal(balance_choose(&f->worker, items, 1, NOW_MS), 0);
@@ -243,7 +249,7 @@ static void test_single(void **state)
 static void test_dead_writer(void **state)
 {
     struct fixture *f = *state;
-    struct balance_item items[] = {{17, 1000, 0}, {18, 1000, 0}};
+    struct balance_item items[] = {{.row = 17, .weight = 1000}, {.row = 18, .weight = 1000}};
     uint32_t counts[2];
     struct weight unused;
     struct weight_row *row = NULL;

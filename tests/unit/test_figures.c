@@ -152,7 +152,7 @@ static void test_retry_after_is_honoured(void **state)
     struct health *h = *state;
     struct sample s = sample_of(0, SAMPLE_RATE_LIMITED, T0);
 
-    s.retry_after_s = 20;
+    s.retry_after_ms = 20000;
     s.http_status = 429;
     assert_int_equal(health_sample(h, &s, T0), HEALTH_TAKEN);
     tick(h, T0 + 250);
@@ -174,7 +174,7 @@ static void test_retry_after_counts_from_the_answer(void **state)
     struct health *h = *state;
     struct sample s = sample_of(0, SAMPLE_RATE_LIMITED, T0);
 
-    s.retry_after_s = 20;
+    s.retry_after_ms = 20000;
     assert_int_equal(health_sample(h, &s, T0 + 15000), HEALTH_TAKEN); /* read late */
     tick(h, T0 + 15000);
     assert_int_equal(told[0].retry_at_ms, T0 + 20000);

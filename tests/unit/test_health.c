@@ -140,8 +140,10 @@ static void test_back_again_begins_slowly(void **state)
 /* More than half of a model's routes fail: half are shut out, the others still get a little. */
 static void test_no_more_than_half_are_shut(void **state)
 {
-    static const struct health_route four[] = {
-        {0, 100, 10, 1}, {1, 101, 11, 1}, {2, 102, 12, 1}, {3, 103, 13, 1}};
+    static const struct health_route four[] = {{.row = 0, .identity = 100, .key = 10, .target = 1},
+                                               {.row = 1, .identity = 101, .key = 11, .target = 1},
+                                               {.row = 2, .identity = 102, .key = 12, .target = 1},
+                                               {.row = 3, .identity = 103, .key = 13, .target = 1}};
     struct health *h = *state;
     unsigned shut = 0, probed = 0;
 
@@ -266,7 +268,8 @@ static void test_what_a_predecessor_told_goes_on(void **state)
                           .reason = SAMPLE_CONNECT,
                           .changed_ms = T0,
                           .retry_at_ms = T0 + 4000,
-                          .samples = 77};
+                          .samples = 77,
+                          .headroom = WEIGHT_FULL};
 
     health_seed(h, 0, &open);
     tick(h, T0 + 1000);

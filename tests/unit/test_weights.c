@@ -29,11 +29,12 @@ static void unpublished_rows_are_healthy(void **state)
     assert_int_equal(w.weight, WEIGHT_FULL);
     assert_int_equal(w.state, ROUTE_HEALTHY);
     assert_int_equal(w.samples, 0);
+    assert_int_equal(w.headroom, WEIGHT_FULL);
 }
 
 static void reads_what_was_published(void **state)
 {
-    struct weight in = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    struct weight in = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
     struct weight out;
 
     (void)state;
@@ -54,6 +55,7 @@ static void reads_what_was_published(void **state)
     assert_int_equal(out.first_byte_p90_us, 13);
     assert_int_equal(out.first_byte_p95_us, 14);
     assert_int_equal(out.first_byte_p99_us, 15);
+    assert_int_equal(out.headroom, 16);
 }
 
 static void a_dead_writer_costs_freshness_only(void **state)
