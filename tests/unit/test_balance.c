@@ -196,7 +196,7 @@ static void test_sessions_on_spare_routes(void **state)
     struct balance_item items[] = {{.row = 60, .weight = 1000},
                                    {.row = 61, .weight = 0, .spare = 1000},
                                    {.row = 62, .weight = 0, .spare = 1000}};
-    uint32_t seen[3] = {.row = 0, .weight = 0};
+    uint32_t seen[3] = {0, 0, 0};
 
     for (uint32_t i = 1; i < 100; i++)
         assert_int_equal(balance_stick(&f->worker, items, 3, i, NOW_MS), 0);
