@@ -11,6 +11,7 @@
 #include "server/admin/writer.h"
 #include "server/base/clock.h"
 #include "server/worker/balance.h"
+#include "shm/ledger.h"
 #include "shm/weights.h"
 
 /* Routes among which requests are shared: those of one target, or of all targets of a name. */
@@ -139,6 +140,37 @@ static void write_traffic(struct writer *w, const struct snapshot_route *r)
     writer_milli(w, "mean_total_ms", r->total_us_sum / n);
 }
 
+/* Calls at the same time, of its provider's model and of its provider, where they are limited. */
+static void write_places(struct list *l, struct writer *w, const struct pub_route *route)
+{
+    const struct regions *regions = l->ex->admin->regions;
+    const uint32_t owners[] = {route->owner, pub_provider(l->v, route->provider)->owner};
+    static const char *const names[] = {"target", "provider"};
+
+    writer_array(w, "concurrency");
+    for (size_t i = 0; i < ARRAY_LEN(owners); i++) {
+        struct owner owner;
+
+        if (owners[i] == ROW_NONE || !owner_read(&regions->published, owners[i], &owner))
+            continue;
+        for (uint32_t j = 0; j < owner.n_accounts && j < OWNER_ACCOUNTS_MAX; j++) {
+            struct account a;
+            struct usage_now now;
+
+            if (!account_read(&regions->published, owner.accounts[j], &a) ||
+                a.kind != ACCOUNT_CONCURRENCY)
+                continue;
+            account_usage(regions, &a, l->real_ms, &now);
+            writer_object(w, NULL);
+            writer_cstr(w, "of", names[i]);
+            writer_u64(w, "limit", a.limit);
+            writer_u64(w, "used", now.used);
+            writer_object_end(w);
+        }
+    }
+    writer_array_end(w);
+}
+
 static void write_share(struct writer *w, const char *key, uint64_t part, uint64_t whole)
 {
     writer_milli(w, key, whole > 0 ? (part * 1000 + whole / 2) / whole : 0);
@@ -167,6 +199,7 @@ static void write_route(struct list *l, struct writer *w, const struct listed *i
     write_share(w, "share", it->now, set->now);
     health_row_write(w, &l->ex->admin->regions->weights, route->row,
                      (struct health_clock){l->mono_ms, l->real_ms});
+    write_places(l, w, route);
     write_traffic(w, &traffic);
     writer_object_end(w);
 }

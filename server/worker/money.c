@@ -143,11 +143,6 @@ static uint64_t raise_point(const struct request *r)
     return bytes > MONEY_AHEAD ? bytes - MONEY_AHEAD : 1;
 }
 
-static uint32_t clamp_u32(uint64_t n)
-{
-    return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
-}
-
 static struct hold_note note_of(const struct request *r, const struct pub_route *route,
                                 struct str model)
 {
@@ -163,7 +158,7 @@ static struct hold_note note_of(const struct request *r, const struct pub_route 
         .attempts = r->n_attempts + 1,
         .flags = (is_streamed(r) ? RECORD_STREAM : 0) |
                  (p != NULL && p->is_known == 0 ? RECORD_UNPRICED : 0),
-        .input = p != NULL ? clamp_u32(m->estimate.input) : 0,
+        .input = p != NULL ? (uint32_t)min_u64(m->estimate.input, UINT32_MAX) : 0,
         .input_pico = p != NULL ? p->tiers[0].rates.input : 0,
         .output_pico = p != NULL ? p->tiers[0].rates.output : 0,
         .request_nanousd = p != NULL ? p->request_nanousd : 0,

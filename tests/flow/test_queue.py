@@ -138,6 +138,8 @@ def test_a_limit_is_one_over_all_workers_keys_and_names(gateway, house):
     crowd = Crowd(one).ask("three", 6).ask("again", 6).ask("up/m", 4)
     house.wait_running(3)
     wait_queue(one, 13)
+    route = one.api("GET", "/api/routes?model=three", expect=200)["data"][0]
+    assert route["concurrency"] == [{"of": "target", "limit": 3, "used": 3}], route
     house.answer(8)
     house.wait_total(11)
     house.release()
