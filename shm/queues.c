@@ -67,8 +67,9 @@ void queues_begin(const struct region *live, uint32_t slot)
         if (i != slot && LOAD(of(live, i)->wants) != 0)
             least = min_u64(least, LOAD(of(live, i)->turn));
     }
-    if (least != UINT64_MAX && LOAD(own->turn) < least)
-        STORE(own->turn, least);
+    if (least == UINT64_MAX)
+        return;
+    STORE(own->turn, min_u64(max_u64(LOAD(own->turn), least), least + QUEUES_TURN_MOST));
 }
 
 static uint64_t wanted_but(const struct region *live, uint32_t slot)

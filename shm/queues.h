@@ -32,6 +32,8 @@ struct queues_live {                             /* of a slot */
     _Alignas(CACHE_LINE) struct queue_live queues[QUEUES_MAX]; /* 0: everybody's */
 };
 
+#define QUEUES_TURN_MOST (1ull << 20) /* virtual time of a place: of weight 1, at most */
+
 /* Accounts share bits: who finds one set may wait for nothing, until somebody looks. */
 static inline uint64_t queues_bit(uint32_t account)
 {
@@ -47,7 +49,8 @@ void queues_leave(const struct region *live, uint32_t slot, uint32_t queue, bool
 void queues_want(const struct region *live, uint32_t slot, uint64_t wants);
 /* A place was taken, `virtual_time` is what it counts. */
 void queues_took(const struct region *live, uint32_t slot, uint64_t virtual_time);
-/* Somebody waits again in a slot where nobody did: its time is not behind the others'. */
+/* Somebody waits again in a slot where nobody did: its time is neither behind the others', nor ahead
+ * by more than a place, whatever it had while they did not wait. */
 void queues_begin(const struct region *live, uint32_t slot);
 
 /* --- over all slots --- */

@@ -55,6 +55,7 @@ struct queued {
     uint32_t n_waits;
     uint32_t number, at_most;       /* of its queue */
     uint64_t since_us, deadline_ms; /* 0: it has not waited yet */
+    uint64_t wait_ms, waited_us;
     uint64_t retry_ms;
     bool has_turn, is_late;
 };
@@ -222,11 +223,11 @@ static void rate_begin(struct queue *q, uint32_t number)
 }
 
 /* When all who wait have gone before: honest, if nobody leaves and nothing changes. */
-static uint64_t retry_ms(struct queue *q, const struct queued *own, uint64_t wait_ms)
+static uint64_t retry_ms(struct queue *q, const struct queued *own)
 {
     uint64_t ahead = (uint64_t)queues_waiting(live_of(q->w), own->number) + 1;
     uint64_t per_ks = rate_of(q, own->number);
-    uint64_t ms = per_ks > 0 ? ahead * 1000000 / per_ks : wait_ms;
+    uint64_t ms = per_ks > 0 ? ahead * 1000000 / per_ks : own->wait_ms;
 
     return min_u64(max_u64(ms, RETRY_LEAST_MS), RETRY_MOST_MS);
 }
@@ -252,8 +253,8 @@ size_t queue_headers(struct request *r, struct http_header *out)
 
 static timer_fn on_look;
 
-/* Its queue: of the first name's model, else everybody's. 0: nobody may wait. */
-static uint32_t choose_queue(const struct request *r, struct queued *own)
+/* Its queue: of the first name's model, else everybody's; at_most 0: nobody may wait. */
+static void choose_queue(const struct request *r, struct queued *own)
 {
     const struct pub_view *v = &r->worker->view;
     const struct pub_model *m = pub_find_model(v, own->course.name);
@@ -261,18 +262,19 @@ static uint32_t choose_queue(const struct request *r, struct queued *own)
     if (m != NULL && m->queue > 0 && m->queue < QUEUES_MAX) {
         own->number = m->queue;
         own->at_most = m->queue_at_most;
-        return m->queue_wait_ms;
+        own->wait_ms = m->queue_wait_ms;
+    } else {
+        own->number = 0;
+        own->at_most = v->image->queue_at_most;
+        own->wait_ms = v->image->queue_wait_ms;
     }
-    own->number = 0;
-    own->at_most = v->image->queue_at_most;
-    return v->image->queue_wait_ms;
 }
 
-static enum step_result refuse(struct request *r, const struct fail *f, uint64_t wait_ms)
+static enum step_result refuse(struct request *r, const struct fail *f)
 {
     struct worker *w = r->worker;
 
-    r->queued->retry_ms = retry_ms(queue_of(w), r->queued, wait_ms);
+    r->queued->retry_ms = retry_ms(queue_of(w), r->queued);
     stat_add(w->slot, f == &FAIL_QUEUE_FULL ? STAT_QUEUE_FULL : STAT_QUEUE_TIMEOUTS, 1);
     return request_fail(r, f, STR_NONE, STR_NONE);
 }
@@ -311,16 +313,16 @@ static enum step_result wait(struct request *r)
         publish_wants(q);
     } else {
         uint64_t now_ms = loop_now_ms(w->loop);
-        uint64_t wait_ms = choose_queue(r, own);
 
+        choose_queue(r, own);
         if (own->at_most == 0)
             return STEP_FAIL; /* as it was refused */
         if (own->deadline_ms == 0)
-            own->deadline_ms = now_ms + wait_ms;
+            own->deadline_ms = now_ms + own->wait_ms;
         if (own->deadline_ms <= now_ms)
-            return refuse(r, &FAIL_QUEUE_TIMEOUT, wait_ms);
+            return refuse(r, &FAIL_QUEUE_TIMEOUT);
         if (!queues_enter(live_of(w), w->in->slot, own->number, own->at_most))
-            return refuse(r, &FAIL_QUEUE_FULL, wait_ms);
+            return refuse(r, &FAIL_QUEUE_FULL);
         enter(r);
     }
     r->fail = NULL;
@@ -344,7 +346,13 @@ static void leave(struct request *r, bool has_passed)
     publish_wants(q);
     queues_leave(live_of(w), w->in->slot, own->number, has_passed);
     stat_add(w->slot, STAT_QUEUE_LENGTH, (uint64_t)-1);
+    own->waited_us += loop_now_us(w->loop) - own->since_us;
     histogram_add(&w->slot->histograms[HISTOGRAM_QUEUE], loop_now_us(w->loop) - own->since_us);
+}
+
+uint64_t queue_waited_us(const struct request *r)
+{
+    return r->queued != NULL ? r->queued->waited_us : 0;
 }
 
 void queue_leave(struct request *r)
@@ -381,7 +389,7 @@ enum step_result queue_route(struct request *r, step_fn *through)
     enum step_result result;
 
     if (own != NULL && own->is_late)
-        return refuse(r, &FAIL_QUEUE_TIMEOUT, own->at_most);
+        return refuse(r, &FAIL_QUEUE_TIMEOUT);
     own = begin(r);
     result = through(r);
     own->has_turn = false;

@@ -44,6 +44,8 @@ bool queue_may_take(struct request *r, const struct accounts *list, struct refus
 /* The request ends: it waits no longer. Harmless when it does not. */
 void queue_leave(struct request *r);
 
+uint64_t queue_waited_us(const struct request *r); /* until now, all in all */
+
 /* Is a failure one of the queue's? */
 bool queue_is(const struct fail *f);
 /* How long it will take by what was seen lately; at most QUEUE_HEADERS_MAX. */

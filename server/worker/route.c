@@ -292,7 +292,8 @@ static enum step_result route_by_names(struct request *r)
 
 enum step_result route_step(struct request *r)
 {
-    if ((r->worker->view.image->flags & PUB_QUEUES) == 0 || r->explain != NULL)
-        return route_by_names(r);
-    return queue_route(r, route_by_names);
+    bool may_wait = (r->worker->view.image->flags & PUB_QUEUES) != 0 && r->explain == NULL;
+
+    /* Who waits already is out of the line by queue_route only, whatever a reload has changed. */
+    return may_wait || r->queued != NULL ? queue_route(r, route_by_names) : route_by_names(r);
 }

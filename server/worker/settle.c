@@ -4,6 +4,7 @@
 #include "server/base/log.h"
 #include "server/worker/fail.h"
 #include "server/worker/money_tell.h"
+#include "server/worker/queue.h"
 #include "server/worker/relay.h"
 #include "server/worker/report.h"
 #include "server/worker/worker.h"
@@ -73,7 +74,8 @@ static void count(struct request *r, uint64_t total_us)
     histogram_add(&slot->histograms[HISTOGRAM_REQUEST], total_us);
     if (r->n_attempts == 1 && r->done_us > 0)
         histogram_add(&slot->histograms[HISTOGRAM_OVERHEAD],
-                      r->attempt.sent_us - r->begun_us + (r->begun_us + total_us - r->done_us));
+                      r->attempt.sent_us - r->begun_us + (r->begun_us + total_us - r->done_us) -
+                          queue_waited_us(r));
 }
 
 static struct usage_tokens tokens_of(const struct chat_usage *u)

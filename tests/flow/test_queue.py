@@ -267,6 +267,24 @@ def test_places_are_shared_by_priority_not_by_numbers(gateway, house):
     assert 7 <= counts["high"] <= 8 and 3 <= counts["normal"] <= 5 and 1 <= counts["low"] <= 3, counts
 
 
+def test_workers_take_turns(gateway, house):
+    one = gateway()
+    crowd = Crowd(one).ask("house", 2)
+    house.wait_running(2)
+    crowd.ask("house", 30, NORMAL, "flood")
+    wait_queue(one, 30)
+    crowd.ask("house", 12, HIGH, "high")
+    wait_queue(one, 42)
+    for served in range(3, 21):
+        house.answer()
+        house.wait_total(served)
+    high = house.texts[2:20].count("high")
+    house.release()
+    crowd.join()
+    assert len(crowd.answers) == 44
+    assert 7 <= high <= 12, high  # two thirds, of those who were in the same worker
+
+
 def test_a_killed_worker_leaves_no_place_taken(gateway, house):
     one = gateway()
     crowd = Crowd(one).ask("house", 8)
@@ -328,6 +346,24 @@ def test_a_reload_changes_limits_and_queues(gateway, house):
     house.release()
     crowd.join()
     assert len(crowd.answers) == 5
+
+
+def test_who_waits_outlives_a_queue_that_is_taken_away(gateway, house):
+    one = gateway()
+    crowd = Crowd(one).ask("house", 2)
+    house.wait_running(2)
+    crowd.ask("house", 3)
+    wait_queue(one, 3)
+    yaml = YAML.format(base=house.server.base_v1, more="", high=HIGH, normal=NORMAL, low=LOW)
+    assert one.reload(yaml)["ok"]
+    refused = Crowd(one).ask("house").join().errors[0]
+    assert refused.response.headers["x-bf-error"] == "concurrency_limited"
+    house.answer()
+    house.wait_total(3)
+    wait_queue(one, 2)
+    house.release()
+    crowd.join()
+    assert len(crowd.answers) == 5 and house.most == 2
 
 
 def test_keys_of_the_api_have_a_priority(gateway, house):

@@ -84,6 +84,15 @@ static void workers_take_turns(void **state)
     assert_true(queues_is_later(&region, 1, queues_bit(3)));
     assert_false(queues_is_later(&region, 0, queues_bit(3)));
     assert_true(queues_wanted_elsewhere(&region, 2) == queues_bit(3));
+    /* nor does it owe for ever what it had while nobody else waited */
+    queues_want(&region, 0, 0);
+    queues_took(&region, 0, 1000 * QUEUES_TURN_MOST);
+    queues_begin(&region, 0);
+    queues_want(&region, 0, queues_bit(3));
+    assert_true(queues_is_later(&region, 0, queues_bit(3)));
+    queues_took(&region, 1, QUEUES_TURN_MOST + 1);
+    queues_took(&region, 2, QUEUES_TURN_MOST + 1);
+    assert_false(queues_is_later(&region, 0, queues_bit(3)));
     queues_want(&region, 0, 0);
     queues_want(&region, 1, 0);
     assert_true(queues_wanted_elsewhere(&region, 2) == 0);

@@ -54,6 +54,8 @@ static void print_summary(const struct json *s)
     table_count(&t, ctl_u64(totals, "requests_total"));
     table_str(&t, STR("under way"));
     table_count(&t, ctl_u64(totals, "requests_open"));
+    table_str(&t, STR("in queues"));
+    table_count(&t, ctl_u64(totals, "queue_length"));
     table_str(&t, STR("p50 / p99"));
     table_printf(&t, "%.1f / %.1f ms", ctl_double(request, "p50_ms"),
                  ctl_double(request, "p99_ms"));

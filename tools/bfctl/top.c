@@ -61,12 +61,14 @@ static void draw_head(struct top *t, const struct json *s, struct buf *out)
                ctl_double(s, "uptime_s"), ctl_u64(s, "virtual_keys"));
     buf_printf(out,
                "requests/s %" PRIu64 "   calls/s %" PRIu64 "   tokens out/s %" PRIu64
-               "   5xx/s %" PRIu64 "   open %" PRIu64 "   streams %" PRIu64 "\n",
+               "   5xx/s %" PRIu64 "   open %" PRIu64 "   queued %" PRIu64 "   streams %" PRIu64
+               "\n",
                rate(t, &t->was.requests, ctl_u64(totals, "requests_total")),
                rate(t, &t->was.attempts, ctl_u64(totals, "attempts_total")),
                rate(t, &t->was.tokens_out, ctl_u64(totals, "tokens_output_total")),
                rate(t, &t->was.errors, ctl_u64(totals, "answers_5xx_total")),
-               ctl_u64(totals, "requests_open"), ctl_u64(totals, "streams_open"));
+               ctl_u64(totals, "requests_open"), ctl_u64(totals, "queue_length"),
+               ctl_u64(totals, "streams_open"));
     buf_printf(out, "request ms  p50 %.1f  p95 %.1f  p99 %.1f   overhead p99 %.2f\n\n",
                ctl_double(request, "p50_ms"), ctl_double(request, "p95_ms"),
                ctl_double(request, "p99_ms"), ctl_double(json_get(latency, "overhead"), "p99_ms"));
