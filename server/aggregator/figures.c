@@ -135,6 +135,14 @@ void figures_good(struct figures *f, const struct sample *s, uint64_t begun_ms, 
     figures_answer(f, begun_ms, now_ms);
 }
 
+void figures_silent(struct figures *f, const struct sample *s)
+{
+    if (f->first_n <= 0 || s->total_us <= f->first_sum / f->first_n)
+        return;
+    f->first_sum += s->total_us;
+    f->first_n += 1;
+}
+
 bool figures_fault(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms)
 {
     double seen;

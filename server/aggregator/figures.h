@@ -47,6 +47,8 @@ bool figures_are_shut(const struct figures *f); /* open or half open */
 /* `begun_ms`: of the attempt; only those that began after it opened say that it is back. */
 void figures_answer(struct figures *f, uint64_t begun_ms, uint64_t now_ms);
 void figures_good(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms);
+/* Given up while it was silent, longer than the others took: slow, and no fault. */
+void figures_silent(struct figures *f, const struct sample *s);
 /* True: it opened. */
 bool figures_fault(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms);
 /* Of a 429 that does not say how long: doubled with each of the `pauses` before it. */

@@ -265,9 +265,11 @@ static void apply(struct health *h, struct row *r, const struct sample *s, uint6
         if (figures_fault(&r->figures, s, begun_ms, at_ms))
             h->is_urgent = true;
         break;
+    case SAMPLE_HEDGED:
+        figures_silent(&r->figures, s);
+        break;
     case SAMPLE_RATE_LIMITED: /* on_limits */
     case SAMPLE_CLIENT_GONE:
-    case SAMPLE_HEDGED:
     case SAMPLE_OUTCOMES:
         break;
     }

@@ -1,5 +1,6 @@
 #include "server/worker/hedge.h"
 
+#include "server/base/crypto.h"
 #include "server/base/log.h"
 #include "server/worker/outcome.h"
 #include "server/worker/relay.h"
@@ -61,6 +62,14 @@ void hedge_note(struct request *r)
 bool hedge_is_starting(const struct request *r)
 {
     return r->hedge != NULL && r->hedge->is_starting;
+}
+
+void hedge_mark(const struct request *r, struct hold_note *note)
+{
+    if (!hedge_is_starting(r))
+        return;
+    note->flags |= RECORD_HEDGE;
+    crypto_uuid(r->begun_ms, note->id);
 }
 
 /* --- lanes --- */
@@ -357,14 +366,19 @@ static void on_late(struct timer *t)
     request_leave(r);
 }
 
-/* Only what makes a model answer, and could be asked twice without harm. */
+/* What makes a model answer, and nothing else: asked twice, a job or a file would be there twice. */
+static bool is_plain_question(enum path_op op)
+{
+    return op == OP_CHAT || op == OP_COMPLETIONS || op == OP_EMBEDDINGS ||
+           op == OP_EMBEDDINGS_BATCH || op == OP_RERANK || op == OP_INVOKE;
+}
+
 static bool is_wanted(const struct request *r)
 {
     const struct attempt *a = &r->attempt;
 
-    return a->hedge_share > 0 && a->row < ROUTES_MAX && (r->hedge == NULL || !r->hedge->was_used) &&
-           watch_is_work(r) && r->path.op != OP_FILES && r->path.op != OP_COUNT_TOKENS &&
-           !r->is_forward;
+    return a->hedge_share > 0 && a->row < ROUTES_MAX && watch_is_work(r) &&
+           is_plain_question(r->path.op) && (r->hedge == NULL || !r->hedge->was_used);
 }
 
 void hedge_watch(struct request *r)

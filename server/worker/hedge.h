@@ -25,6 +25,7 @@
 #include "server/base/str.h"
 #include "server/worker/request.h"
 
+struct hold_note;
 struct weight;
 
 #define HEDGE_SAVED_MAX 20   /* a quiet day must not become a storm on a bad one */
@@ -39,6 +40,8 @@ void hedge_note(struct request *r);
 void hedge_watch(struct request *r);
 /* Is the attempt that begins now a second one beside another? */
 bool hedge_is_starting(const struct request *r);
+/* What is held for a second one may become a record of its own, beside the first one's. */
+void hedge_mark(const struct request *r, struct hold_note *note);
 /*
  * The client has gone, or nobody will hear the answer: a second call ends now, and the first one is the
  * request's only one, unwatched. Harmless when there is none.

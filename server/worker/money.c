@@ -1,7 +1,6 @@
 #include "server/worker/money.h"
 
 #include "providers/peek.h"
-#include "server/base/crypto.h"
 #include "server/worker/explain.h"
 #include "server/worker/hedge.h"
 #include "server/worker/pricing.h"
@@ -170,12 +169,8 @@ static struct hold_note note_of(const struct request *r, const struct pub_route 
         .endpoint = str_of(r->path.endpoint),
     };
 
-    if (hedge_is_starting(r)) { /* two are held at a time, and may both become records */
-        note.flags |= RECORD_HEDGE;
-        crypto_uuid(r->begun_ms, note.id);
-    } else {
-        memcpy(note.id, r->id, sizeof(note.id));
-    }
+    memcpy(note.id, r->id, sizeof(note.id));
+    hedge_mark(r, &note);
     return note;
 }
 

@@ -13,8 +13,8 @@ KEY = "sk-bf-hedge-hedge-hedge-hedge-hedge-hedge-hedge"
 POOR = "sk-bf-hedge-poor-poor-poor-poor-poor-poor-poor"
 
 YAML = """providers:
-  first: {{ vendor: openai-compatible, base_url: "{first}", keys: [ {{ name: main, value: first-key-0001 }} ] }}
-  second: {{ vendor: {vendor}, base_url: "{second}", keys: [ {{ name: main, value: second-key-0001 }} ] }}
+  first: {{ vendor: openai-compatible, base_url: "{first}", keys: [ {{ name: main, value: first-key-0001 }} ]{trust} }}
+  second: {{ vendor: {vendor}, base_url: "{second}", keys: [ {{ name: main, value: second-key-0001 }} ]{trust} }}
 models:
   fast:
     targets: [ {{ model: first/m, weight: 1 }}, {{ model: second/m, weight: 0 }} ]
@@ -30,21 +30,24 @@ virtual_keys:
 class Route:
     """A provider that answers at once, or when told to, and remembers what became of the calls it did not answer."""
 
-    def __init__(self, upstream, name):
+    def __init__(self, upstream, name, certificate=None):
         self.name, self.lock = name, threading.Lock()
         self.slow = threading.Event()  # set: says nothing until released
         self.release = threading.Event()
         self.early_head = False
         self.status = 200
         self.calls = self.silent = self.dropped = 0
-        self.server = upstream(self.serve)
+        self.refused = None  # a model that is always refused
+        self.server = upstream(self.serve, certificate)
 
     def serve(self, connection):
         while request := connection.read_request():
             with self.lock:
                 self.calls += 1
             body = request.json()
-            if self.slow.is_set():
+            if body["model"] == self.refused:
+                connection.answer(503, {"error": {"message": "no", "type": "x"}})
+            elif self.slow.is_set():
                 with self.lock:
                     self.silent += 1
                 if self.early_head:
@@ -85,11 +88,14 @@ class Route:
 
 
 class World:
-    def __init__(self, upstream, start_gateway, after="60ms", at_most="50%", vendor="openai-compatible", workers=1, more=""):
-        self.first, self.second = Route(upstream, "first"), Route(upstream, "second" if vendor[0] == "o" else "anthropic")
+    def __init__(self, upstream, start_gateway, after="60ms", at_most="50%", vendor="openai-compatible", workers=1, more="",
+                 certificate=None):
+        self.first = Route(upstream, "first", certificate)
+        self.second = Route(upstream, "second" if vendor[0] == "o" else "anthropic", certificate)
         base = self.second.server.base_v1 if vendor[0] == "o" else self.second.server.base
         self.gateway = start_gateway(YAML.format(first=self.first.server.base_v1, second=base, after=after, at_most=at_most,
-                                                 vendor=vendor, key=KEY, poor=POOR, more=more), workers=workers)
+                                                 vendor=vendor, key=KEY, poor=POOR, more=more,
+                                                 trust=f", ca_file: {certificate[0]}" if certificate else ""), workers=workers)
 
     def client(self, key=KEY, **more):
         return openai.OpenAI(base_url=self.gateway.base + "/v1", api_key=key, max_retries=0, timeout=DEADLINE, **more)
@@ -132,12 +138,19 @@ def world(upstream, start_gateway):
     return lambda **more: World(upstream, start_gateway, **more)
 
 
+@pytest.fixture(params=["plain", "tls"])
+def either(request, upstream, start_gateway):
+    """By each of the two transports."""
+    tls = request.getfixturevalue("certificate") if request.param == "tls" else None
+    return lambda **more: World(upstream, start_gateway, certificate=tls, **more)
+
+
 def text_of(answer):
     return answer.parse().choices[0].message.content
 
 
-def test_the_second_route_answers_when_the_first_is_late(world):
-    w = world()
+def test_the_second_route_answers_when_the_first_is_late(either):
+    w = either()
     w.save()
     w.first.slow.set()
     answer = w.ask()
@@ -164,8 +177,8 @@ def test_the_second_route_answers_when_the_first_is_late(world):
 
 
 @pytest.mark.parametrize("early_head", [False, True])
-def test_streams_are_hedged_until_their_first_byte(world, early_head):
-    w = world()
+def test_streams_are_hedged_until_their_first_byte(either, early_head):
+    w = either()
     w.save()
     w.first.early_head = early_head
     w.first.slow.set()
@@ -177,9 +190,9 @@ def test_streams_are_hedged_until_their_first_byte(world, early_head):
 
 
 @pytest.mark.parametrize("early_head", [False, True])
-def test_the_first_may_still_win(world, early_head):
+def test_the_first_may_still_win(either, early_head):
     """The hedge is silent as well; then the first one speaks."""
-    w = world()
+    w = either()
     w.save()
     w.first.early_head = early_head
     w.first.slow.set()
@@ -233,8 +246,8 @@ def test_a_hedge_in_another_dialect(world):
     w.audit()
 
 
-def test_if_one_fails_the_other_goes_on(world):
-    w = world()
+def test_if_one_fails_the_other_goes_on(either):
+    w = either()
     w.save(3)
     w.first.slow.set()
     w.second.status = 503
@@ -268,8 +281,8 @@ def test_if_one_fails_the_other_goes_on(world):
     w.audit()
 
 
-def test_a_client_that_leaves_ends_both(world):
-    w = world()
+def test_a_client_that_leaves_ends_both(either):
+    w = either()
     w.save()
     w.first.slow.set()
     w.second.slow.set()
@@ -286,6 +299,45 @@ def test_a_client_that_leaves_ends_both(world):
     assert sorted((row["provider"], row["hedge"], row["estimated"]) for row in rows) == [
         ("first", False, True), ("second", True, True)], rows
     assert w.in_flight() == 0
+    w.audit()
+
+
+def test_on_disconnect_finish_goes_on_with_the_first(world):
+    """The client leaves while two calls run: one of them is heard to its end, the other one is ended."""
+    w = world(more="lone: { targets: [ first/m ] }\non_disconnect: finish")
+    w.save()
+    w.first.slow.set()
+    w.second.slow.set()
+
+    def leave():
+        with pytest.raises(openai.APITimeoutError):
+            w.client().with_options(timeout=1.0 * SLOW).chat.completions.create(
+                model="fast", messages=[{"role": "user", "content": "hello"}])
+
+    leave()
+    wait_until(lambda: w.second.dropped == 1, "the hedge cancelled")
+    w.first.release.set()
+    rows = [row for row in w.records(3) if row["client_gone"] or row["hedge"]]
+    assert sorted((row["provider"], row["hedge"], row["estimated"]) for row in rows) == [
+        ("first", False, False), ("second", True, True)], rows
+    assert w.first.dropped == 0
+    w.audit()
+
+
+def test_the_attempt_after_a_failed_one_is_hedged_as_well(world):
+    w = world(more="three: { targets: [ { model: first/bad, weight: 1 }, { model: first/m, weight: 0 }, "
+              "{ model: second/m, weight: 0 } ], hedge: { after: 60ms, at_most: 50% } }")
+    ask = w.client().chat.completions.with_raw_response.create
+    body = {"model": "three", "messages": [{"role": "user", "content": "hello"}]}
+    w.first.refused = "bad"
+    assert ask(**body).headers["x-bf-attempts"].startswith("2; first/bad key=main upstream_error 503")
+    w.first.slow.set()
+    w.second.slow.set()
+    w.second.release.set()
+    answer = ask(**body)
+    trail = answer.headers["x-bf-attempts"]
+    assert trail.startswith("3; first/bad key=main upstream_error 503 ") and "hedged" in trail and " hedge ok" in trail, trail
+    assert w.counter("hedges_total") == 1 and w.counter("retries_total") == 2
     w.audit()
 
 

@@ -258,6 +258,30 @@ static void test_a_hedged_attempt_is_no_fault(void **state)
     assert_int_equal(told[0].weight, WEIGHT_FULL);
 }
 
+/* Hedges must not hide from the weights that a route has become slow. */
+static void test_a_route_that_is_outrun_is_slow(void **state)
+{
+    struct health *h = *state;
+    struct sample s = sample_of(1, SAMPLE_OK, T0);
+
+    s.first_byte_us = 300000;
+    s.total_us = 900000;
+    for (int i = 0; i < 50; i++) {
+        assert_int_equal(health_sample(h, &s, T0), HEALTH_TAKEN); /* its sibling */
+        send(h, SAMPLE_OK, 300000, 900000);
+        send(h, SAMPLE_HEDGED, 0, 1000);
+    }
+    tick(h, T0 + 1);
+    assert_near(told[0].first_byte_us, 300000);
+    assert_int_equal(told[0].weight, WEIGHT_FULL);
+    for (int i = 0; i < 50; i++)
+        send(h, SAMPLE_HEDGED, 0, 1500000);
+    tick(h, T0 + 2);
+    assert_near(told[0].first_byte_us, 900000);
+    assert_true(told[0].weight < WEIGHT_FULL / 4);
+    assert_int_equal(told[0].state, ROUTE_HEALTHY);
+}
+
 static void test_the_next_aggregator_keeps_what_was_told(void **state)
 {
     struct health *h = *state, *next = health_create();
@@ -286,6 +310,7 @@ int main(void)
         HEALTH_TEST(test_which_attempts_say_how_long_it_takes),
         HEALTH_TEST(test_another_route_in_the_row_begins_anew),
         HEALTH_TEST(test_a_hedged_attempt_is_no_fault),
+        HEALTH_TEST(test_a_route_that_is_outrun_is_slow),
         HEALTH_TEST(test_the_next_aggregator_keeps_what_was_told),
     };
 

@@ -154,6 +154,7 @@ static void put_note(struct buf *note, const struct json *r)
     buf_str(note, fail.len > 0                 ? fail
                   : ctl_bool(r, "client_gone") ? STR("client gone")
                   : ctl_bool(r, "crashed")     ? STR("worker died")
+                  : ctl_bool(r, "hedge")       ? STR("hedged")
                   : ctl_u64(r, "attempts") > 1 ? STR("retried")
                   : ctl_bool(r, "estimated")   ? STR("estimated")
                                                : STR_NONE);
