@@ -17,6 +17,7 @@ endif
 unit: $(UNIT_BIN) $(REPLAY_BIN) $(SIM_BIN)
 	@sh tools/run_tests.sh unit $(UNIT_BIN)
 	@$(if $(REPLAY_BIN),$(REPLAY_BIN) tests/replay/scenarios)
+	@$(if $(REPLAY_BIN),$(REPLAY_BIN) --property 1 1000)
 	@sh tools/run_tests.sh sim $(SIM_BIN)
 
 # The table of bad days: the gateway's weights beside others and an oracle, in virtual time.

@@ -14,6 +14,7 @@
 #include "tests/replay/checks.h"
 #include "tests/replay/commands.h"
 #include "tests/replay/fake.h"
+#include "tests/replay/property.h"
 
 #define PATIENCE_MS 600100 /* a call without its client ends by itself */
 #define SPLIT_MAX 4096     /* longer bodies are cut in this many places only */
@@ -139,13 +140,37 @@ static int run_folder(const char *folder)
     return failed > 0;
 }
 
+static int run_property(const char *seed, const char *number)
+{
+    struct error err = ERROR_INIT;
+    uint64_t first;
+    uint64_t n;
+
+    if (!str_parse_u64(str_of(seed), &first) || !str_parse_u64(str_of(number), &n)) {
+        fprintf(stderr, "replay: --property SEED NUMBER\n");
+        return 2;
+    }
+    if (property_run(first, n, &err) != 0) {
+        printf("replay: %s\n", err.text);
+        return 1;
+    }
+    printf("replay: %s made up configurations passed\n", number);
+    return 0;
+}
+
+static int run_path(const char *path)
+{
+    return str_ends(str_of(path), STR(".rpl")) ? run_file(path) != 0 : run_folder(path);
+}
+
 int main(int argc, char **argv)
 {
     struct error err = ERROR_INIT;
+    bool is_property = argc == 4 && strcmp(argv[1], "--property") == 0;
     int rc;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+    if (argc != 2 && !is_property) {
+        fprintf(stderr, "usage: %s FOLDER | --property SEED NUMBER\n", argv[0]);
         return 2;
     }
     log_init("replay", LOG_ERROR);
@@ -153,7 +178,7 @@ int main(int argc, char **argv)
         printf("replay: %s\n", err.text);
         return 1;
     }
-    rc = str_ends(str_of(argv[1]), STR(".rpl")) ? run_file(argv[1]) != 0 : run_folder(argv[1]);
+    rc = is_property ? run_property(argv[2], argv[3]) : run_path(argv[1]);
     client_reset();
     provider_reset();
     arena_free(client.arena);
