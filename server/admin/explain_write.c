@@ -171,6 +171,33 @@ static void write_stands_for(struct writer *w, struct request *r, const struct e
     writer_object_end(w);
 }
 
+/* What a model of `models:` says beside its targets. */
+static void write_manners(struct writer *w, struct request *r, const struct explain_name *n)
+{
+    const struct pub_view *v = &r->worker->view;
+    const struct pub_model *m;
+
+    if (n->resolved.generation == 0 || n->resolved.model == UINT32_MAX)
+        return;
+    m = pub_model(v, n->resolved.model);
+    if (m->hedge_share > 0) {
+        writer_object(w, "hedge");
+        writer_str(w, "after",
+                   m->hedge_percentile > 0 ? arena_printf(r->arena, "p%u", m->hedge_percentile)
+                                           : arena_printf(r->arena, "%ums", m->hedge_ms));
+        writer_milli(w, "at_most_percent", m->hedge_share);
+        writer_object_end(w);
+    }
+    if (m->affinity.kind != PUB_CALLER_NONE) {
+        writer_object(w, "affinity");
+        writer_str(w, "by", pub_text(v, m->affinity.name));
+        writer_bool(w, "is_told", n->has_session);
+        writer_object_end(w);
+    }
+    if ((m->flags & PUB_MODEL_SHARED) != 0)
+        writer_cstr(w, "dealt_out", n->is_dealt ? "by the caller" : "by chance");
+}
+
 static void write_times(struct writer *w, const struct upstream_request *limits)
 {
     writer_object(w, "timeouts_ms");
@@ -179,6 +206,13 @@ static void write_times(struct writer *w, const struct upstream_request *limits)
     writer_u64(w, "between_bytes", limits->between_bytes_ms);
     writer_u64(w, "total", limits->total_ms);
     writer_object_end(w);
+}
+
+static void write_share(struct writer *w, const char *key, uint64_t part, uint64_t whole)
+{
+    double share = whole > 0 ? (double)part / (double)whole : 0;
+
+    writer_milli(w, key, (uint64_t)(share * 1000 + 0.5));
 }
 
 static void write_route(struct writer *w, struct request *r, const struct explain_name *n,
@@ -190,13 +224,10 @@ static void write_route(struct writer *w, struct request *r, const struct explai
     writer_str(w, "provider", route->provider);
     writer_str(w, "provider_key", route->provider_key);
     writer_str(w, "model", route->model);
-    writer_milli(w, "configured_weight", route->configured / 1000);
-    writer_milli(w, "share", n->shares > 0 ? (route->share * 1000 + n->shares / 2) / n->shares : 0);
-    writer_milli(w, "chance",
-                 route->fail != NULL || !route->has_token ? 0
-                 : route->is_least_bad                    ? 1000
-                 : n->chances > 0 ? (route->share * 1000 + n->chances / 2) / n->chances
-                                  : 0);
+    writer_milli(w, "configured_weight", route->configured);
+    write_share(w, "share", route->share, n->shares);
+    write_share(w, "chance", route->fail == NULL ? route->chance : 0, n->chances);
+    writer_bool(w, "is_spare", route->is_spare);
     writer_bool(w, "is_least_bad", route->is_least_bad);
     writer_bool(w, "was_asked", route->was_asked);
     writer_bool(w, "has_token", route->has_token);
@@ -227,9 +258,11 @@ static void write_name(struct writer *w, struct request *r, const struct explain
 
     writer_object(w, NULL);
     write_text(w, "name", n->name);
+    write_text(w, "said", str_eq(n->said, n->name) ? STR_NONE : n->said);
     writer_cstr(w, "origin", origins[n->origin]);
     writer_bool(w, "is_chosen", n == r->explain->chosen);
     write_stands_for(w, r, n);
+    write_manners(w, r, n);
     write_fail(w, "refusal", r, n->fail, n->detail);
     writer_array(w, "candidates");
     for (const struct explain_route *route = n->routes; route != NULL; route = route->next)

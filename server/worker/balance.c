@@ -149,6 +149,18 @@ static void weigh(struct worker *w, const struct balance_item *items, size_t n, 
     }
 }
 
+uint64_t balance_shares(struct worker *w, const struct balance_item *items, size_t n,
+                        uint64_t mono_ms, uint64_t out[BALANCE_MAX])
+{
+    struct field f;
+
+    must(n <= BALANCE_MAX);
+    weigh(w, items, n, mono_ms, &f);
+    for (size_t i = 0; i < n; i++)
+        out[i] = f.shares[i];
+    return f.total;
+}
+
 size_t balance_choose(struct worker *w, const struct balance_item *items, size_t n,
                       uint64_t mono_ms)
 {

@@ -43,6 +43,10 @@ void balance_look(struct worker *w, uint32_t row, struct weight *out);
 /* For balance_item.model of a route for any model; 0 while no single model fares otherwise than its row. */
 uint32_t balance_lane(const struct worker *w, struct str model);
 
+/* What each of them gets of a draw now, all together; 0: only the least bad one is tried. */
+uint64_t balance_shares(struct worker *w, const struct balance_item *items, size_t n,
+                        uint64_t mono_ms, uint64_t out[BALANCE_MAX]);
+
 /* The index of the chosen one; n must be 1 .. BALANCE_MAX. */
 size_t balance_choose(struct worker *w, const struct balance_item *items, size_t n,
                       uint64_t mono_ms);

@@ -67,7 +67,8 @@ const struct caller *caller_of(struct request *r, const struct pub_model *m)
     *c = (struct caller){.generation = r->resolved.generation, .model = r->resolved.model};
     if ((m->flags & PUB_MODEL_SHARED) != 0) {
         c->sticky = number_of(r, &m->sticky);
-        if (c->sticky == 0) /* shares hold, but nobody is known again */
+        c->is_random = c->sticky == 0; /* shares hold, but nobody is known again */
+        if (c->is_random)
             c->sticky = worker_random(r->worker);
     }
     if (m->affinity.kind != PUB_CALLER_NONE)

@@ -27,6 +27,7 @@ struct caller {
     uint64_t generation; /* of the image, when `model` was looked at; 0: none was */
     uint32_t model;
     uint64_t sticky;   /* by which shares are dealt out; a random one where nothing is told */
+    bool is_random;    /* `sticky`: nothing is told */
     uint64_t affinity; /* 0: none, or nothing is told */
 };
 

@@ -8,8 +8,6 @@
 #include "server/worker/sign.h"
 #include "server/worker/worker.h"
 
-#define MILLI 1000
-
 /* --- rules --- */
 
 void explain_rule_begins(struct request *r, uint32_t index)
@@ -92,6 +90,7 @@ void explain_name_begins(struct request *r, enum explain_origin origin)
     e->name = *end = arena_zalloc(e->arena, sizeof(**end));
     e->name->origin = origin;
     e->name->name = arena_str(e->arena, r->course.name);
+    e->name->said = arena_str(e->arena, r->course.said);
 }
 
 /* What it stands for, as far as it is known by now. */
@@ -162,14 +161,15 @@ static struct explain_route *last_route(const struct explain *e)
     return route;
 }
 
-void explain_holds(struct request *r, const struct hold_want *want)
+enum hold_result explain_take(struct request *r, const struct hold_want *want, struct refusal *why)
 {
     struct explain_route *route = last_route(r->explain);
 
-    if (route == NULL)
-        return;
-    route->likely = want->likely;
-    route->worst = want->worst;
+    if (route != NULL) {
+        route->likely = want->likely;
+        route->worst = want->worst;
+    }
+    return hold_look(r->worker->ledger, want, why);
 }
 
 /* By then an earlier name will have asked it, and no route is asked twice. */
@@ -201,13 +201,10 @@ static struct explain_route *add_route(struct request *r, const struct candidate
     out->model = arena_str(e->arena, found->models[i]);
     out->row = route->row;
     out->was_asked = was_asked(e, route->row);
-    out->configured = found->items[i].weight;
+    out->is_spare = found->items[i].spare > 0;
+    out->configured = out->is_spare ? found->items[i].spare : found->items[i].weight;
     out->has_token = sign_is_ready(r->worker, pub_key(v, route->key));
     balance_look(r->worker, route->row, &out->health);
-    out->share =
-        balance_share(&out->health, out->configured, live_in_flight(r->worker->slot, route->row),
-                      loop_now_ms(r->worker->loop));
-    e->name->shares += out->share;
     route_limits(r, pub_provider(v, route->provider), &out->limits);
     return out;
 }
@@ -239,28 +236,51 @@ static bool is_usable(const struct explain_route *route)
     return route->fail == NULL && route->has_token;
 }
 
+static void find_shares(struct request *r, const struct candidates *found)
+{
+    struct explain_name *n = r->explain->name;
+    struct explain_route *route = n->routes;
+    uint64_t shares[BALANCE_MAX];
+
+    n->shares =
+        balance_shares(r->worker, found->items, found->n, loop_now_ms(r->worker->loop), shares);
+    for (size_t i = 0; i < found->n; i++, route = route->next)
+        route->share = shares[i];
+}
+
 /*
- * What is drawn and has no room by itself gives way to the others, in the same proportions; when they
- * have no share balance.c says which one it is.
+ * What is drawn and has no room by itself gives way to the others, in the same proportions. Where
+ * nobody has a share, or a session has its own route, balance.c says which one it is.
  */
 static void find_chances(struct request *r, const struct candidates *found)
 {
     struct explain_name *n = r->explain->name;
-    struct balance_item items[BALANCE_MAX];
+    uint64_t now_ms = loop_now_ms(r->worker->loop);
+    struct candidates left = {.affinity = found->affinity};
     struct explain_route *routes[BALANCE_MAX];
     struct explain_route *route = n->routes;
-    size_t n_items = 0;
+    uint64_t shares[BALANCE_MAX];
+    bool is_drawn;
 
     for (size_t i = 0; i < found->n; i++, route = route->next) {
         if (route->is_elsewhere || !route->has_token)
             continue;
-        items[n_items] = found->items[i];
-        routes[n_items++] = route;
-        n->chances += route->share;
+        left.items[left.n] = found->items[i];
+        routes[left.n++] = route;
     }
-    if (n->chances == 0 && n_items > 0)
-        routes[balance_choose(r->worker, items, n_items, loop_now_ms(r->worker->loop))]
-            ->is_least_bad = true;
+    n->is_dealt = !r->caller.is_random;
+    n->has_session = found->affinity != 0;
+    if (left.n == 0)
+        return;
+    n->chances = balance_shares(r->worker, left.items, left.n, now_ms, shares);
+    is_drawn = n->chances > 0 && found->affinity == 0;
+    for (size_t i = 0; i < left.n && is_drawn; i++)
+        routes[i]->chance = shares[i];
+    if (is_drawn)
+        return;
+    route = routes[candidates_choose(r->worker, &left, now_ms)];
+    route->is_least_bad = n->chances == 0;
+    route->chance = n->chances = 1;
 }
 
 enum step_result explain_choose(struct request *r, struct candidates *found)
@@ -277,6 +297,7 @@ enum step_result explain_choose(struct request *r, struct candidates *found)
         look_at_money(r, found->routes[i], route);
         has_usable = has_usable || is_usable(route);
     }
+    find_shares(r, found);
     find_chances(r, found);
     if (has_usable) {
         r->fail = NULL; /* the first name that has one is the answer; go on to the others */

@@ -66,10 +66,12 @@ struct explain_route {
     struct explain_route *next;
     uint32_t row;
     struct str provider, provider_key, model;
-    uint64_t configured;  /* weight, in millionths: the target's x the key's x the virtual key's */
+    uint64_t configured;  /* weight, in thousandths: the target's x the key's x the virtual key's */
     uint64_t share;       /* of `shares` of its name; 0: not drawn now */
+    uint64_t chance;      /* of `chances` of its name: where the request would end, in this state */
     struct weight health; /* as published */
     bool was_asked;       /* an earlier name will have asked it by then */
+    bool is_spare;        /* its turn comes when the caller's own side has nothing left */
     bool is_elsewhere;    /* it has no room by itself: another one is drawn instead */
     bool is_least_bad;    /* nobody has a share: this one is tried all the same */
     bool has_token;       /* false: its key's token was never fetched */
@@ -89,12 +91,17 @@ struct explain_name {
     struct explain_name *next;
     enum explain_origin origin;
     struct str name;
+    struct str
+        said; /* what the client wrote, where its key means `name` by it; else the same or empty */
     struct resolved resolved; /* generation 0: it stands for nothing */
     const struct fail *fail;  /* why none of its routes can be used; NULL: one can */
     struct str detail;
     struct explain_left *left;
     struct explain_route *routes;
-    uint64_t shares;  /* sum */
+    uint64_t shares; /* sum */
+    bool
+        is_dealt; /* ... known: by what the model's shares are dealt out, so that the side is sure */
+    bool has_session; /* ... is known, so that its requests stay on one route */
     uint64_t chances; /* of those that are not passed over when they are drawn */
 };
 
@@ -126,8 +133,8 @@ void explain_name_is_good(struct request *r);
 void explain_gathers(struct request *r);
 void explain_leaves_out(struct request *r, const struct pub_provider *p, const struct pub_key *key,
                         struct str model, const char *why);
-/* A hold would be taken. */
-void explain_holds(struct request *r, const struct hold_want *want);
+/* In the place of hold_take: looks whether there is room for it. */
+enum hold_result explain_take(struct request *r, const struct hold_want *want, struct refusal *why);
 /* In the place of a choice: tells of all candidates and says STEP_FAIL, so that the next name is looked at. */
 enum step_result explain_choose(struct request *r, struct candidates *found);
 

@@ -242,14 +242,6 @@ bool money_may_come_free(struct request *r, const struct refusal *why)
     return held > 0 && now.used - min_u64(held, now.used) <= limit - m->needed;
 }
 
-static enum hold_result take(struct request *r, const struct hold_want *want, struct refusal *why)
-{
-    if (r->explain == NULL)
-        return hold_take(r->worker->ledger, want, &r->money.hold, why);
-    explain_holds(r, want);
-    return hold_look(r->worker->ledger, want, why);
-}
-
 static enum money_result hold(struct request *r, const struct pub_route *route, struct str model,
                               struct refusal *why)
 {
@@ -267,7 +259,8 @@ static enum money_result hold(struct request *r, const struct pub_route *route, 
         want.worst = max_u64(most_of(r, m->estimate.most_output), m->likely);
     }
     want.likely = m->likely;
-    switch (take(r, &want, why)) {
+    switch (r->explain != NULL ? explain_take(r, &want, why)
+                               : hold_take(ledger, &want, &m->hold, why)) {
     case HOLD_OVER:
         m->needed = why->account.overshoot == 0 ? want.worst : want.likely;
         m->tenth = 0;

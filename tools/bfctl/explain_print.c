@@ -219,6 +219,8 @@ static void put_verdict(struct table *t, const struct json *c)
         table_str(t, STR("its token was never fetched"));
     else if (ctl_bool(c, "is_least_bad"))
         table_str(t, STR("nobody is better now"));
+    else if (ctl_bool(c, "is_spare"))
+        table_str(t, STR("for other callers"));
     else if (ctl_bool(c, "was_asked"))
         table_str(t, STR("asked before"));
     else
@@ -295,21 +297,49 @@ static void print_left_out(struct buf *b, const struct json *left)
     buf_char(b, '\n');
 }
 
+static void print_manners(struct buf *b, const struct json *name)
+{
+    const struct json *hedge = json_get(name, "hedge");
+    const struct json *affinity = json_get(name, "affinity");
+    struct str dealt = json_str(json_get(name, "dealt_out"));
+
+    if (hedge != NULL)
+        buf_printf(b, INDENT "a second route after %.*s, for at most %.*s%% of its requests\n",
+                   STR_ARGS(ctl_str(hedge, "after")), STR_ARGS(ctl_str(hedge, "at_most_percent")));
+    if (affinity != NULL) {
+        buf_cstr(b, INDENT "sessions stay on their routes, by ");
+        put_clean(b, ctl_str(affinity, "by"));
+        buf_cstr(b, ctl_bool(affinity, "is_told") ? "\n" : ", which this request does not tell\n");
+    }
+    if (dealt.len > 0)
+        buf_cstr(b, str_eq(dealt, STR("by chance")) ? INDENT
+                        "callers are dealt out by share; this request shows nothing to know "
+                        "it by, so its side is a matter of chance\n"
+                                                    : INDENT
+                        "callers are dealt out by share, and stay on their side\n");
+}
+
 static void print_name(struct buf *b, const struct json *name, bool is_routed)
 {
     struct str origin = ctl_str(name, "origin");
     struct str text = json_str(json_get(name, "name"));
+    struct str said = json_str(json_get(name, "said"));
     const struct json *stands = json_get(name, "stands_for");
 
     buf_printf(b, LABEL, str_eq(origin, STR("fallback")) ? "fallback" : "name");
     put_clean(b, text.len > 0 ? text : STR("(no model)"));
     if (str_eq(origin, STR("rule")))
         buf_cstr(b, ", as the rule says");
+    if (said.len > 0) {
+        buf_cstr(b, ", which the key means by ");
+        put_clean(b, said);
+    }
     if (stands != NULL && stands->type == JSON_OBJECT) {
         buf_cstr(b, ": ");
         put_stands_for(b, stands);
     }
     buf_char(b, '\n');
+    print_manners(b, name);
     print_candidates(b, name);
     for (const struct json *left = first_of(name, "left_out"); left != NULL; left = left->next)
         print_left_out(b, left);
