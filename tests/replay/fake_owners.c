@@ -137,6 +137,7 @@ uint32_t owners_put_key(const struct config *conf, const struct conf_key_scope *
     scope = (struct scope){.routes = s->routes, .n_networks = (uint32_t)s->n_networks};
     key.parent = s->team != NULL ? put_team(conf, s->team) : put_customer(conf, s->customer);
     scope.denied_models = join(a, s->denied_models, s->n_denied);
+    scope.aliases = join(a, s->aliases, s->n_aliases);
     for (size_t i = 0; i < s->n_networks; i++) {
         memcpy(scope.networks[i].address, s->networks[i].address, sizeof(s->networks[i].address));
         scope.networks[i].bits = s->networks[i].bits;

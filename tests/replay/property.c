@@ -61,7 +61,9 @@ static void begin(struct story *s)
         arena_printf(client.arena,
                      "{\"model\":\"%s\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\","
                      "\"content\":\"hi\"}]%s}",
-                     made_below(m, 12) == 0 ? "nobody/knows" : name,
+                     made_below(m, 12) == 0  ? "nobody/knows"
+                     : made_below(m, 6) == 0 ? ALIAS
+                                             : name,
                      made_below(m, 4) == 0 ? ",\"stream\":true" : "");
     client_begin(world_worker());
 }

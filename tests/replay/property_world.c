@@ -10,6 +10,7 @@ uint32_t made_below(struct made *m, uint32_t n)
 {
     uint64_t x = m->random;
 
+    must(n > 0);
     x ^= x << 13;
     x ^= x >> 7;
     x ^= x << 17;
@@ -41,6 +42,8 @@ static void make_globs(struct made *m, struct made_list *out)
             (void)snprintf(out->items[i], NAME_ROOM, "p%u/*", made_below(m, m->n_providers));
         else if (one_in(m, 8))
             (void)snprintf(out->items[i], NAME_ROOM, "*m%u", made_below(m, UPSTREAM_MODELS));
+        else if (one_in(m, 8))
+            (void)snprintf(out->items[i], NAME_ROOM, ALIAS);
         else
             made_name(m, out->items[i]);
     }
@@ -62,13 +65,24 @@ static void make_providers(struct made *m)
     }
 }
 
-static bool has_target(const struct made_group *g, struct made_target t)
+static bool has_own(const struct made_group *g, struct made_target t)
 {
     for (uint32_t i = 0; i < g->n_targets; i++) {
         if (g->targets[i].provider == t.provider && g->targets[i].model == t.model)
             return true;
     }
     return false;
+}
+
+/* ... or of a group inside it? */
+static bool has_target(const struct made *m, const struct made_group *g, struct made_target t)
+{
+    while (!has_own(g, t)) {
+        if (g->inner == GROUPS)
+            return false;
+        g = &m->groups[g->inner];
+    }
+    return true;
 }
 
 /* The last fallback of a group: it, or one before it, would be an error if it came again. */
@@ -94,9 +108,16 @@ static void make_groups(struct made *m)
         while (n-- > 0) {
             struct made_target t = {made_below(m, m->n_providers), made_below(m, UPSTREAM_MODELS)};
 
-            if (!has_target(g, t))
+            if (!has_own(g, t))
                 g->targets[g->n_targets++] = t;
         }
+        g->inner = i > 0 && one_in(m, 3) ? made_below(m, i) : GROUPS;
+        if (g->inner < GROUPS && m->groups[g->inner].depth < 3 && m->groups[g->inner].share == 0)
+            g->depth = m->groups[g->inner].depth + 1;
+        else
+            g->inner = GROUPS;
+        if (g->n_targets > 1 && one_in(m, 4))
+            g->share = 1 + made_below(m, 60);
         for (n = made_below(m, FALLBACKS + 1); n > 0; n--) {
             made_name(m, g->fallbacks[g->n_fallbacks]);
             g->n_fallbacks += is_new(g, own);
@@ -116,6 +137,8 @@ static void make_keys(struct made *m)
             make_globs(m, &k->denied);
         if (one_in(m, 3))
             k->providers = 1 + made_below(m, (1u << m->n_providers) - 1);
+        if (one_in(m, 3))
+            made_name(m, k->alias);
     }
 }
 
@@ -147,16 +170,33 @@ static void put_providers(struct made *m, struct buf *b)
     }
 }
 
+static void put_targets(struct made *m, const struct made_group *g, struct buf *b)
+{
+    for (uint32_t t = 0; t < g->n_targets; t++) {
+        buf_printf(b, "      - { model: p%u/m%u", g->targets[t].provider, g->targets[t].model);
+        if (g->share > 0 && t + 1 == g->n_targets)
+            buf_printf(b, ", share: %u%% }\n", g->share);
+        else
+            buf_printf(b, ", weight: %u }\n", (t == 0 ? 1 : 0) + made_below(m, 9));
+    }
+    if (g->inner < GROUPS)
+        buf_printf(b, "      - { model: g%u, weight: %u }\n", g->inner, made_below(m, 9));
+}
+
 static void put_groups(struct made *m, struct buf *b)
 {
+    static const char *const callers[] = {"key", "\"header:x\"", "\"body:model\""};
+
     buf_cstr(b, "models:\n");
     for (uint32_t i = 0; i < m->n_groups; i++) {
         const struct made_group *g = &m->groups[i];
 
         buf_printf(b, "  g%u:\n    targets:\n", i);
-        for (uint32_t t = 0; t < g->n_targets; t++)
-            buf_printf(b, "      - { model: p%u/m%u, weight: %u }\n", g->targets[t].provider,
-                       g->targets[t].model, t == 0 ? 1 + made_below(m, 9) : made_below(m, 9));
+        put_targets(m, g, b);
+        if (one_in(m, 4))
+            buf_printf(b, "    affinity: %s\n", callers[made_below(m, ARRAY_LEN(callers))]);
+        if (g->share > 0)
+            buf_printf(b, "    sticky: %s\n", callers[made_below(m, ARRAY_LEN(callers))]);
         for (uint32_t f = 0; f < g->n_fallbacks; f++)
             buf_printf(b, "%s\"%s\"%s", f == 0 ? "    fallbacks: [ " : ", ", g->fallbacks[f],
                        f + 1 == g->n_fallbacks ? " ]\n" : "");
@@ -174,6 +214,8 @@ static void put_keys(struct made *m, struct buf *b)
         buf_printf(b, "  - { name: key%u, value: sk-bf-property-%u000000", i, i);
         put_list(b, "models", &k->models);
         put_list(b, "deny_models", &k->denied);
+        if (k->alias[0] != '\0')
+            buf_printf(b, ", aliases: { " ALIAS ": \"%s\" }", k->alias);
         for (uint32_t p = 0; p < m->n_providers; p++) {
             if ((k->providers & 1u << p) == 0)
                 continue;
@@ -237,23 +279,24 @@ static bool leads_to(const struct made *m, const char *name, struct made_target 
     char text[NAME_ROOM];
 
     if (name[0] == 'g')
-        return has_target(&m->groups[strtoul(name + 1, NULL, 10)], t);
+        return has_target(m, &m->groups[strtoul(name + 1, NULL, 10)], t);
     (void)snprintf(text, sizeof(text), "p%u/m%u", t.provider, t.model);
     return strcmp(name, text) == 0;
 }
 
-/* By its name alone: its targets, and those of its own fallbacks that are not denied. */
-static bool by_group(const struct made *m, const struct made_key *k, uint32_t group,
-                     struct made_target t)
+/* By a name that it may use: what it stands for, and its own fallbacks that are not denied. */
+static bool by_name(const struct made *m, const struct made_key *k, const char *name,
+                    struct made_target t)
 {
-    const struct made_group *g = &m->groups[group];
-    char name[NAME_ROOM];
+    const struct made_group *g;
 
-    (void)snprintf(name, sizeof(name), "g%u", group);
-    if (!matches(&k->models, name) || matches(&k->denied, name))
+    if (matches(&k->denied, name))
         return false;
-    if (has_target(g, t))
+    if (leads_to(m, name, t))
         return true;
+    if (name[0] != 'g')
+        return false;
+    g = &m->groups[strtoul(name + 1, NULL, 10)];
     for (uint32_t i = 0; i < g->n_fallbacks; i++) {
         if (!matches(&k->denied, g->fallbacks[i]) && leads_to(m, g->fallbacks[i], t))
             return true;
@@ -276,10 +319,14 @@ bool made_may_use(const struct made *m, uint32_t key, struct made_target t)
     if (k->models.n == 0 || matches(&k->models, target))
         return true;
     for (uint32_t g = 0; g < m->n_groups; g++) {
-        if (by_group(m, k, g, t))
+        char name[NAME_ROOM];
+
+        (void)snprintf(name, sizeof(name), "g%u", g);
+        if (matches(&k->models, name) && by_name(m, k, name, t))
             return true;
     }
-    return false;
+    return k->alias[0] != '\0' && matches(&k->models, ALIAS) && !matches(&k->denied, ALIAS) &&
+           by_name(m, k, k->alias, t);
 }
 
 bool made_key_serves(const struct made *m, uint32_t provider, uint32_t key, uint32_t model)

@@ -23,6 +23,7 @@
 #define KEYS 3
 #define GLOBS 3
 #define NAME_ROOM 32
+#define ALIAS "mine"
 
 struct made_list {
     char items[GLOBS][NAME_ROOM];
@@ -36,6 +37,8 @@ struct made_target {
 struct made_group {
     struct made_target targets[TARGETS];
     uint32_t n_targets;
+    uint32_t inner, depth; /* a group inside it, GROUPS: none; of those below it */
+    uint32_t share;        /* percent that its last target gets of the callers; 0: by weight */
     char fallbacks[FALLBACKS][NAME_ROOM];
     uint32_t n_fallbacks;
 };
@@ -43,6 +46,7 @@ struct made_group {
 struct made_key {
     struct made_list models, denied;
     uint32_t providers; /* bits; 0: all */
+    char alias[NAME_ROOM]; /* what it means by ALIAS; empty: nothing */
 };
 
 struct made_provider {
