@@ -119,7 +119,7 @@ static int load(struct world *w, const struct plan *p, struct error *err)
     struct conf_overrides none = {NULL, 0, 0};
     struct conf_vendor *vendors = xcalloc(VENDORS_MAX, sizeof(*vendors));
     struct conf_vendors all = {vendors, vendor_count(), dialect_names, DIALECTS};
-    struct publish_request req = {NULL, "http://mock.test", number, w, NULL};
+    struct publish_request req = {.mock_url = "http://mock.test", .number = number, .ctx = w};
     struct config *conf = NULL;
     struct buf yaml = BUF_INIT;
     struct image image;

@@ -169,6 +169,10 @@ static void route_row(void *ctx, const struct json *r)
     table_count(t, ctl_u64(r, "attempts"));
     table_count(t, ctl_u64(r, "errors"));
     table_printf(t, "%.1f", ctl_double(r, "first_byte_ms"));
+    if (ctl_double(r, "headroom") < 1) /* nothing is known of most */
+        put_percent(t, ctl_double(r, "headroom"));
+    else
+        table_str(t, STR_NONE);
     put_age(t, r, "changed_ago_ms");
     put_age(t, r, "retry_in_ms");
     table_str(t, ctl_str(r, "why"));
@@ -195,7 +199,7 @@ int command_routes(struct ctl *c, int argc, char **argv)
         status = ctl_print_list(c, path.data, 0);
     } else {
         table_init(&t, "provider|key|model|state|>weight|>health|>share|>now|>in flight|>calls|"
-                       ">errors|>first byte ms|>since|>waits|why");
+                       ">errors|>first byte ms|>headroom|>since|>waits|why");
         status = ctl_each(c, path.data, 0, route_row, &t);
         if (status == CTL_OK)
             print_table(&t);
