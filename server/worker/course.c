@@ -45,9 +45,11 @@ static bool lead(struct request *r, struct str name)
 /* The first rule that holds and leads somewhere. */
 static bool follow_rule(struct request *r)
 {
-    uint32_t n = r->worker->view.image->n_rules;
+    struct rule_walk walk;
+    uint32_t i;
 
-    for (uint32_t i = 0; i < n; i++) {
+    rules_begin(r, &walk);
+    while (rules_next(&walk, &i)) {
         const struct pub_view *v = &r->worker->view;
         const struct pub_rule *rule = pub_rule(v, i);
 

@@ -10,6 +10,7 @@
 #include "server/worker/explain.h"
 #include "server/worker/parse.h"
 #include "server/worker/request.h"
+#include "server/worker/rule_index.h"
 #include "server/worker/worker.h"
 #include "shm/owner_names.h"
 #include "shm/scope.h"
@@ -18,6 +19,7 @@ struct rules {
     uint64_t generation;
     uint32_t n;
     struct regex *(*patterns)[EXPR_REGEX_MAX]; /* by rule; NULL where there is none */
+    struct rule_index *index;
 };
 
 /* --- patterns --- */
@@ -29,6 +31,7 @@ static void clear(struct rules *rules)
             regex_free(rules->patterns[i][j]);
     }
     free(rules->patterns);
+    rule_index_free(rules->index);
     *rules = (struct rules){0};
 }
 
@@ -63,6 +66,7 @@ static struct rules *current(struct worker *w)
     clear(rules);
     rules->generation = v->generation;
     rules->n = v->image->n_rules;
+    rules->index = rule_index_create(v);
     rules->patterns = xcalloc(rules->n + 1, sizeof(*rules->patterns));
     for (uint32_t i = 0; i < rules->n; i++) {
         const struct expr_program *p = pub_program(v, pub_rule(v, i));
@@ -319,4 +323,28 @@ bool rules_hold(struct request *r, uint32_t index)
         return true;
     m.patterns = current(r->worker)->patterns[index];
     return expr_is_true(p, &(struct expr_world){get_for, matches, &m});
+}
+
+void rules_begin(struct request *r, struct rule_walk *walk)
+{
+    const struct rules *rules = current(r->worker);
+
+    *walk = (struct rule_walk){.n_words = (rules->n + 63) / 64};
+    rule_index_ask(rules->index, get, r, walk->bits);
+    for (uint32_t i = 0; i < rules->n && r->explain != NULL; i++) /* which tells of all */
+        walk->bits[i / 64] |= 1ull << i % 64;
+}
+
+bool rules_next(struct rule_walk *walk, uint32_t *index)
+{
+    for (; walk->word < walk->n_words; walk->word++) {
+        uint64_t *bits = &walk->bits[walk->word];
+
+        if (*bits == 0)
+            continue;
+        *index = walk->word * 64 + (uint32_t)__builtin_ctzll(*bits);
+        *bits &= *bits - 1;
+        return true;
+    }
+    return false;
 }

@@ -14,12 +14,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct pub_rule;
+#include "server/worker/rule_index.h"
+
 struct request;
 struct rules; /* this worker's compiled patterns */
+
+/* The rules that may hold for a request, in the order in which they are tried. */
+struct rule_walk {
+    uint64_t bits[RULE_WORDS];
+    uint32_t word, n_words;
+};
 
 void rules_free(struct rules *rules); /* takes NULL */
 /* Rule number `index` of the image. False: its condition does not hold, or asks for what is not there. */
 bool rules_hold(struct request *r, uint32_t index);
+void rules_begin(struct request *r, struct rule_walk *walk);
+bool rules_next(struct rule_walk *walk, uint32_t *index); /* false: that was the last one */
 
 #endif
