@@ -15,6 +15,33 @@ static struct weights_shared *shared(const struct region *weights)
 static const struct weight never = {
     .weight = WEIGHT_FULL, .state = ROUTE_HEALTHY, .headroom = WEIGHT_FULL};
 
+bool weights_glance(const struct region *weights, uint32_t row, struct weight_now *out)
+{
+    const struct weight_row *r;
+
+    must(row < ROUTES_MAX);
+    r = &shared(weights)->rows[row];
+    for (int i = 0; i < SEQLOCK_TRIES; i++) {
+        uint32_t n, weight, state, errors;
+        uint64_t retry_at_ms;
+
+        if (!seqlock_read_begin(&r->lock, &n))
+            continue;
+        weight = LOAD(r->weight);
+        state = LOAD(r->state);
+        errors = LOAD(r->error_permyriad);
+        retry_at_ms = LOAD(r->retry_at_ms);
+        if (seqlock_read_ok(&r->lock, n)) {
+            out->weight = n != 0 ? weight : never.weight; /* (no copy of a struct: fifty times) */
+            out->state = n != 0 ? state : never.state;
+            out->error_permyriad = errors;
+            out->retry_at_ms = retry_at_ms;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool weights_read(const struct region *weights, uint32_t row, struct weight *out)
 {
     const struct weight_row *r;

@@ -52,7 +52,15 @@ struct weight { /* a copy */
     uint32_t headroom;
 };
 
+/* What a choice needs of a row: it lies in one line, and is looked at for every route. */
+struct weight_now {
+    uint32_t weight, state, error_permyriad;
+    uint64_t retry_at_ms;
+};
+
 /* True: *out is consistent. False: the writer is in the row or died there; keep what you had. */
+BF_MUST_CHECK bool weights_glance(const struct region *weights, uint32_t row,
+                                  struct weight_now *out);
 BF_MUST_CHECK bool weights_read(const struct region *weights, uint32_t row, struct weight *out);
 void weights_publish(struct region *weights, uint32_t row, const struct weight *w); /* aggregator */
 

@@ -5,6 +5,9 @@
 
 #include "server/base/expr_program.h"
 
+#define COST_OF_BOOL 100
+#define COST_OF_NUMBER 5
+
 struct search {
     const struct expr_program *p;
     const uint8_t *costs;
@@ -63,10 +66,16 @@ static struct found within(struct search *s, size_t at, const struct expr_node *
                            double low, double high)
 {
     struct expr_guard g = {.kind = EXPR_GUARD_WITHIN, .low = low, .high = high};
+    struct found found;
 
     if (variable->type != EXPR_BOOL && variable->type != EXPR_INT && variable->type != EXPR_DOUBLE)
         return NOTHING;
-    return is_variable(s, variable, &g) ? keep(s, at, &g) : NOTHING;
+    if (!is_variable(s, variable, &g))
+        return NOTHING;
+    found = keep(s, at, &g);
+    if (found.n > 0) /* every other request passes: rather a text, or a number */
+        found.cost += variable->type == EXPR_BOOL ? COST_OF_BOOL : COST_OF_NUMBER;
+    return found;
 }
 
 static bool number_of(const struct expr_node *n, double *out)

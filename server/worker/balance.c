@@ -11,14 +11,14 @@
 
 /* What each row read as last: stands in while its writer is inside it or has died there. */
 struct seen {
-    struct weight weight;
+    struct weight_now weight;
     bool is_set;
 };
 
 /* Process-wide, sparse: only the pages of rows in use are ever touched. */
 static struct seen *seen_rows;
 
-static struct weight weight_of(struct worker *w, uint32_t row)
+static void look(struct worker *w, uint32_t row, struct weight_now *out)
 {
     struct seen *seen;
 
@@ -26,15 +26,21 @@ static struct weight weight_of(struct worker *w, uint32_t row)
         seen_rows = xcalloc(ROUTES_MAX, sizeof(*seen_rows));
     must(row < ROUTES_MAX);
     seen = &seen_rows[row];
-    if (weights_read(&w->in->regions.weights, row, &seen->weight))
-        seen->is_set = true;
-    else if (!seen->is_set)
-        return (struct weight){.weight = WEIGHT_FULL, .state = ROUTE_HEALTHY};
-    return seen->weight;
+    if (!weights_glance(&w->in->regions.weights, row, out)) {
+        *out = seen->is_set ? seen->weight
+                            : (struct weight_now){.weight = WEIGHT_FULL, .state = ROUTE_HEALTHY};
+        return;
+    }
+    seen->weight.weight = out->weight;
+    seen->weight.state = out->state;
+    seen->weight.error_permyriad = out->error_permyriad;
+    seen->weight.retry_at_ms = out->retry_at_ms;
+    seen->is_set = true;
 }
 
 /* What differs for this model from the row that it shares with others (lanes.h). */
-static void add_lane(const struct worker *w, const struct balance_item *item, struct weight *row)
+static void add_lane(const struct worker *w, const struct balance_item *item,
+                     struct weight_now *row)
 {
     struct lane lane;
 
@@ -51,32 +57,44 @@ uint32_t balance_lane(const struct worker *w, struct str model)
 
 void balance_look(struct worker *w, uint32_t row, struct weight *out)
 {
-    *out = weight_of(w, row);
+    struct weight_now now;
+
+    if (weights_read(&w->in->regions.weights, row, out))
+        return;
+    look(w, row, &now);
+    *out = (struct weight){.weight = now.weight,
+                           .state = now.state,
+                           .error_permyriad = now.error_permyriad,
+                           .retry_at_ms = now.retry_at_ms};
 }
 
 /*
  * An open row whose time is over counts as half-open, so that it heals also while the aggregator is
  * dead; half-open rows take one request of each worker at a time.
  */
-uint64_t balance_share(const struct weight *row, uint64_t configured, uint32_t in_flight,
-                       uint64_t mono_ms)
+static uint64_t part_of(const struct weight_now *row, uint32_t in_flight, uint64_t mono_ms)
 {
     uint64_t published = row->weight > WEIGHT_FULL ? WEIGHT_FULL : row->weight;
 
     if (row->retry_at_ms > mono_ms)
         return 0;
-    if (row->state == ROUTE_OPEN || row->state == ROUTE_HALF_OPEN) {
-        if (row->state == ROUTE_OPEN && row->retry_at_ms == 0)
-            return 0;
-        if (in_flight > 0)
-            return 0;
-        published = max_u64(published, WEIGHT_FULL / 20);
-    }
-    return configured * published;
+    if (row->state != ROUTE_OPEN && row->state != ROUTE_HALF_OPEN)
+        return published;
+    if ((row->state == ROUTE_OPEN && row->retry_at_ms == 0) || in_flight > 0)
+        return 0;
+    return max_u64(published, WEIGHT_FULL / 20);
+}
+
+uint64_t balance_share(const struct weight *row, uint64_t configured, uint32_t in_flight,
+                       uint64_t mono_ms)
+{
+    const struct weight_now now = {row->weight, row->state, row->error_permyriad, row->retry_at_ms};
+
+    return configured * part_of(&now, in_flight, mono_ms);
 }
 
 /* Lower is better: closed before open, then whoever may be asked first, then fewer errors. */
-static bool is_less_bad(const struct weight *a, const struct weight *b)
+static bool is_less_bad(const struct weight_now *a, const struct weight_now *b)
 {
     bool a_open = a->state == ROUTE_OPEN;
     bool b_open = b->state == ROUTE_OPEN;
@@ -89,7 +107,7 @@ static bool is_less_bad(const struct weight *a, const struct weight *b)
 }
 
 /* Nothing has a share: a healthy row of weight 0, else the least bad one. */
-static size_t choose_rest(const struct balance_item *items, const struct weight *rows, size_t n,
+static size_t choose_rest(const struct balance_item *items, const struct weight_now *rows, size_t n,
                           uint64_t mono_ms)
 {
     size_t best = 0;
@@ -120,7 +138,7 @@ static size_t draw(struct worker *w, const uint64_t *shares, size_t n, uint64_t 
 
 /* What is to be drawn from: the rows as they are, and what each of them gets. */
 struct field {
-    struct weight rows[BALANCE_MAX];
+    struct weight_now rows[BALANCE_MAX];
     uint64_t shares[BALANCE_MAX];
     uint64_t total;
 };
@@ -129,22 +147,26 @@ struct field {
 static void weigh(struct worker *w, const struct balance_item *items, size_t n, uint64_t mono_ms,
                   struct field *f)
 {
+    uint64_t parts[BALANCE_MAX];
     bool has_spare = false;
 
     f->total = 0;
     for (size_t i = 0; i < n; i++) {
-        f->rows[i] = weight_of(w, items[i].row);
-        add_lane(w, &items[i], &f->rows[i]);
-        f->shares[i] = balance_share(&f->rows[i], items[i].weight,
-                                     live_in_flight(w->slot, items[i].row), mono_ms);
+        struct weight_now *row = &f->rows[i];
+        bool is_well;
+
+        look(w, items[i].row, row);
+        add_lane(w, &items[i], row);
+        is_well = row->state != ROUTE_OPEN && row->state != ROUTE_HALF_OPEN; /* the usual case */
+        parts[i] = part_of(row, is_well ? 0 : live_in_flight(w->slot, items[i].row), mono_ms);
+        f->shares[i] = items[i].weight * parts[i];
         f->total += f->shares[i];
         has_spare = has_spare || items[i].spare > 0;
     }
     if (f->total > 0 || !has_spare)
         return;
     for (size_t i = 0; i < n; i++) {
-        f->shares[i] = balance_share(&f->rows[i], items[i].spare,
-                                     live_in_flight(w->slot, items[i].row), mono_ms);
+        f->shares[i] = items[i].spare * parts[i];
         f->total += f->shares[i];
     }
 }

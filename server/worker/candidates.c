@@ -58,9 +58,8 @@ static bool was_tried(const struct request *r, uint32_t row)
 
 static bool key_serves(const struct pub_view *v, const struct pub_key *key, struct str model)
 {
-    struct str globs = pub_text(v, key->models);
-
-    return globs.len == 0 || model.len == 0 || glob_list_match(globs, model);
+    return key->models.len == 0 || model.len == 0 ||
+           glob_list_match(pub_text(v, key->models), model);
 }
 
 /*
@@ -133,18 +132,18 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
     }
     for (uint32_t i = 0; i < n_routes && out->n < BALANCE_MAX; i++) {
         const struct pub_route *route = &routes[i];
+        const struct pub_key *key = pub_key(v, route->key);
         uint64_t weight;
 
         if (route->row >= ROUTES_MAX || was_tried(r, route->row))
             continue;
-        if (!key_serves(v, pub_key(v, route->key), model)) {
-            leave_out(r, route->provider, pub_key(v, route->key), model,
-                      "this provider key is for other models");
+        if (!key_serves(v, key, model)) {
+            leave_out(r, route->provider, key, model, "this provider key is for other models");
             continue;
         }
-        if (!wishes_allow(r, route, g->tags)) {
+        if (!wishes_allow(r, key, g->tags)) {
             out->is_unwished = true;
-            leave_out(r, route->provider, pub_key(v, route->key), model,
+            leave_out(r, route->provider, key, model,
                       "the request asks for another provider key or tags");
             continue;
         }
@@ -153,7 +152,7 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
                                                    .weight = g->is_spare ? 0 : weight,
                                                    .spare = g->is_spare ? weight : 0,
                                                    .model = route->model.len == 0 ? lane : 0};
-        out->tags[out->n] = g->tags | pub_key(v, route->key)->tags;
+        out->tags[out->n] = g->tags | key->tags;
         out->routes[out->n] = route;
         out->models[out->n] = model;
         out->n++;

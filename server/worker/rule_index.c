@@ -139,7 +139,7 @@ static int guards_of(const struct pub_view *v, const struct pub_rule *rule,
     const struct expr_program *p = pub_program(v, rule);
     int n = p != NULL ? expr_guards(p, costs, out, GUARDS_OF_ONE) : -1;
 
-    if (rule->scope == RULE_OF_ALL || (n >= 0 && n <= 1))
+    if (rule->scope == RULE_OF_ALL || n == 0)
         return n;
     out[0] = (struct expr_guard){.kind = EXPR_GUARD_EQUAL,
                                  .variable = scope_variables[rule->scope],
@@ -196,9 +196,11 @@ void rule_index_free(struct rule_index *x)
 
 /* --- asking --- */
 
-static void pass(uint64_t bits[RULE_WORDS], uint32_t rule, bool is_in)
+/* (A branch: nearly all do not pass, and stores to one word would wait for one another.) */
+static inline void pass(uint64_t bits[RULE_WORDS], uint32_t rule, bool is_in)
 {
-    bits[rule / 64] |= (uint64_t)is_in << rule % 64;
+    if (is_in)
+        bits[rule / 64] |= 1ull << rule % 64;
 }
 
 static void ask_text(const struct rule_index *x, const struct group *g, struct str text,

@@ -89,14 +89,9 @@ static bool has_tags(const struct request *r, const struct pub_key *key, uint64_
     return !w->is_unheard_of && ((key->tags | tags) & w->bits) == w->bits;
 }
 
-bool wishes_allow(const struct request *r, const struct pub_route *route, uint64_t tags)
+bool wishes_allow(const struct request *r, const struct pub_key *key, uint64_t tags)
 {
-    const struct pub_key *key;
-
-    if (!r->wishes.are_any)
-        return true;
-    key = pub_key(&r->worker->view, route->key);
-    return is_pinned(r, key) && has_tags(r, key, tags);
+    return !r->wishes.are_any || (is_pinned(r, key) && has_tags(r, key, tags));
 }
 
 bool wishes_fit(const struct request *r, const struct pub_provider *p)

@@ -17,8 +17,8 @@
 
 #include "server/base/str.h"
 
+struct pub_key;
 struct pub_provider;
-struct pub_route;
 struct request;
 
 struct wishes {
@@ -36,8 +36,8 @@ struct wishes {
 void wishes_read(struct request *r);
 /* Before a name is resolved: tags mean what they mean in the current image. */
 void wishes_renew(struct request *r);
-/* Is this a route that was wished for? `tags`: its target's. */
-bool wishes_allow(const struct request *r, const struct pub_route *route, uint64_t tags);
+/* Is a route with this provider key one that was wished for? `tags`: its target's. */
+bool wishes_allow(const struct request *r, const struct pub_key *key, uint64_t tags);
 /* Has this provider a key that was wished for? */
 bool wishes_fit(const struct request *r, const struct pub_provider *p);
 
