@@ -11,7 +11,7 @@
 
 #include "server/worker/request.h"
 
-#define ANSWER_HEADERS_MAX 26
+#define ANSWER_HEADERS_MAX 28
 
 /* Start and end the answer. `body` must live in the request's arena or for ever. */
 void answer_json(struct request *r, int status, struct str body, const struct http_header *headers,

@@ -3,6 +3,7 @@
 #include "providers/chat_text.h"
 #include "server/worker/answer.h"
 #include "server/worker/money_tell.h"
+#include "server/worker/primary.h"
 #include "server/worker/queue.h"
 #include "server/worker/refusal.h"
 #include "server/worker/relay.h"
@@ -243,6 +244,22 @@ static void add_money(struct request *r, const struct fail *f, struct fail_text 
         add_header(t, headers[i].name, headers[i].value);
 }
 
+/* Whose error it is, and what else was tried. */
+static void add_trail(struct request *r, struct fail_text *t)
+{
+    const struct primary *p = r->primary != NULL && r->primary->is_told ? r->primary : NULL;
+    struct str model = p != NULL ? p->model : r->attempt.model;
+
+    if (r->n_attempts > 0) {
+        add_header(t, STR("x-bf-provider"),
+                   head_printable(p != NULL ? p->provider : r->attempt.provider));
+        if (model.len > 0)
+            add_header(t, STR("x-bf-model"), head_printable(model));
+    }
+    if (r->admitted)
+        add_header(t, STR("x-bf-attempts"), trail_text(r));
+}
+
 static void answer_whole(struct request *r, const struct fail *f, struct str detail,
                          struct str param)
 {
@@ -251,8 +268,7 @@ static void answer_whole(struct request *r, const struct fail *f, struct str det
     struct fail_text t = {.id = r->id_text};
 
     put_headers(&w, r->path.dialect, &t);
-    if (r->n_attempts > 0)
-        add_header(&t, STR("x-bf-attempts"), trail_text(r));
+    add_trail(r, &t);
     add_money(r, f, &t);
     if (f == &FAIL_BAD_METHOD)
         add_header(&t, STR("allow"), detail);

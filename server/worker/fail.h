@@ -48,7 +48,7 @@ struct str fail_message(struct arena *a, const struct fail *f, struct str detail
  */
 void fail_answer(struct request *r, const struct fail *f, struct str detail, struct str param);
 
-#define FAIL_HEADERS_MAX 26
+#define FAIL_HEADERS_MAX 28
 struct fail_text {
     const char *id;                               /* given: what the answer calls the request */
     struct str body;                              /* arena, as the headers' values are */

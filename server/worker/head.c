@@ -76,8 +76,7 @@ void head_keep(struct request *r, const struct upstream_head *head)
         attempt_tell_early(r);
 }
 
-/* A header's value must not carry control bytes, whatever a client called its model. */
-static struct str printable(struct str s)
+struct str head_printable(struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
         if ((unsigned char)s.p[i] < 0x20 || (unsigned char)s.p[i] >= 0x7f)
@@ -96,13 +95,13 @@ void head_send(struct request *r, int64_t content_length)
         memcpy(all, r->headers, n * sizeof(*all));
     all[n++] = (struct http_header){STR("x-bf-request-id"), str_of(r->id_text)};
     if (!r->is_forward) {
-        all[n++] = (struct http_header){STR("x-bf-provider"), printable(r->attempt.provider)};
+        all[n++] = (struct http_header){STR("x-bf-provider"), head_printable(r->attempt.provider)};
         if (r->attempt.model.len > 0)
-            all[n++] = (struct http_header){STR("x-bf-model"), printable(r->attempt.model)};
+            all[n++] = (struct http_header){STR("x-bf-model"), head_printable(r->attempt.model)};
         all[n++] = (struct http_header){STR("x-bf-attempts"), trail_text(r)};
     }
     if (r->course.rule.len > 0)
-        all[n++] = (struct http_header){STR("x-bf-rule"), printable(r->course.rule)};
+        all[n++] = (struct http_header){STR("x-bf-rule"), head_printable(r->course.rule)};
     if (!r->is_forward) {
         all[n++] = (struct http_header){STR("x-bf-fidelity"), translate_fidelity(r)};
         n += money_headers(r, all + n);

@@ -3,6 +3,7 @@
 #include "server/base/log.h"
 #include "server/worker/fail.h"
 #include "server/worker/outcome.h"
+#include "server/worker/primary.h"
 #include "server/worker/refusal.h"
 #include "server/worker/route.h"
 #include "server/worker/send.h"
@@ -27,6 +28,19 @@ void relay_give_up(struct request *r)
     loop_timer_start(r->worker->loop, &r->timer, RELAY_DISCARD_MS, on_discard_over);
 }
 
+/* An error that another route may do better than, or that is told less than the first one's. */
+static bool is_unwanted(struct request *r)
+{
+    if (r->is_forward || r->unheard)
+        return false;
+    if (outcome_may_improve(r->attempt.status) && route_has_more(r))
+        return true;
+    if (!primary_outranks(r, r->attempt.status))
+        return false;
+    r->primary->is_deciding = true;
+    return true;
+}
+
 static void on_head(void *ctx, const struct upstream_head *head)
 {
     struct request *r = ctx;
@@ -42,7 +56,7 @@ static void on_head(void *ctx, const struct upstream_head *head)
     if (r->attempt.is_abroad)
         translate_head(r);
     content_begin(r);
-    if (!r->is_forward && !r->unheard && outcome_may_improve(head->status) && route_has_more(r)) {
+    if (is_unwanted(r)) {
         /* Its end keeps the connection usable; a slow one is not worth the wait. */
         r->discard = true;
         relay_give_up(r);
@@ -78,7 +92,7 @@ static bool hold(struct request *r)
  * A provider that says which key it refuses must not say it to the client: in an error's body our
  * key's bytes are covered, as far as they have not left.
  */
-static void cover_key(const struct request *r, struct buf *b, size_t new_bytes)
+void relay_cover_key(const struct request *r, struct buf *b, size_t new_bytes)
 {
     struct str line = r->attempt.secret; /* "authorization: Bearer KEY" */
     const char *blank = line.len > 0 ? memrchr(line.p, ' ', line.len) : NULL;
@@ -104,7 +118,7 @@ static int take_body(struct request *r, struct str bytes)
         rc = watch_stream(r, bytes);
     else
         buf_str(&r->buffers->out, bytes);
-    cover_key(r, r->attempt.is_abroad ? &r->buffers->held : &r->buffers->out, bytes.len);
+    relay_cover_key(r, r->attempt.is_abroad ? &r->buffers->held : &r->buffers->out, bytes.len);
     if (rc != 0 && r->broken == NULL)
         r->broken = r->fail_error != NULL ? &FAIL_UPSTREAM_ERROR : &FAIL_UPSTREAM_NONSENSE;
     return rc;
@@ -123,8 +137,12 @@ static void on_body(void *ctx, struct str bytes)
 
     if (r->attempt.status == 429 && !r->is_forward)
         told_body(&r->attempt.told, r->arena, bytes);
-    if (r->gone || r->discard || r->broken != NULL)
+    if (r->gone || r->broken != NULL)
         return;
+    if (r->discard) {
+        primary_body(r, bytes);
+        return;
+    }
     request_enter(r);
     if (r->attempt.first_byte_us == 0)
         r->attempt.first_byte_us = loop_now_us(r->worker->loop) - r->attempt.sent_us;
@@ -220,17 +238,23 @@ enum step_result relay_step(struct request *r)
             broken = &FAIL_UPSTREAM_CUT;
     }
     attempt_end(r, relay_outcome(r));
-    if (r->broken == &FAIL_BUDGET_EXCEEDED)
+    if (r->broken == &FAIL_BUDGET_EXCEEDED) {
+        r->primary = NULL; /* the budget is the client's own */
         return refusal_fail(r, &r->refusal);
+    }
+    if (r->primary != NULL && r->primary->is_deciding)
+        return fail_with(r, &FAIL_UPSTREAM_ERROR); /* and primary_tell knows better */
     if (r->discard ||
         (!r->answer_begun && !r->unheard && outcome_is_worth_another(r) && route_has_more(r))) {
         if (!r->discard)
             abandon(r, broken);
+        primary_keep(r, broken != NULL ? broken : outcome_fail(r));
         money_release(r);
         relay_forget(r);
         return STEP_RETRY;
     }
     if (r->buffers != NULL && !r->answer_begun)
         buf_clear(&r->buffers->out); /* held back, and no part of an error's answer */
+    primary_yield(r);
     return fail_with(r, broken != NULL ? broken : outcome_fail(r));
 }

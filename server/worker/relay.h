@@ -54,6 +54,8 @@ void relay_unheard(struct request *r);
  * connection can be used again.
  */
 void relay_give_up(struct request *r);
+/* Of an error's bytes, `new_bytes` of which came last: our own key in them is covered. */
+void relay_cover_key(const struct request *r, struct buf *b, size_t new_bytes);
 /* What an attempt left behind, of which nothing has gone out: the next one begins anew. */
 void relay_forget(struct request *r);
 /* What the client gets for the status of the upstream. */
@@ -74,6 +76,8 @@ void relay_flush(struct request *r);
 
 /* Keep what the client will need of the upstream's head. */
 void head_keep(struct request *r, const struct upstream_head *head);
+/* A header's value must not carry control bytes, whatever a client called its model. */
+struct str head_printable(struct str s);
 /* Start the client's answer with it; content_length < 0: unknown. */
 void head_send(struct request *r, int64_t content_length);
 

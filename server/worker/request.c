@@ -8,6 +8,7 @@
 #include "server/worker/forward.h"
 #include "server/worker/hedge.h"
 #include "server/worker/parse.h"
+#include "server/worker/primary.h"
 #include "server/worker/queue.h"
 #include "server/worker/relay.h"
 #include "server/worker/send.h"
@@ -106,7 +107,8 @@ enum step_result request_fail(struct request *r, const struct fail *f, struct st
 
 static void failed(struct request *r)
 {
-    fail_answer(r, r->fail, r->fail_detail, r->fail_param);
+    if (!primary_tell(r))
+        fail_answer(r, r->fail, r->fail_detail, r->fail_param);
     settle(r); /* if there was nobody to answer */
 }
 

@@ -91,6 +91,7 @@ struct attempt {
 };
 
 struct controls;      /* controls.c */
+struct primary;       /* primary.c */
 struct hedge;         /* hedge.c */
 struct translation;   /* translate.c */
 struct queued;        /* queue.c: waits for a place */
@@ -134,6 +135,7 @@ struct request {
     struct resolved resolved;
     uint32_t tried_rows[ATTEMPTS_MAX];
     uint32_t n_attempts;
+    struct primary *primary; /* the first attempt's error; NULL: none is kept */
     struct trail trail;      /* of the attempts: told to the client and the log */
     uint64_t token_since_ms; /* waiting for the first token of a key; 0: not */
     uint64_t room_since_ms;  /* waiting for what others hold of a budget; 0: not */

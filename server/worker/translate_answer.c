@@ -313,7 +313,8 @@ const struct fail *translate_end(struct request *r)
 
     switch (t->form) {
     case ANSWER_ERROR:
-        encode_error(r);
+        if (t->status == 0) /* else it was */
+            encode_error(r);
         return NULL;
     case ANSWER_WHOLE:
         money_look_service(r, buf_view(&r->buffers->held));
