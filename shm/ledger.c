@@ -12,8 +12,6 @@
 #define LOAD(field) atomic_load_explicit(&(field), memory_order_relaxed)
 #define STORE(field, value) atomic_store_explicit(&(field), (value), memory_order_relaxed)
 
-#define RAISE_SHARE 10 /* OVERSHOOT_AUTO: a tenth of the limit */
-
 struct ledger {
     struct regions regions;
     struct actor a;
@@ -344,7 +342,7 @@ static uint64_t raise_limit(const struct ledger *l, const struct hold_account *a
     if (!account_read(&l->regions.published, LOAD(at->index), out) || out->id != at->id)
         return UINT64_MAX;
     limit = limit_of(out);
-    return sum_capped(limit, limit / RAISE_SHARE);
+    return sum_capped(limit, limit / HOLD_RAISE_SHARE);
 }
 
 bool hold_raise(struct ledger *l, uint32_t hold, uint64_t likely, struct refusal *why)

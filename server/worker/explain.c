@@ -172,6 +172,30 @@ enum hold_result explain_take(struct request *r, const struct hold_want *want, s
     return hold_look(r->worker->ledger, want, why);
 }
 
+bool explain_raise(struct request *r, uint64_t likely, struct refusal *why)
+{
+    const struct accounts *from = &r->money.accounts;
+    struct account *raised = arena_alloc(r->arena, (from->n + 1) * sizeof(*raised));
+    struct hold_want want = {
+        .accounts = raised, .likely = likely, .worst = likely, .real_ms = request_real_ms(r)};
+
+    for (uint32_t i = 0; i < from->n; i++) {
+        struct account a = from->items[i];
+
+        if (a.kind != ACCOUNT_BUDGET || a.overshoot != OVERSHOOT_AUTO)
+            continue;
+        a.limit += a.limit / HOLD_RAISE_SHARE;
+        raised[want.n++] = a;
+    }
+    if (hold_look(r->worker->ledger, &want, why) != HOLD_OVER)
+        return true;
+    for (uint32_t i = 0; i < from->n; i++) { /* as it is, for people */
+        if (from->items[i].id == why->account.id)
+            why->account = from->items[i];
+    }
+    return false;
+}
+
 /* By then an earlier name will have asked it, and no route is asked twice. */
 static bool was_asked(const struct explain *e, uint32_t row)
 {
@@ -220,6 +244,8 @@ static void look_at_money(struct request *r, const struct pub_route *route,
     out->accounts = r->money.accounts;
     out->estimate = r->money.estimate;
     out->is_priced = r->money.price != NULL && r->money.price->is_known != 0;
+    if (result == MONEY_HELD)
+        out->likely = r->money.likely; /* it may have been raised */
     out->is_elsewhere = result == MONEY_ELSEWHERE || result == MONEY_UNPRICED;
     r->money.is_held = false;
     if (result == MONEY_REFUSED || result == MONEY_ELSEWHERE) {

@@ -135,6 +135,8 @@ void explain_leaves_out(struct request *r, const struct pub_provider *p, const s
                         struct str model, const char *why);
 /* In the place of hold_take: looks whether there is room for it. */
 enum hold_result explain_take(struct request *r, const struct hold_want *want, struct refusal *why);
+/* In the place of hold_raise, likewise: up to a tenth beyond the limits of what may be raised. */
+bool explain_raise(struct request *r, uint64_t likely, struct refusal *why);
 /* In the place of a choice: tells of all candidates and says STEP_FAIL, so that the next name is looked at. */
 enum step_result explain_choose(struct request *r, struct candidates *found);
 

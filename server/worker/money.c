@@ -185,6 +185,7 @@ static bool nears_its_end(struct request *r, uint64_t real_ms)
         if (a->kind != ACCOUNT_BUDGET || a->overshoot != OVERSHOOT_AUTO)
             continue;
         account_usage(&r->worker->in->regions, a, real_ms, &now);
+        now.used += r->explain != NULL ? m->likely : 0; /* which is not held there */
         if (now.used > a->limit - a->limit / EDGE_SHARE)
             return true;
     }
@@ -202,7 +203,8 @@ static bool fits_whole(struct request *r, uint64_t real_ms, struct refusal *why)
 
     if (!m->is_raisable || is_streamed(r) || careful <= m->likely || !nears_its_end(r, real_ms))
         return true;
-    if (!hold_raise(r->worker->ledger, m->hold, careful, why)) {
+    if (r->explain != NULL ? !explain_raise(r, careful, why)
+                           : !hold_raise(r->worker->ledger, m->hold, careful, why)) {
         m->needed = careful;
         m->tenth = EDGE_SHARE;
         return false;
@@ -270,8 +272,9 @@ static enum money_result hold(struct request *r, const struct pub_route *route, 
     case HOLD_OK:
         break;
     }
-    if (r->explain == NULL && m->price != NULL && !fits_whole(r, want.real_ms, why)) {
-        hold_release(ledger, m->hold);
+    if (m->price != NULL && !fits_whole(r, want.real_ms, why)) {
+        if (r->explain == NULL)
+            hold_release(ledger, m->hold);
         return refused(why);
     }
     m->raise_at = m->price != NULL ? raise_point(r) : UINT64_MAX;

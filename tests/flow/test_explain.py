@@ -72,7 +72,7 @@ def wanted(line):
     """A command line as a client's request; None: it is about more than a chat has."""
     words = shlex.split(line)
     options = dict(zip(words[::2], words[1::2]))
-    if set(options) - {"--key", "--model", "--header"}:
+    if "--stream" in words or set(options) - {"--key", "--model", "--header"}:
         return None
     headers = dict(pair.split("=", 1) for name, pair in zip(words, words[1:]) if name == "--header")
     return options.get("--key"), options["--model"], headers
