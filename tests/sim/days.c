@@ -44,6 +44,20 @@ static void throttled(double t, struct sim_route *routes)
     routes[0].capacity = within(t, 60, 150) ? 10 : 0;
 }
 
+/* 600 a minute, as providers limit: all of it may be used at once. */
+static void scarce(double t, struct sim_route *routes)
+{
+    all_well(routes);
+    routes[0].capacity = within(t, 60, 150) ? 10 : 0;
+    routes[0].window_s = 60;
+}
+
+static void scarce_and_told(double t, struct sim_route *routes)
+{
+    scarce(t, routes);
+    routes[0].tells = true;
+}
+
 static void flapping(double t, struct sim_route *routes)
 {
     all_well(routes);
@@ -82,6 +96,10 @@ const struct sim_day sim_days[] = {
     {"a route dies", death, EQUAL, 60, 150, .is_steady = true, .comes_back = true},
     {"brown-out, 5 x slower", brown_out, EQUAL, 60, 150, .is_steady = true, .comes_back = true},
     {"429 beyond 10/s", throttled, EQUAL, 60, 150, .comes_back = true},
+    {"600/m, told by heads", scarce_and_told, EQUAL, 60, 150, .warns = true, .comes_back = true},
+    {"600/m, declared", scarce, EQUAL, 60, 150, .declared = 600, .warns = true},
+    {"brown-out of a model", brown_out, EQUAL, 60, 150, .has_models = true, .is_steady = true,
+     .comes_back = true},
     {"flapping, 5 s each", flapping, EQUAL, 60, 150, .comes_back = true},
     {"all down, 15 s", all_down, EQUAL, 60, 75, .all_down = true, .comes_back = true},
     {"slow recovery", slow_recovery, EQUAL, 60, 150, .comes_back = true},

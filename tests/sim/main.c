@@ -32,6 +32,8 @@ static void judge(const struct sim_day *day, const struct sim_figures *f,
     }
     expect(f->p99_ms <= 1.3 * oracle->p99_ms, day->name, "p99 against the oracle's",
            f->p99_ms / oracle->p99_ms, 1.3);
+    if (day->warns) /* 429 beyond 10/s costs an attempt for each of the six in a hundred refused */
+        expect(f->attempts_bad <= 1.002, day->name, "attempts per request", f->attempts_bad, 1.002);
     if (day->is_steady)
         expect(f->swings == 0, day->name, "swings", f->swings, 0);
     if (day->comes_back)

@@ -165,6 +165,14 @@ void sim_tell(struct sim *s, const struct sim_end *e)
                             .retry_after_ms = e->outcome == SAMPLE_RATE_LIMITED ? 2000 : 0,
                             .sent_ms = (uint32_t)(s->now_us / 1000)};
 
+    if (s->routes[e->route].tells && s->routes[e->route].capacity > 0) {
+        double most = s->routes[e->route].capacity * s->routes[e->route].window_s;
+
+        sample.flags = SAMPLE_REQUESTS_TOLD;
+        sample.requests = (struct sample_headroom){(uint32_t)s->tokens[e->route], (uint32_t)most};
+        sample.requests_reset_ds =
+            (uint16_t)((most - s->tokens[e->route]) / s->routes[e->route].capacity * 10 + 1);
+    }
     note_latency(&s->local[e->worker], s->now_us, e);
     if (s->policy == SIM_ADAPTIVE)
         must(health_sample(s->health, &sample, s->now_us / 1000) == HEALTH_TAKEN);

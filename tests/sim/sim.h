@@ -34,6 +34,8 @@ struct sim_route {
     double error_share; /* of the answers: 500, quickly */
     double slower;      /* times the usual latency */
     double capacity;    /* requests a second, 429 beyond; 0: no end */
+    double window_s;    /* its limit is of so many seconds at once; 0: of one */
+    bool tells;         /* what is left of it, in every answer's head */
 };
 
 struct sim_day {
@@ -43,7 +45,10 @@ struct sim_day {
     double begin, end;          /* of what is bad, seconds; route 0 has it */
     bool all_down;              /* no choice could help */
     bool is_steady;             /* what is bad stays as bad: choosing should not swing */
-    bool comes_back;            /* route 0 gets its share again behind the end */
+    double declared; /* what the operator says that route 0 takes in a minute; 0: nothing */
+    bool has_models; /* each route is another model: only its own past tells what is slow */
+    bool warns;      /* 429 can be foreseen */
+    bool comes_back; /* route 0 gets its share again behind the end */
 };
 extern const struct sim_day sim_days[];
 extern const size_t sim_n_days;
@@ -65,6 +70,7 @@ struct sim {
     uint64_t random;
     struct sim_route routes[SIM_ROUTES];
     double tokens[SIM_ROUTES]; /* of the capacity's bucket */
+    bool was_free[SIM_ROUTES]; /* it had none a moment ago */
     struct inherit inherit[SIM_WORKERS];
     struct worker workers[SIM_WORKERS];
     struct sim_local local[SIM_WORKERS];
@@ -89,6 +95,7 @@ struct sim_figures {
     double errors_bad;     /* share while it was bad */
     double p50_ms, p99_ms; /* of what was answered */
     double attempts;       /* per request: what it costs */
+    double attempts_bad;   /* likewise, while it was bad */
     double left_s;         /* until route 0 has less than a quarter of its share; -1: never */
     double back_s;         /* behind the end until it is within a tenth of its share; -1: never */
     uint32_t swings;       /* between a quarter and three quarters of its share */

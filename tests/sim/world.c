@@ -168,8 +168,11 @@ static void look(struct sim *s, uint64_t step_us)
 {
     s->day->look((double)s->now_us / 1e6, s->routes);
     for (size_t i = 0; i < SIM_ROUTES; i++) {
-        double most = s->routes[i].capacity * BUCKET_S;
+        double most = s->routes[i].capacity * fmax(s->routes[i].window_s, BUCKET_S);
 
+        if (s->was_free[i] && s->routes[i].window_s > BUCKET_S)
+            s->tokens[i] = most;
+        s->was_free[i] = most <= 0;
         s->tokens[i] = fmin(most, s->tokens[i] + s->routes[i].capacity * (double)step_us / 1e6);
     }
 }
@@ -229,6 +232,7 @@ static void sum_requests(const struct world *w, struct sim_figures *out)
     double *took = xcalloc(w->n_requests + 1, sizeof(*took));
     double bad[2] = {0}, settled[2] = {0};
     size_t n = 0, attempts = 0;
+    double attempts_bad = 0;
 
     for (uint32_t i = 0; i < w->n_requests; i++) {
         const struct request *r = &w->requests[i];
@@ -238,7 +242,7 @@ static void sum_requests(const struct world *w, struct sim_figures *out)
         if (r->is_answered)
             took[n++] = (double)r->took_us / 1000;
         if (t >= day->begin && t < day->end)
-            bad[r->is_answered ? 1 : 0]++;
+            bad[r->is_answered ? 1 : 0]++, attempts_bad += r->attempts;
         if (t >= day->begin + 2 && t < day->end)
             settled[r->is_answered ? 1 : 0]++;
     }
@@ -249,6 +253,7 @@ static void sum_requests(const struct world *w, struct sim_figures *out)
     out->p50_ms = took[n / 2];
     out->p99_ms = took[n * 99 / 100];
     out->attempts = (double)attempts / w->n_requests;
+    out->attempts_bad = attempts_bad / fmax(bad[0] + bad[1], 1);
     free(took);
 }
 
@@ -306,11 +311,15 @@ static void open_world(struct world *w, const struct sim_day *day, enum sim_poli
     w->sim.random = 88172645463325252u;
     w->sim.health = health_create();
     for (uint32_t i = 0; i < SIM_ROUTES; i++) {
-        routes[i] =
-            (struct health_route){.row = i, .identity = 100 + i, .key = 200 + i, .target = 300};
+        routes[i] = (struct health_route){.row = i,
+                                          .identity = 100 + i,
+                                          .key = 200 + i,
+                                          .target = day->has_models ? 300 + i : 300};
         for (uint32_t worker = 0; worker < SIM_WORKERS; worker++)
             w->sim.local[worker].ewma_us[i] = SIM_MEDIAN_US;
     }
+    routes[0].capacity =
+        (struct headroom_capacity){.requests = (uint64_t)day->declared, .requests_ms = 60000};
     health_configure(w->sim.health, 1, routes, SIM_ROUTES);
     must(region_create(REGION_WEIGHTS, 1, &w->sim.inherit[0].regions.weights, &err) == 0);
     must(region_create(REGION_LIVE, 1, &w->sim.inherit[0].regions.live, &err) == 0);
