@@ -24,6 +24,10 @@ unit: $(UNIT_BIN) $(REPLAY_BIN) $(SIM_BIN)
 simulate: $(SIM_BIN)
 	@$(SIM_BIN)
 
+# The same days with real processes, DAYS seconds of each; the table is printed. `make flow` has short ones.
+days: all $(VENV)/.stamp
+	BOWFIN_DAYS_SECONDS=$(or $(DAYS),20) $(BOWFIN_TEST_ENV) $(PYTEST) -s tests/flow/test_bad_days.py
+
 torture-quick: $(TORTURE_BIN) all
 	@sh tools/run_tests.sh torture $(TORTURE_BIN)
 
