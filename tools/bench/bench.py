@@ -17,6 +17,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import money
+import weights
 from harness import (BOWFIN, FULL, KEY, ONLY, ROUNDS, SECONDS, Running, cost, failures, free_port, lua, median, pss_kib, row,
                      start_bowfin, start_nginx, start_upstream, table, turns, write_yaml, wrk)
 
@@ -213,6 +214,7 @@ def main():
         pairs = {"bowfin": (bowfin.pid, bowfin_port), "nginx": (nginx.pid, nginx_port)}
         parts = {"cpu": lambda: part_cpu(run, pairs), "latency": lambda: part_latency(run, pairs, upstream),
                  "stream": lambda: part_stream(run, pairs), "prompt": lambda: part_prompt(run, pairs),
+                 "aggregator": lambda: weights.part_aggregator(run, upstream), "death": lambda: weights.part_death(run),
                  "resolve": part_resolve, "translate": lambda: part_translate(run, pairs),
                  "memory": lambda: part_memory(run, config), "start": lambda: part_start(run, upstream),
                  "reload": lambda: part_reload(run, upstream),
