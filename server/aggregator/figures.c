@@ -104,6 +104,7 @@ void figures_answer(struct figures *f, uint64_t begun_ms, uint64_t now_ms)
 static void note_usual(struct figures *f, double first_us, uint64_t now_ms)
 {
     uint64_t past_ms = now_ms - min_u64(f->usual_ms, now_ms);
+    double part = 1;
 
     if (past_ms >= HEALTH_USUAL_STEP_MS) {
         double factor = exp2(-(double)past_ms / HEALTH_USUAL_MS);
@@ -112,8 +113,11 @@ static void note_usual(struct figures *f, double first_us, uint64_t now_ms)
         f->usual_n *= factor;
         f->usual_ms = now_ms;
     }
-    f->usual_sum += first_us;
-    f->usual_n += 1;
+    /* A brown-out must not become usual while it is still one: what is far off counts a tenth. */
+    if (f->usual_n >= HEALTH_USUAL_SAMPLES && first_us > 2 * f->usual_sum / f->usual_n)
+        part = 0.1;
+    f->usual_sum += part * first_us;
+    f->usual_n += part;
 }
 
 void figures_good(struct figures *f, const struct sample *s, uint64_t begun_ms, uint64_t now_ms)

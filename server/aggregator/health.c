@@ -1,5 +1,6 @@
 #include "server/aggregator/health.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,6 +158,9 @@ void health_seed(struct health *h, uint32_t number, const struct weight *told)
     r->told = *told;
     r->samples = told->samples;
     latency_seed(&r->latency, told);
+    /* what is usual survives, else a brown-out would look like how it always was */
+    r->figures.usual_n = fmin(told->first_byte_n, HEALTH_USUAL_SEED);
+    r->figures.usual_sum = r->figures.usual_n * told->first_byte_p50_us;
     if (told->reason == SAMPLE_KEY_REFUSED || told->state > ROUTE_HALF_OPEN)
         return; /* the next attempt tells it anew */
     r->figures.state = told->state;

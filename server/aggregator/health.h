@@ -81,6 +81,7 @@
 #define HEALTH_USUAL_MS 600000ull
 #define HEALTH_USUAL_STEP_MS 1000u
 #define HEALTH_USUAL_SAMPLES 20.0
+#define HEALTH_USUAL_SEED 200.0 /* what a predecessor told counts as so many samples at most */
 /* One fault in a hundred is noise; beyond, (1 - share)^12: one in five leaves a fifteenth. */
 #define HEALTH_ERROR_NOISE 0.01
 #define HEALTH_ERROR_POWER 12.0

@@ -192,6 +192,15 @@ static void providers(void **state)
          "t.yaml:1: providers.openai.keys[0].weight must be a number such as 1 or 0.2 (at most "
          "three "
          "digits behind the point), is \"-1\""},
+        {"providers: { openai: { keys: [ { value: x, capacity: { requests: 500 } } ] } }\n",
+         "t.yaml:1: providers.openai.keys[0].capacity.requests must be a rate such as 10/s, 500/m, "
+         "200k/m or 1.5M/h, is \"500\""},
+        {"providers: { openai: { keys: [ { value: x, capacity: { tokens: 0/m } } ] } }\n",
+         "t.yaml:1: providers.openai.keys[0].capacity.tokens must be a rate such as 10/s, 500/m, "
+         "200k/m or 1.5M/h, is \"0/m\""},
+        {"providers: { openai: { keys: [ { value: x, capacity: { request: 5/s } } ] } }\n",
+         "t.yaml:1: unknown key \"request\" in providers.openai.keys[0].capacity, did you mean "
+         "\"requests\"?"},
         {"providers: { openai: { keys: [ { value: x, weight: 1001 } ] } }\n",
          "t.yaml:1: providers.openai.keys[0].weight must be between 0 and 1000, is \"1001\""},
         {"providers: { mock: { base_url: mock.example.com } }\n",

@@ -20,7 +20,8 @@ static const char text[] =
     "  openai:\n"
     "    keys:\n"
     "      - { value: env.OPENAI_API_KEY, models: [\"gpt-*\", 'odd \"name\": #1'] }\n"
-    "      - { name: spare, value: env.TEAM_KEY, weight: 0.25 }\n"
+    "      - { name: spare, value: env.TEAM_KEY, weight: 0.25,\n"
+    "          capacity: { requests: 500/m, tokens: 1.5M/h } }\n"
     "    timeout: { connect: 1500ms, total: 2h }\n"
     "    headers: { X-Team: env.TEAM_KEY }\n"
     "  mock: { models: [] }\n"
@@ -40,6 +41,19 @@ static struct config *load(const char *yaml)
     if (fixture_load(yaml, &c, &err) != 0)
         fail_msg("%s in:\n%s", err.text, yaml);
     return c;
+}
+
+static void capacities_are_written_as_rates(void **state)
+{
+    struct config *c = load(text);
+    struct buf out = BUF_INIT;
+
+    (void)state;
+    config_export(c, CONFIG_YAML, &out);
+    assert_non_null(strstr(out.data, "500/m"));
+    assert_non_null(strstr(out.data, "1500k/h"));
+    buf_fini(&out);
+    config_free(c);
 }
 
 static void yaml_loads_again_to_the_same(void **state)
@@ -172,6 +186,7 @@ static void secrets_are_masked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(capacities_are_written_as_rates),
         cmocka_unit_test(yaml_loads_again_to_the_same),
         cmocka_unit_test(yaml_reads_well),
         cmocka_unit_test(json_is_sound),
