@@ -103,7 +103,7 @@ void figures_answer(struct figures *f, uint64_t begun_ms, uint64_t now_ms)
 /* Faded now and then: its half-life is long. */
 static void note_usual(struct figures *f, double first_us, uint64_t now_ms)
 {
-    uint64_t past_ms = now_ms - min_u64(f->usual_ms, now_ms);
+    uint64_t past_ms = f->usual_ms == 0 ? 0 : now_ms - min_u64(f->usual_ms, now_ms);
     double part = 1;
 
     if (past_ms >= HEALTH_USUAL_STEP_MS) {
@@ -111,8 +111,9 @@ static void note_usual(struct figures *f, double first_us, uint64_t now_ms)
 
         f->usual_sum *= factor;
         f->usual_n *= factor;
-        f->usual_ms = now_ms;
     }
+    if (f->usual_ms == 0 || past_ms >= HEALTH_USUAL_STEP_MS)
+        f->usual_ms = now_ms;
     /* A brown-out must not become usual while it is still one: what is far off counts a tenth. */
     if (f->usual_n >= HEALTH_USUAL_SAMPLES && first_us > 2 * f->usual_sum / f->usual_n)
         part = 0.1;

@@ -283,6 +283,26 @@ static void test_slower_than_usual_weighs_less(void **state)
     assert_int_equal(told[2].state, ROUTE_HEALTHY);
 }
 
+static void test_what_is_usual_outlives_the_aggregator(void **state)
+{
+    struct health *h = *state;
+    const struct weight before = {.weight = WEIGHT_FULL,
+                                  .headroom = WEIGHT_FULL,
+                                  .first_byte_n = 5000,
+                                  .first_byte_p50_us = 1000};
+
+    health_seed(h, 2, &before);
+    for (int i = 0; i < 50; i++) {
+        struct sample s = sample_of(2, SAMPLE_OK, T0 + (uint64_t)i * 100);
+
+        s.first_byte_us = 5000;
+        s.total_us = 6000;
+        assert_int_equal(health_sample(h, &s, T0 + (uint64_t)i * 100), HEALTH_TAKEN);
+    }
+    tick(h, T0 + 5000);
+    assert_in_range(told[2].weight, 1, WEIGHT_FULL / 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +320,7 @@ int main(void)
         HEALTH_TEST(test_invented_models_fill_no_memory),
         HEALTH_TEST(test_a_predecessors_lanes_go_on),
         HEALTH_TEST(test_slower_than_usual_weighs_less),
+        HEALTH_TEST(test_what_is_usual_outlives_the_aggregator),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
