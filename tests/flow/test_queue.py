@@ -1,6 +1,7 @@
 """Limits of calls at the same time, the queue before them, and shedding: exact over workers, fair, and told to clients."""
 
 import threading
+import time
 
 import openai
 import pytest
@@ -19,6 +20,7 @@ models:
   spare: {{ targets: [ {{ model: up/m, concurrency: 3 }} ], fallbacks: [ up/other ] }}
   brief: {{ targets: [ small/m ], queue: {{ at_most: 2, wait: 300ms }} }}
   house: {{ targets: [ small/m ] }}
+  tight: {{ targets: [ {{ model: up/one, concurrency: 1 }} ], queue: {{ at_most: 2, wait: 3s }} }}
 {more}
 virtual_keys:
   - {{ name: high, value: {high}, priority: high }}
@@ -188,14 +190,29 @@ def test_over_the_limit_and_too_late_are_told(gateway, house):
 
 
 def test_the_sdk_comes_back_when_it_was_told(gateway, house):
-    one = gateway("")
-    crowd = Crowd(one, retries=8).ask("brief", 5)
+    one = gateway()
+    crowd = Crowd(one).ask("again", 1).ask("tight", 3)  # one of them runs, two wait
     house.wait_running(2)
-    wait_until(lambda: figures(one)["queue_full_total"] >= 1, "a refusal")
-    house.release()
+    wait_queue(one, 2)
+    asked, refused = [], []
+    hooks = {"request": [lambda request: asked.append(time.monotonic())], "response": [refused.append]}
+    http = openai.DefaultHttpxClient(event_hooks=hooks)
+
+    def release_when_refused():
+        wait_until(lambda: figures(one)["queue_full_total"] >= 1, "a refusal")
+        house.release()
+    release = threading.Thread(target=release_when_refused)
+    release.start()
+    with openai.OpenAI(base_url=one.base + "/v1", api_key="any", max_retries=8, timeout=DEADLINE,
+                       http_client=http) as client:
+        answer = client.chat.completions.create(model="tight", messages=[{"role": "user", "content": "again"}])
+    release.join(DEADLINE)
+    assert answer.choices[0].message.content == "again"
+    assert refused[0].status_code == 429 and refused[0].headers["x-bf-error"] == "queue_full"
+    told = int(refused[0].headers["retry-after-ms"]) / 1000
+    assert 0.1 <= told <= 60 and asked[1] - asked[0] >= 0.99 * told, (told, asked)
     crowd.join()
-    assert len(crowd.answers) == 5 and not crowd.errors, crowd.errors
-    assert house.most == 2
+    assert len(crowd.answers) == 4
 
 
 def test_without_a_queue_nobody_waits(gateway, house):
