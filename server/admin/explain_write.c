@@ -194,6 +194,12 @@ static void write_manners(struct writer *w, struct request *r, const struct expl
         writer_bool(w, "is_told", n->has_session);
         writer_object_end(w);
     }
+    if (m->queue != 0) {
+        writer_object(w, "queue");
+        writer_u64(w, "at_most", m->queue_at_most);
+        writer_u64(w, "wait_ms", m->queue_wait_ms);
+        writer_object_end(w);
+    }
     if ((m->flags & PUB_MODEL_SHARED) != 0)
         writer_cstr(w, "dealt_out", n->is_dealt ? "by the caller" : "by chance");
 }

@@ -301,6 +301,7 @@ static void print_manners(struct buf *b, const struct json *name)
 {
     const struct json *hedge = json_get(name, "hedge");
     const struct json *affinity = json_get(name, "affinity");
+    const struct json *queue = json_get(name, "queue");
     struct str dealt = json_str(json_get(name, "dealt_out"));
 
     if (hedge != NULL)
@@ -311,6 +312,9 @@ static void print_manners(struct buf *b, const struct json *name)
         put_clean(b, ctl_str(affinity, "by"));
         buf_cstr(b, ctl_bool(affinity, "is_told") ? "\n" : ", which this request does not tell\n");
     }
+    if (queue != NULL)
+        buf_printf(b, INDENT "who finds no place waits %.1f s at most, in a queue of %" PRIu64 "\n",
+                   ctl_double(queue, "wait_ms") / 1000, ctl_u64(queue, "at_most"));
     if (dealt.len > 0)
         buf_cstr(b, str_eq(dealt, STR("by chance")) ? INDENT
                         "callers are dealt out by share; this request shows nothing to know "
