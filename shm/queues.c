@@ -47,9 +47,19 @@ void queues_leave(const struct region *live, uint32_t slot, uint32_t queue, bool
         live_add(&of(live, slot)->queues[queue].passed, 1);
 }
 
-void queues_want(const struct region *live, uint32_t slot, uint64_t wants)
+void queues_want(const struct region *live, uint32_t slot, const uint32_t *accounts, uint32_t n)
 {
-    STORE(of(live, slot)->wants, wants);
+    struct queues_live *q = of(live, slot);
+    uint64_t wants = 0;
+
+    for (uint32_t i = 0; i < QUEUES_WANTS_MAX; i++) {
+        uint32_t account = i < n ? accounts[i] : 0;
+
+        wants |= account != 0 ? queues_bit(account) : 0;
+        if (LOAD(q->accounts[i]) != account)
+            STORE(q->accounts[i], account);
+    }
+    STORE(q->wants, wants);
 }
 
 void queues_took(const struct region *live, uint32_t slot, uint64_t virtual_time)
@@ -87,6 +97,28 @@ static uint64_t wanted_but(const struct region *live, uint32_t slot)
 uint64_t queues_wanted(const struct region *live)
 {
     return wanted_but(live, UINT32_MAX);
+}
+
+static bool has(const struct queues_live *q, uint32_t account)
+{
+    if ((LOAD(q->wants) & queues_bit(account)) == 0)
+        return false;
+    for (uint32_t i = 0; i < QUEUES_WANTS_MAX; i++) {
+        if (LOAD(q->accounts[i]) == account)
+            return true;
+    }
+    return false;
+}
+
+bool queues_is_wanted(const struct region *live, uint32_t account)
+{
+    uint32_t n = live_slots(live);
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (has(of(live, i), account))
+            return true;
+    }
+    return false;
 }
 
 uint64_t queues_wanted_elsewhere(const struct region *live, uint32_t slot)

@@ -125,7 +125,8 @@ bool queue_may_take(struct request *r, const struct accounts *list, struct refus
         const struct account *a = &list->items[i];
         struct usage_now now;
 
-        if (!can_be_waited_for(a) || (wanted & queues_bit(a->index)) == 0)
+        if (!can_be_waited_for(a) || (wanted & queues_bit(a->index)) == 0 ||
+            !queues_is_wanted(&regions->live, a->index))
             continue;
         account_usage(regions, a, request_real_ms(r), &now);
         *why = (struct refusal){*a, now.used, 0};
@@ -136,11 +137,15 @@ bool queue_may_take(struct request *r, const struct accounts *list, struct refus
 
 static void publish_wants(struct queue *q)
 {
-    uint64_t wants = 0;
+    uint32_t accounts[WATCHED_MAX];
+    uint32_t n = 0;
 
-    for (uint32_t i = 0; i < WATCHED_MAX; i++)
-        wants |= q->watched[i].users > 0 ? queues_bit(q->watched[i].index) : 0;
-    queues_want(live_of(q->w), q->w->in->slot, wants);
+    static_assert(WATCHED_MAX <= QUEUES_WANTS_MAX, "all of them are told");
+    for (uint32_t i = 0; i < WATCHED_MAX; i++) {
+        if (q->watched[i].users > 0)
+            accounts[n++] = q->watched[i].index;
+    }
+    queues_want(live_of(q->w), q->w->in->slot, accounts, n);
 }
 
 /* The bit that stands for it. */

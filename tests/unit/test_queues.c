@@ -34,6 +34,29 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void want(uint32_t slot, uint32_t account) /* 0: nothing */
+{
+    queues_want(&region, slot, &account, account != 0);
+}
+
+static void accounts_are_told_apart(void **state)
+{
+    const uint32_t accounts[] = {7, 9};
+
+    (void)state;
+    queues_want(&region, 1, accounts, 2);
+    assert_true(queues_is_wanted(&region, 7));
+    assert_true(queues_is_wanted(&region, 9));
+    assert_false(queues_is_wanted(&region, 8));
+    assert_true((queues_wanted(&region) & queues_bit(7 + 64)) != 0); /* the same bit ... */
+    assert_false(queues_is_wanted(&region, 7 + 64));                 /* ... of another one */
+    want(1, 9);
+    assert_false(queues_is_wanted(&region, 7));
+    assert_true(queues_is_wanted(&region, 9));
+    want(1, 0);
+    assert_true(queues_wanted(&region) == 0);
+}
+
 static void a_bound_is_over_all_slots(void **state)
 {
     (void)state;
@@ -55,8 +78,8 @@ static void a_dead_worker_waits_for_nothing(void **state)
     (void)state;
     assert_true(queues_enter(&region, 0, 0, 10));
     assert_true(queues_enter(&region, 1, 0, 10));
-    queues_want(&region, 0, queues_bit(7));
-    queues_want(&region, 1, queues_bit(8));
+    want(0, 7);
+    want(1, 8);
     queues_leave(&region, 0, 0, true);
     assert_true(queues_enter(&region, 0, 0, 10));
     live_wipe(live_slot(&region, 0));
@@ -68,9 +91,9 @@ static void a_dead_worker_waits_for_nothing(void **state)
 static void workers_take_turns(void **state)
 {
     (void)state;
-    queues_want(&region, 0, queues_bit(3));
+    want(0, 3);
     queues_begin(&region, 0);
-    queues_want(&region, 1, queues_bit(3));
+    want(1, 3);
     assert_false(queues_is_later(&region, 0, queues_bit(3)));
     queues_took(&region, 0, 100);
     assert_true(queues_is_later(&region, 0, queues_bit(3)));
@@ -80,21 +103,21 @@ static void workers_take_turns(void **state)
     assert_false(queues_is_later(&region, 0, queues_bit(3)));
     /* who comes to wait now is not owed what it did not ask for */
     queues_begin(&region, 2);
-    queues_want(&region, 2, queues_bit(3));
+    want(2, 3);
     assert_true(queues_is_later(&region, 1, queues_bit(3)));
     assert_false(queues_is_later(&region, 0, queues_bit(3)));
     assert_true(queues_wanted_elsewhere(&region, 2) == queues_bit(3));
     /* nor does it owe for ever what it had while nobody else waited */
-    queues_want(&region, 0, 0);
+    want(0, 0);
     queues_took(&region, 0, 1000 * QUEUES_TURN_MOST);
     queues_begin(&region, 0);
-    queues_want(&region, 0, queues_bit(3));
+    want(0, 3);
     assert_true(queues_is_later(&region, 0, queues_bit(3)));
     queues_took(&region, 1, QUEUES_TURN_MOST + 1);
     queues_took(&region, 2, QUEUES_TURN_MOST + 1);
     assert_false(queues_is_later(&region, 0, queues_bit(3)));
-    queues_want(&region, 0, 0);
-    queues_want(&region, 1, 0);
+    want(0, 0);
+    want(1, 0);
     assert_true(queues_wanted_elsewhere(&region, 2) == 0);
 }
 
@@ -147,6 +170,7 @@ static void never_more_than_may(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(accounts_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bound_is_over_all_slots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dead_worker_waits_for_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(workers_take_turns, set_up, tear_down),
