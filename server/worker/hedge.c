@@ -396,7 +396,7 @@ void hedge_watch(struct request *r)
     if (r->n_attempts == 1)
         hedge_save(r->course.name, r->attempt.hedge_share);
     if (!weights_read(&r->worker->in->regions.weights, r->attempt.row, &row))
-        return;
+        row.first_byte_n = 0; /* its writer died there: a duration is good all the same */
     wait_us = hedge_wait_us(&r->attempt, &row);
     if (wait_us == 0)
         return;

@@ -37,7 +37,7 @@ class Route:
         self.early_head = False
         self.status = 200
         self.calls = self.silent = self.dropped = 0
-        self.refused = None  # a model that is always refused
+        self.refused = self.late = None  # models that are refused: at once, or when released
         self.server = upstream(self.serve, certificate)
 
     def serve(self, connection):
@@ -69,8 +69,8 @@ class Route:
         return True
 
     def answer(self, connection, body, has_head):
-        if self.status != 200:
-            connection.answer(self.status, {"error": {"message": "no", "type": "x"}})
+        if self.status != 200 or body["model"] == self.late:
+            connection.answer(max(self.status, 503), {"error": {"message": "no", "type": "x"}})
         elif "max_tokens" in body and "anthropic_version" not in body and "anthropic" in self.name:
             connection.answer(200, {"id": "m", "type": "message", "role": "assistant", "model": "m",
                                     "content": [{"type": "text", "text": "from " + self.name}],
@@ -300,6 +300,45 @@ def test_a_client_that_leaves_ends_both(either):
         ("first", False, True), ("second", True, True)], rows
     assert w.in_flight() == 0
     w.audit()
+
+
+def test_a_fallback_only_when_both_have_failed(world):
+    w = world(more="safe: { targets: [ { model: first/m, weight: 1 }, { model: second/m, weight: 0 } ], "
+              "fallbacks: [ first/other ], hedge: { after: 60ms, at_most: 50% } }")
+    ask = w.client().chat.completions.with_raw_response.create
+    body = {"model": "safe", "messages": [{"role": "user", "content": "hello"}]}
+    assert ask(**body).headers["x-bf-attempts"] == "1"
+    w.first.late = "m"
+    w.first.slow.set()
+    w.second.slow.set()
+    result = {}
+    asking = threading.Thread(target=lambda: result.update(raw=ask(**body)))
+    asking.start()
+    wait_until(lambda: (w.first.silent, w.second.silent) == (1, 1), "both calls")
+    w.second.status = 503
+    w.second.release.set()
+    wait_until(lambda: w.in_flight() == 1, "the hedge has failed")
+    assert asking.is_alive() and w.first.calls == 2
+    w.first.release.set()
+    asking.join(DEADLINE)
+    trail = result["raw"].headers["x-bf-attempts"]
+    assert trail.startswith("3; first/m key=main upstream_error 503 ") and "first/other key=main ok 200" in trail, trail
+    w.audit()
+
+
+def test_one_attempt_is_one_call(world):
+    """limits.attempts bounds all calls of a request, hedges too."""
+    w = world(more="lone: { targets: [ first/m ] }\nlimits: { attempts: 1 }")
+    w.save(2)
+    w.first.slow.set()
+    result = {}
+    asking = threading.Thread(target=lambda: result.update(raw=w.ask()))
+    asking.start()
+    wait_until(lambda: w.first.silent == 1, "the call")
+    assert not w.first.release.wait(0.3) and w.second.calls == 0 and w.counter("hedges_refused_total") == 0
+    w.first.release.set()
+    asking.join(DEADLINE)
+    assert result["raw"].headers["x-bf-attempts"] == "1"
 
 
 def test_on_disconnect_finish_goes_on_with_the_first(world):
