@@ -2,7 +2,9 @@
 
 #include "server/base/crypto.h"
 #include "server/base/log.h"
+#include "server/worker/fail.h"
 #include "server/worker/outcome.h"
+#include "server/worker/primary.h"
 #include "server/worker/relay.h"
 #include "server/worker/send.h"
 #include "server/worker/settle.h"
@@ -195,6 +197,13 @@ static void win(struct hedge *h, const struct side *side)
     hand_over(h);
 }
 
+/* What the first one says is told if the second one fails as well; the reverse would be no answer. */
+static void keep_error(struct hedge *h, const struct side *side, const struct fail *why)
+{
+    if (side == &h->first)
+        primary_keep(h->request, why);
+}
+
 /* It was refused: nothing was used, and the other one goes on. */
 static void refuse(struct hedge *h, const struct side *side, const struct upstream_head *head)
 {
@@ -204,6 +213,7 @@ static void refuse(struct hedge *h, const struct side *side, const struct upstre
     r->attempt.status = head->status;
     head_keep(r, head); /* Retry-After is told to the aggregator */
     attempt_end(r, relay_outcome(r));
+    keep_error(h, side, &FAIL_UPSTREAM_ERROR);
     money_release(r);
     forget_current(h);
     hand_over(h);
@@ -227,6 +237,7 @@ static void fail_one(struct hedge *h, const struct side *side, enum upstream_res
     attempt_end(r, relay_outcome(r));
     if (result != UPSTREAM_CONNECT && result != UPSTREAM_TLS)
         settle_abandoned(r, outcome_fail(r));
+    keep_error(h, side, outcome_fail(r));
     money_release(r);
     forget_current(h);
     hand_over(h);
