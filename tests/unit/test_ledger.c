@@ -320,6 +320,37 @@ static void all_of_a_budget_is_spendable_and_no_more(void **state)
     assert_int_equal(used(&a[0]), used(&a[1]));
 }
 
+/* hold_look says what hold_take would, for the same reason, and leaves the counters as they are. */
+static void looking_is_as_taking_and_takes_nothing(void **state)
+{
+    struct account a[2] = {fixture_budget(&f, 10 * DOLLAR, 0),
+                           fixture_account(&f, ACCOUNT_CONCURRENCY, 2, 0)};
+    struct hold_want want = fixture_want(a, 2, 1 * DOLLAR, 4 * DOLLAR);
+    struct refusal why;
+    struct refusal looked;
+
+    (void)state;
+    for (uint32_t n = 0; n < 2; n++) {
+        assert_int_equal(hold_look(l, &want, &looked), HOLD_OK);
+        assert_int_equal(used(&a[0]), n * 4 * DOLLAR);
+        assert_int_equal(used(&a[1]), n);
+        assert_int_equal(ledger_holds(&f.regions.live, 0), n);
+        (void)take(a, 2, 1 * DOLLAR, 4 * DOLLAR);
+    }
+    for (uint32_t first = 0; first < 2; first++) { /* of both, then of the places alone */
+        want.accounts = &a[first];
+        want.n = 2 - first;
+        why = refused(want.accounts, want.n, 1 * DOLLAR, 4 * DOLLAR);
+        assert_int_equal(hold_look(l, &want, &looked), HOLD_OVER);
+        assert_int_equal(looked.account.id, why.account.id);
+        assert_int_equal(looked.account.id, a[first].id);
+        assert_int_equal(looked.used, why.used);
+        assert_int_equal(looked.reset_ms, why.reset_ms);
+    }
+    assert_int_equal(used(&a[0]), 8 * DOLLAR);
+    assert_int_equal(ledger_holds(&f.regions.live, 0), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -335,6 +366,7 @@ int main(void)
         TEST(the_record_says_what_was_booked),
         TEST(a_dead_workers_holds_end),
         TEST(an_account_that_was_removed_limits_nothing),
+        TEST(looking_is_as_taking_and_takes_nothing),
         TEST(all_of_a_budget_is_spendable_and_no_more),
     };
 

@@ -227,6 +227,23 @@ static void one_limit_for_all_processes(void **state)
     (void)munmap(s, sizeof(*s));
 }
 
+static void looking_takes_nothing(void **state)
+{
+    struct account a = limit_of(100);
+    struct refusal why;
+    struct refusal looked;
+
+    (void)state;
+    for (int i = 0; i < 200; i++)
+        assert_true(rate_fits(&f.regions, &a, 100, T0, &looked));
+    assert_int_equal(taken(&a, 200, 1, T0), 100);
+    assert_false(rate_fits(&f.regions, &a, 1, T0 + 59000, &looked));
+    assert_false(rate_take(&f.regions, &a, 1, T0 + 59000, &why));
+    assert_int_equal(looked.used, why.used);
+    assert_int_equal(looked.reset_ms, why.reset_ms);
+    assert_true(rate_fits(&f.regions, &a, 1, T0 + MINUTE + 600, &looked));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -239,6 +256,7 @@ int main(void)
         TEST(clocks_may_jump),
         TEST(large_sums_fit),
         TEST(a_removed_limit_limits_nothing),
+        TEST(looking_takes_nothing),
         TEST(one_limit_for_all_processes),
     };
 
