@@ -77,7 +77,7 @@ T ?= 20
 Q := $(if $(V),,@)
 say = @printf '  %-4s %s\n' $(1) $@
 
-.PHONY: all run check unit simulate replay torture torture-quick fuzz fuzz-corpus flow integration matrix check-real lint bench install \
+.PHONY: all run check unit simulate days replay torture torture-quick fuzz fuzz-corpus flow integration matrix check-real lint bench install \
         deps deps-test clean help
 .DELETE_ON_ERROR:
 .SECONDARY: $(ALL_OBJ)
