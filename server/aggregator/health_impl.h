@@ -25,7 +25,7 @@ struct row {
     bool is_any;    /* serves any model: limits are in the book of lanes */
     struct figures figures;
     struct headroom headroom; /* as its provider told it */
-    struct latency *latency; /* NULL: nothing was heard of its first bytes */
+    struct latency *latency;  /* NULL: nothing was heard of its first bytes */
     struct weight told;
 };
 

@@ -191,8 +191,8 @@ static int check_samples(struct str text, struct error *err)
 
 static int check_retry_after(struct str text, struct error *err)
 {
-    return same_number(err, "the first sample's Retry-After", reports.samples[0].retry_after_ms / 1000,
-                       text);
+    return same_number(err, "the first sample's Retry-After",
+                       reports.samples[0].retry_after_ms / 1000, text);
 }
 
 static int check_no_record(struct str text, struct error *err)
