@@ -74,23 +74,42 @@ static void unknown(const struct config *c, int line, const char *where, const c
                  near != NULL ? near : "", near != NULL ? "\"" : "");
 }
 
-static void check_fallbacks(const struct config *c, const struct conf_model *m, struct findings *f)
+struct fallback_list {
+    const char *key; /* in the file */
+    const char *const *names;
+    size_t n;
+};
+
+static void check_list(const struct config *c, const struct conf_model *m,
+                       const struct fallback_list *list, struct findings *f)
 {
     struct buf where = BUF_INIT;
 
-    buf_printf(&where, "models.%s.fallbacks", m->name);
-    for (size_t i = 0; i < m->n_fallbacks; i++) {
-        if (strcmp(m->fallbacks[i], m->name) == 0)
+    buf_printf(&where, "models.%s.%s", m->name, list->key);
+    for (size_t i = 0; i < list->n; i++) {
+        if (strcmp(list->names[i], m->name) == 0)
             findings_add(f, m->origin.line, "%s: a model cannot be its own fallback", where.data);
-        else if (!is_known(c, str_of(m->fallbacks[i])))
-            unknown(c, m->origin.line, where.data, m->fallbacks[i], f);
+        else if (!is_known(c, str_of(list->names[i])))
+            unknown(c, m->origin.line, where.data, list->names[i], f);
         for (size_t j = 0; j < i; j++) {
-            if (strcmp(m->fallbacks[i], m->fallbacks[j]) == 0)
+            if (strcmp(list->names[i], list->names[j]) == 0)
                 findings_add(f, m->origin.line, "%s: %s is there twice", where.data,
-                             m->fallbacks[i]);
+                             list->names[i]);
         }
     }
     buf_fini(&where);
+}
+
+static void check_fallbacks(const struct config *c, const struct conf_model *m, struct findings *f)
+{
+    const struct fallback_list lists[] = {
+        {"fallbacks", m->fallbacks, m->n_fallbacks},
+        {"context_fallbacks", m->context_fallbacks, m->n_context_fallbacks},
+        {"content_filter_fallbacks", m->filter_fallbacks, m->n_filter_fallbacks},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        check_list(c, m, &lists[i], f);
 }
 
 static bool has_team(const struct config *c, const char *name)

@@ -231,9 +231,15 @@ struct conf_model { /* an entry of `models:` */
     size_t n_fallbacks;
     uint64_t first_byte_ms, between_bytes_ms; /* 0: as the provider's */
     struct conf_hedge hedge;
-    struct conf_caller sticky;   /* by whom shares are dealt out; default: the key */
-    struct conf_caller affinity; /* whose requests stay on one route; default: none */
-    struct conf_queue queue;     /* at_most 0: everybody's */
+    struct conf_caller sticky;            /* by whom shares are dealt out; default: the key */
+    struct conf_caller affinity;          /* whose requests stay on one route; default: none */
+    struct conf_queue queue;              /* at_most 0: everybody's */
+    const char *const *context_fallbacks; /* asked when the prompt was too long */
+    size_t n_context_fallbacks;
+    const char *const *filter_fallbacks; /* ... when a content filter refused it */
+    size_t n_filter_fallbacks;
+    uint32_t at_least; /* tokens per second of a stream, in thousandths; 0: no floor */
+    uint64_t over_ms;  /* ... over so long */
     struct conf_origin origin;
 };
 

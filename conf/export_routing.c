@@ -74,6 +74,16 @@ void export_model_routing(struct emitter *w, const struct conf_model *m)
     if (m->n_fallbacks > 0)
         emit_texts(w, "fallbacks", m->fallbacks, m->n_fallbacks);
     export_queue(w, &m->queue);
+    if (m->n_context_fallbacks > 0)
+        emit_texts(w, "context_fallbacks", m->context_fallbacks, m->n_context_fallbacks);
+    if (m->n_filter_fallbacks > 0)
+        emit_texts(w, "content_filter_fallbacks", m->filter_fallbacks, m->n_filter_fallbacks);
+    if (m->at_least > 0) {
+        emit_open(w, "throughput", false);
+        emit_formatted(w, "at_least", m->at_least, value_format_thousandths);
+        emit_formatted(w, "over", m->over_ms, value_format_duration);
+        emit_close(w);
+    }
     if (m->first_byte_ms == 0 && m->between_bytes_ms == 0)
         return;
     emit_open(w, "timeout", false);

@@ -1,4 +1,5 @@
 /* `models:` and `virtual_keys:`. */
+#include "conf/load_content.h"
 #include "conf/load_hedge.h"
 #include "conf/load_money.h"
 #include "conf/load_routing.h"
@@ -30,6 +31,11 @@ static const struct load_key model_keys[] = {
     {"sticky", "caller", load_set_caller, offsetof(struct conf_model, sticky), 0, 0, false},
     {"affinity", "caller", load_set_caller, offsetof(struct conf_model, affinity), 0, 0, false},
     {"queue", "mapping", load_set_queue, offsetof(struct conf_model, queue), 0, 0, false},
+    {"context_fallbacks", "list of names", load_set_fallback_list,
+     offsetof(struct conf_model, context_fallbacks), 0, 0, false},
+    {"content_filter_fallbacks", "list of names", load_set_fallback_list,
+     offsetof(struct conf_model, filter_fallbacks), 0, 0, false},
+    {"throughput", "mapping", load_set_throughput, 0, 0, 0, false},
 };
 const struct load_table table_model = {"models.<name>", model_keys, ARRAY_LEN(model_keys)};
 

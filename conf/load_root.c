@@ -1,5 +1,6 @@
 /* The top level of the file, and its small parts. */
 #include "conf/load_capacity.h"
+#include "conf/load_content.h"
 #include "conf/load_hedge.h"
 #include "conf/load_money.h"
 #include "conf/load_routing.h"
@@ -226,14 +227,37 @@ static const struct load_key root_keys[] = {
 static const struct load_table table_root = {"", root_keys, ARRAY_LEN(root_keys)};
 
 const struct load_table *const load_tables[] = {
-    &table_root,        &table_listener,      &table_tls,           &table_admin,
-    &table_provider,    &table_provider_key,  &table_timeout,       &table_model,
-    &table_target,      &table_virtual_key,   &table_limits,        &table_log,
-    &table_aws,         &table_gcp,           &table_azure,         &table_known,
-    &table_price,       &table_price_tier,    &table_price_service, &table_customer,
-    &table_team,        &table_budget,        &table_rate_limit,    &table_key_provider,
-    &table_model_limit, &table_model_timeout, &table_rule,          &table_hedge,
-    &table_queue,       &table_capacity,
+    &table_root,
+    &table_listener,
+    &table_tls,
+    &table_admin,
+    &table_provider,
+    &table_provider_key,
+    &table_timeout,
+    &table_model,
+    &table_target,
+    &table_virtual_key,
+    &table_limits,
+    &table_log,
+    &table_aws,
+    &table_gcp,
+    &table_azure,
+    &table_known,
+    &table_price,
+    &table_price_tier,
+    &table_price_service,
+    &table_customer,
+    &table_team,
+    &table_budget,
+    &table_rate_limit,
+    &table_key_provider,
+    &table_model_limit,
+    &table_model_timeout,
+    &table_rule,
+    &table_hedge,
+    &table_queue,
+    &table_capacity,
+    &table_model_throughput,
 };
 const size_t load_tables_n = ARRAY_LEN(load_tables);
 

@@ -123,6 +123,8 @@ struct pub_model {
     struct pub_caller affinity; /* whose requests stay on one route */
     uint32_t queue;             /* number of its own queue, 1 .. QUEUES_MAX - 1; 0: everybody's */
     uint32_t queue_at_most, queue_wait_ms; /* of its own one */
+    struct pub_text context_fallbacks, filter_fallbacks;
+    uint32_t at_least, over_ms; /* tokens per second of a stream, in thousandths, over so long */
 };
 #define PUB_MODEL_DECLARED 1u /* from a provider's list, not from `models:` */
 #define PUB_MODEL_STARRED 2u  /* a pattern: its targets' stars stand for what its own does */

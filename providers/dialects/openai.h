@@ -32,9 +32,10 @@ struct openai_request {
     struct str include_usage_raw; /* the value inside stream_options, when it is there */
     struct str body;
     /* What it may cost; the greatest where a body says it twice. Also as Gemini and Bedrock write it. */
-    uint64_t max_tokens;     /* of an answer; 0: not given */
-    uint64_t choices;        /* answers asked for; 0: not given */
-    struct str service_tier; /* still escaped; empty: not given */
+    uint64_t max_tokens;      /* of an answer; 0: not given */
+    uint64_t choices;         /* answers asked for; 0: not given */
+    struct str service_tier;  /* still escaped; empty: not given */
+    struct str fallbacks_raw; /* "fallbacks", which is no vendor's; STR_NONE: absent */
     bool has_tools;
     bool has_reference; /* the prompt is more than the body: a stored response, a cached content */
 };

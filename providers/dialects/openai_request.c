@@ -109,6 +109,8 @@ static bool on_member(void *ctx, const struct json_member *m)
     else if (str_eq(key, STR("stream_options"))) {
         s->req->stream_options_raw = m->raw;
         s->stream_options_type = m->type;
+    } else if (str_eq(key, STR("fallbacks"))) {
+        s->req->fallbacks_raw = m->raw;
     } else {
         take_cost(s, key, m);
     }

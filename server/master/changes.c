@@ -191,8 +191,11 @@ static void add_model(struct writer *w, const struct conf_model *m)
     put_list(j, "fallbacks", m->fallbacks, m->n_fallbacks);
     buf_printf(j, ",\"timeout_ms\":[%ju,%ju]", (uintmax_t)m->first_byte_ms,
                (uintmax_t)m->between_bytes_ms);
-    buf_printf(j, ",\"hedge\":[%ju,%u,%u]}", (uintmax_t)m->hedge.after_ms, m->hedge.percentile,
+    buf_printf(j, ",\"hedge\":[%ju,%u,%u]", (uintmax_t)m->hedge.after_ms, m->hedge.percentile,
                m->hedge.at_most);
+    put_list(j, "context_fallbacks", m->context_fallbacks, m->n_context_fallbacks);
+    put_list(j, "content_filter_fallbacks", m->filter_fallbacks, m->n_filter_fallbacks);
+    buf_printf(j, ",\"throughput\":[%u,%ju]}", m->at_least, (uintmax_t)m->over_ms);
     add(w, "model", m->name);
 }
 

@@ -263,6 +263,10 @@ static void add_manners(struct build *b, struct pub_model *m, const struct conf_
         m->queue_at_most = alias->queue.at_most;
         m->queue_wait_ms = (uint32_t)min_u64(alias->queue.wait_ms, UINT32_MAX);
     }
+    m->context_fallbacks = build_list(b, alias->context_fallbacks, alias->n_context_fallbacks);
+    m->filter_fallbacks = build_list(b, alias->filter_fallbacks, alias->n_filter_fallbacks);
+    m->at_least = alias->at_least;
+    m->over_ms = (uint32_t)min_u64(alias->over_ms, UINT32_MAX);
 }
 
 int build_models(struct build *b, struct error *err)

@@ -103,6 +103,7 @@ void attempt_end(struct request *r, enum sample_outcome outcome)
     struct attempt *a = &r->attempt;
 
     content_end(r);
+    throughput_end(r);
     if (r->call != NULL) {
         struct upstream_call *call = r->call;
 

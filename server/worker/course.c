@@ -16,16 +16,20 @@ static void say(struct request *r, struct str name, bool is_clients)
 }
 
 /* Resolve another name. False, and no failure is left behind: it is not there, or not for this key. */
-static bool try_name(struct request *r, struct str name, enum explain_origin origin)
+static bool try_name(struct request *r, struct str name, enum explain_origin origin,
+                     const struct fail **why)
 {
     bool is_good;
 
-    say(r, name, origin == EXPLAIN_FALLBACK && r->course.are_clients);
+    say(r, name,
+        origin == EXPLAIN_FALLBACK && r->course.are_clients && r->course.list == CAUSE_OTHER);
     if (r->explain != NULL)
         explain_name_begins(r, origin);
+    r->fail = NULL;
     is_good = route_resolve(r) == STEP_NEXT && admit_course(r);
     if (!is_good && r->explain != NULL)
         explain_name_fails(r);
+    *why = r->fail != NULL ? r->fail : &FAIL_MODEL_NOT_ALLOWED;
     if (!is_good)
         r->fail = NULL;
     return is_good;
@@ -34,8 +38,9 @@ static bool try_name(struct request *r, struct str name, enum explain_origin ori
 /* Where a rule that holds leads to: is it there, for this key, and what was wished for? */
 static bool lead(struct request *r, struct str name)
 {
-    bool is_good =
-        try_name(r, name, EXPLAIN_BY_RULE) && (!r->wishes.are_any || route_has_untried(r));
+    const struct fail *ignored;
+    bool is_good = try_name(r, name, EXPLAIN_BY_RULE, &ignored) &&
+                   (!r->wishes.are_any || route_has_untried(r));
 
     if (r->explain != NULL)
         explain_rule_ends(r, is_good ? EXPLAIN_RULE_LEADS : EXPLAIN_RULE_NOWHERE);
@@ -66,39 +71,74 @@ static bool follow_rule(struct request *r)
 static enum step_result too_many(struct request *r)
 {
     return request_fail(
-        r, &FAIL_BAD_MODEL,
+        r, &FAIL_BAD_FALLBACKS,
         arena_printf(r->arena, "x-bf-fallbacks may name at most %d models", COURSE_CLIENT_MAX),
         STR("x-bf-fallbacks"));
 }
 
-static void add(struct request *r, struct str name)
+static void list_add(struct request *r, struct course_list *list, struct str name)
 {
-    struct str *list = (struct str *)(uintptr_t)r->course.fallbacks; /* our own, in the arena */
+    struct str *names = (struct str *)(uintptr_t)list->names; /* our own, in the arena */
 
     name = str_trim(name);
-    if (name.len == 0 || r->course.n == COURSE_FALLBACKS_MAX || str_eq(name, r->course.name))
+    if (name.len == 0 || list->n == COURSE_FALLBACKS_MAX || str_eq(name, r->course.name))
         return;
-    list[r->course.n++] = arena_str(r->arena, name);
+    names[list->n++] = arena_str(r->arena, name);
+}
+
+static void list_fill(struct request *r, struct course_list *list, struct str names, char separator)
+{
+    struct str name;
+
+    if (names.len > 0)
+        list->names = arena_zalloc(r->arena, COURSE_FALLBACKS_MAX * sizeof(struct str));
+    while (names.len > 0 && str_next(&names, separator, &name))
+        list_add(r, list, name);
+}
+
+/* What the first name's model declares. */
+static void list_declared(struct request *r, bool with_usual)
+{
+    const struct pub_view *v = &r->worker->view;
+    const struct pub_model *m = pub_model(v, r->resolved.model);
+    struct course_list *lists = r->course.lists;
+
+    if (with_usual)
+        list_fill(r, &lists[CAUSE_OTHER], pub_text(v, m->fallbacks), '\0');
+    list_fill(r, &lists[CAUSE_CONTEXT], pub_text(v, m->context_fallbacks), '\0');
+    list_fill(r, &lists[CAUSE_FILTER], pub_text(v, m->filter_fallbacks), '\0');
+    lists[CAUSE_OTHER].are_ours = with_usual && r->course.allowed_by_name;
+    lists[CAUSE_CONTEXT].are_ours = lists[CAUSE_FILTER].are_ours = r->course.allowed_by_name;
 }
 
 /* Those of the client come instead of those that the model declares. */
 static void list_fallbacks(struct request *r)
 {
-    const struct pub_view *v = &r->worker->view;
-    struct str rest = r->ex != NULL ? http_find(r->ex, STR("x-bf-fallbacks")) : STR_NONE;
-    char separator = ',';
-    struct str name;
+    struct course_list *usual = &r->course.lists[CAUSE_OTHER];
+    struct str header = r->ex != NULL ? http_find(r->ex, STR("x-bf-fallbacks")) : STR_NONE;
 
     r->course.is_listed = true;
-    r->course.are_clients = rest.len > 0;
-    r->course.fallbacks = arena_zalloc(r->arena, COURSE_FALLBACKS_MAX * sizeof(struct str));
-    if (rest.len == 0 && r->resolved.model != UINT32_MAX) {
-        rest = pub_text(v, pub_model(v, r->resolved.model)->fallbacks);
-        separator = '\0';
-        r->course.are_ours = r->course.allowed_by_name;
+    r->course.are_clients = header.len > 0 || r->course.has_wishes;
+    list_fill(r, usual, header, ',');
+    if (header.len == 0 && r->course.has_wishes)
+        *usual = (struct course_list){.names = r->course.wished, .n = r->course.n_wished};
+    if (r->resolved.model != UINT32_MAX)
+        list_declared(r, header.len == 0 && !r->course.has_wishes);
+}
+
+/* The lists are the first name's: resolved, when nothing else has been tried yet. */
+static bool is_listed(struct request *r)
+{
+    if (r->asked.len == 0)
+        return false;
+    if (r->course.is_listed)
+        return true;
+    if (route_resolve(r) != STEP_NEXT) {
+        r->fail = NULL;
+        return false;
     }
-    while (rest.len > 0 && str_next(&rest, separator, &name))
-        add(r, name);
+    list_fallbacks(r);
+    return true;
 }
 
 enum step_result course_begin(struct request *r)
@@ -125,58 +165,76 @@ enum step_result course_begin(struct request *r)
     return result;
 }
 
-static bool try_fallback(struct request *r, struct str name)
+static void note_skip(struct request *r, struct str name, const struct fail *why)
 {
-    if (try_name(r, name, EXPLAIN_FALLBACK))
+    struct course *c = &r->course;
+
+    for (uint32_t i = 0; i < c->n_skips; i++) {
+        if (str_eq(c->skips[i].name, name))
+            return;
+    }
+    if (c->n_skips < COURSE_FALLBACKS_MAX)
+        c->skips[c->n_skips++] = (struct course_skip){name, why};
+}
+
+static bool try_fallback(struct request *r, struct str name, bool are_ours)
+{
+    const struct fail *why;
+
+    if (try_name(r, name, EXPLAIN_FALLBACK, &why))
         return true;
-    if (!r->course.are_ours || r->resolved.generation == 0 || scope_denies_name(r, name))
-        return false;
-    r->course.allowed_by_name = true; /* deny lists and the key's providers still hold */
-    if (r->explain != NULL)
-        explain_name_is_good(r);
-    return true;
+    if (are_ours && r->resolved.generation != 0 && !scope_denies_name(r, name)) {
+        r->course.allowed_by_name = true; /* deny lists and the key's providers still hold */
+        if (r->explain != NULL)
+            explain_name_is_good(r);
+        return true;
+    }
+    note_skip(r, name, why);
+    return false;
 }
 
 static bool advance(struct request *r)
 {
-    if (r->asked.len == 0)
+    struct course_list *list;
+
+    if (!is_listed(r))
         return false;
-    /* The list is the first name's: resolved, when nothing else has been tried yet. */
-    if (!r->course.is_listed) {
-        if (route_resolve(r) != STEP_NEXT) {
-            r->fail = NULL;
-            return false;
-        }
-        list_fallbacks(r);
-    }
-    while (r->course.at < r->course.n) {
-        if (try_fallback(r, r->course.fallbacks[r->course.at++]) && route_has_untried(r))
+    list = &r->course.lists[r->course.list];
+    while (list->at < list->n) {
+        if (try_fallback(r, list->names[list->at++], list->are_ours) && route_has_untried(r))
             return true;
     }
     return false;
 }
 
+/* As it was, but for what has been found out about the lists. */
+static void go_back(struct request *r, const struct course *was, const struct resolved *resolved)
+{
+    struct course now = r->course;
+
+    r->course = *was;
+    memcpy(r->course.skips, now.skips, sizeof(now.skips));
+    r->course.n_skips = now.n_skips;
+    r->resolved = *resolved;
+}
+
 bool course_has_next(struct request *r)
 {
-    struct course course;
-    struct resolved resolved = r->resolved;
     const struct fail *fail = r->fail;
+    const struct course_list *list = &r->course.lists[r->course.list];
+    struct course course;
+    struct resolved resolved;
     bool has_next;
 
-    if (r->asked.len == 0 || (r->course.is_listed && r->course.at >= r->course.n))
+    if (r->asked.len == 0 || (r->course.is_listed && list->at >= list->n))
         return false;
-    if (!r->course.is_listed) {
-        if (route_resolve(r) != STEP_NEXT) {
-            r->fail = fail;
-            return false;
-        }
-        list_fallbacks(r);
+    has_next = is_listed(r);
+    if (has_next) {
+        course = r->course;
         resolved = r->resolved;
+        has_next = advance(r);
+        go_back(r, &course, &resolved);
     }
-    course = r->course;
-    has_next = advance(r);
-    r->course = course;
-    r->resolved = resolved;
     r->fail = fail;
     return has_next;
 }
@@ -184,4 +242,62 @@ bool course_has_next(struct request *r)
 bool course_next(struct request *r)
 {
     return advance(r);
+}
+
+bool course_has_list(struct request *r, enum error_cause cause)
+{
+    const struct fail *fail = r->fail;
+    bool has_list = cause != CAUSE_OTHER && is_listed(r);
+
+    r->fail = fail;
+    return has_list && r->course.lists[cause].at < r->course.lists[cause].n;
+}
+
+bool course_is_filtered(const struct request *r)
+{
+    const struct course_list *list = &r->course.lists[CAUSE_FILTER];
+
+    if (r->course.is_listed)
+        return list->at < list->n;
+    return r->resolved.generation == r->worker->view.generation && r->asked.len > 0 &&
+           r->resolved.model != UINT32_MAX &&
+           pub_model(&r->worker->view, r->resolved.model)->filter_fallbacks.len > 0;
+}
+
+bool course_divert(struct request *r, enum error_cause cause)
+{
+    const struct course course = r->course;
+    const struct resolved resolved = r->resolved;
+
+    if (!route_may_go_on(r) || !course_has_list(r, cause))
+        return false;
+    r->course.list = cause;
+    if (advance(r))
+        return true;
+    go_back(r, &course, &resolved);
+    return false;
+}
+
+/* A header's value must be printable, whatever a client calls its models. */
+static struct str printable(struct str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if ((unsigned char)name.p[i] < 0x20 || (unsigned char)name.p[i] >= 0x7f)
+            return STR("?");
+    }
+    return name;
+}
+
+struct str course_skipped(struct request *r)
+{
+    struct str text = STR_NONE;
+
+    for (uint32_t i = 0; i < r->course.n_skips; i++) {
+        const struct course_skip *s = &r->course.skips[i];
+        struct str parts[] = {text, i > 0 ? STR(", ") : STR_NONE, printable(s->name), STR("="),
+                              str_of(s->why->name)};
+
+        text = arena_concat(r->arena, parts, ARRAY_LEN(parts));
+    }
+    return text;
 }

@@ -26,6 +26,9 @@ const struct fail FAIL_NO_MODEL = {"no_model", 400, INVALID,
 const struct fail FAIL_BAD_MODEL = {
     "bad_model", 400, INVALID,
     "\"model\" must be a string of 1 to 512 bytes without control characters"};
+const struct fail FAIL_BAD_FALLBACKS = {
+    "bad_fallbacks", 400, INVALID,
+    "\"fallbacks\" must be a list of at most 5 names of models, as x-bf-fallbacks is"};
 const struct fail FAIL_UNKNOWN_PROVIDER = {"unknown_provider", 404, INVALID,
                                            "no such provider is configured here"};
 const struct fail FAIL_UNKNOWN_PROVIDER_KEY = {
@@ -100,6 +103,10 @@ const struct fail FAIL_UPSTREAM_TIMEOUT = {"upstream_timeout", 504, UPSTREAM,
                                            "the provider did not answer in time"};
 const struct fail FAIL_UPSTREAM_SILENT = {"upstream_silent", 504, UPSTREAM,
                                           "the provider went silent in the middle of its answer"};
+const struct fail FAIL_UPSTREAM_SLOW = {
+    "upstream_slow", 504, UPSTREAM, "the provider wrote slower than the model's throughput allows"};
+const struct fail FAIL_FILTERED = {"filtered", 400, INVALID,
+                                   "the provider's content filter let nothing through"};
 const struct fail FAIL_UPSTREAM_CUT = {"upstream_cut", 502, UPSTREAM,
                                        "the provider broke its answer off"};
 const struct fail FAIL_UPSTREAM_NONSENSE = {"upstream_nonsense", 502, UPSTREAM,
@@ -269,6 +276,8 @@ static void answer_whole(struct request *r, const struct fail *f, struct str det
 
     put_headers(&w, r->path.dialect, &t);
     add_trail(r, &t);
+    if (r->course.n_skips > 0)
+        add_header(&t, STR("x-bf-skipped"), course_skipped(r));
     add_money(r, f, &t);
     if (f == &FAIL_BAD_METHOD)
         add_header(&t, STR("allow"), detail);

@@ -37,7 +37,8 @@ extern const struct fail FAIL_NOT_JSON, FAIL_NO_MODEL, FAIL_BAD_MODEL, FAIL_UNKN
     FAIL_UPSTREAM_ERROR, FAIL_NO_IMAGES, FAIL_KEY_BLOCKED, FAIL_NETWORK_NOT_ALLOWED,
     FAIL_ROUTE_NOT_ALLOWED, FAIL_PROVIDER_NOT_ALLOWED, FAIL_BUDGET_EXCEEDED, FAIL_REQUEST_LIMITED,
     FAIL_TOKEN_LIMITED, FAIL_CONCURRENCY_LIMITED, FAIL_UNPRICED, FAIL_UNKNOWN_PROVIDER_KEY,
-    FAIL_UNKNOWN_TAGS, FAIL_QUEUE_FULL, FAIL_QUEUE_TIMEOUT, FAIL_SHED;
+    FAIL_UNKNOWN_TAGS, FAIL_QUEUE_FULL, FAIL_QUEUE_TIMEOUT, FAIL_SHED, FAIL_BAD_FALLBACKS,
+    FAIL_UPSTREAM_SLOW, FAIL_FILTERED;
 
 /* What a client is told: its text and the detail. */
 struct str fail_message(struct arena *a, const struct fail *f, struct str detail);
@@ -48,7 +49,7 @@ struct str fail_message(struct arena *a, const struct fail *f, struct str detail
  */
 void fail_answer(struct request *r, const struct fail *f, struct str detail, struct str param);
 
-#define FAIL_HEADERS_MAX 28
+#define FAIL_HEADERS_MAX 29
 struct fail_text {
     const char *id;                               /* given: what the answer calls the request */
     struct str body;                              /* arena, as the headers' values are */

@@ -8,7 +8,7 @@
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
 
-#define ADDED_MAX (8 + MONEY_HEADERS_MAX)
+#define ADDED_MAX (9 + MONEY_HEADERS_MAX)
 
 /*
  * What belongs to the provider's connection, and what would bind the client to the provider's
@@ -100,6 +100,8 @@ void head_send(struct request *r, int64_t content_length)
             all[n++] = (struct http_header){STR("x-bf-model"), head_printable(r->attempt.model)};
         all[n++] = (struct http_header){STR("x-bf-attempts"), trail_text(r)};
     }
+    if (r->course.n_skips > 0)
+        all[n++] = (struct http_header){STR("x-bf-skipped"), course_skipped(r)};
     if (r->course.rule.len > 0)
         all[n++] = (struct http_header){STR("x-bf-rule"), head_printable(r->course.rule)};
     if (!r->is_forward) {

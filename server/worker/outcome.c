@@ -20,6 +20,8 @@ bool outcome_is_cut(const struct request *r)
 /* What a provider says of its failure in the middle of a good answer. */
 static enum sample_outcome outcome_of_error(const struct chat_error *e)
 {
+    if (e != NULL && cause_of(e) != CAUSE_OTHER)
+        return SAMPLE_CALLER_FAULT;
     switch (e != NULL ? e->kind : ERROR_UPSTREAM) {
     case ERROR_INVALID:
     case ERROR_NOT_FOUND:
@@ -54,6 +56,8 @@ static enum sample_outcome outcome_of_status(const struct request *r)
         return SAMPLE_CALLER_FAULT;
     if (r->broken == &FAIL_UPSTREAM_CUT)
         return SAMPLE_CUT;
+    if (r->broken == &FAIL_UPSTREAM_SLOW)
+        return SAMPLE_TIMEOUT;
     if (r->stream_error)
         return outcome_of_error(content_error(r));
     return r->broken != NULL ? SAMPLE_UPSTREAM_ERROR : SAMPLE_OK;

@@ -2,6 +2,7 @@
 
 #include "providers/dialects/anthropic.h"
 #include "server/base/buf.h"
+#include "server/worker/brought.h"
 #include "server/worker/controls.h"
 #include "server/worker/fail.h"
 #include "server/worker/models.h"
@@ -254,6 +255,8 @@ static enum step_result parse_json(struct request *r)
     if ((r->path.is_vertex && take_vertex(r, &err) != 0) ||
         openai_scan(r->worker->json, r->arena, r->ex->body, &r->openai, &err) != 0)
         return not_json(r, &err);
+    if ((r->path.has_model || r->openai.model_raw.p != NULL) && brought_take(r) != STEP_NEXT)
+        return STEP_FAIL;
     if (controls_are_asked(r->ex) && controls_take(r) != STEP_NEXT)
         return STEP_FAIL;
     if (r->path.has_model)

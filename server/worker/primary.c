@@ -85,7 +85,7 @@ void primary_keep(struct request *r, const struct fail *why)
     if (!gives_way(r, a->status))
         return;
     p = arena_zalloc(r->arena, sizeof(*p));
-    p->name = r->course.name;
+    p->name = r->content.is_diverted ? r->content.name : r->course.name;
     p->provider = a->provider;
     p->model = a->model;
     p->is_of_key = is_of_key(a->status);

@@ -56,7 +56,8 @@ static void on_head(void *ctx, const struct upstream_head *head)
     if (r->attempt.is_abroad)
         translate_head(r);
     content_begin(r);
-    if (is_unwanted(r)) {
+    throughput_begin(r);
+    if (!r->content.is_judged && is_unwanted(r)) {
         /* Its end keeps the connection usable; a slow one is not worth the wait. */
         r->discard = true;
         relay_give_up(r);
@@ -157,6 +158,7 @@ static void on_body(void *ctx, struct str bytes)
         relay_flush(r);
     if (r->buffers->out.len > relay_max(r) && r->client_busy && !r->upstream_paused) {
         r->upstream_paused = true;
+        throughput_paused(r);
         upstream_pause(r->call);
     }
     request_leave(r);
@@ -195,26 +197,50 @@ static enum step_result fail_with(struct request *r, const struct fail *f)
 }
 
 /* A whole answer, before its last bytes leave: what settle will want to know. */
-static void finish(struct request *r)
+static enum step_result finish(struct request *r)
 {
     if (r->is_stream && !r->attempt.is_abroad)
         watch_stream_end(r);
     else if (r->is_json && !r->is_forward && !r->attempt.is_abroad)
         watch_body_end(r, buf_view(&r->buffers->out));
     r->bytes_out += r->buffers->out.len;
-    if (r->answer_begun)
-        return;
-    r->status = relay_status(r);
-    r->first_byte_us = loop_now_us(r->worker->loop) - r->begun_us;
+    if (!r->answer_begun) {
+        r->status = relay_status(r);
+        r->first_byte_us = loop_now_us(r->worker->loop) - r->begun_us;
+    }
+    attempt_end(r, relay_outcome(r));
+    return STEP_NEXT;
 }
 
 /* Whatever became of its answer, the provider may have worked on it, unless it says that it did not. */
 static void abandon(struct request *r, const struct fail *broken)
 {
-    if (broken == NULL && (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS))
+    bool is_refused =
+        r->attempt.status != 0 && (r->attempt.status < 200 || r->attempt.status >= 300);
+
+    if (r->discard || is_refused ||
+        (broken == NULL && (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS)))
         return;
     if (content_error(r) == NULL || r->usage.known)
-        settle_abandoned(r, broken != NULL ? broken : outcome_fail(r));
+        settle_abandoned(r, broken != NULL           ? broken
+                            : r->content.is_diverted ? &FAIL_FILTERED
+                                                     : outcome_fail(r));
+}
+
+/* A refusal that was read leads to a list of its own, or is dropped, or told, like any other. */
+static bool goes_elsewhere(struct request *r)
+{
+    if (content_diverts(r))
+        return true;
+    r->content.is_judged = false;
+    r->discard = is_unwanted(r);
+    return r->discard;
+}
+
+static bool moves_on(struct request *r)
+{
+    return r->discard || r->content.is_diverted ||
+           (!r->answer_begun && !r->unheard && outcome_is_worth_another(r) && route_has_more(r));
 }
 
 enum step_result relay_step(struct request *r)
@@ -226,17 +252,16 @@ enum step_result relay_step(struct request *r)
     if (r->upstream_done && r->result == UPSTREAM_OK && !r->discard && broken == NULL) {
         if (r->client_busy)
             return STEP_WAIT; /* relay_writable runs us again: settled when it is taken */
-        if (r->attempt.is_abroad)
-            r->broken = translate_end(r);
-        broken = r->broken;
-        if (broken == NULL && !outcome_is_cut(r)) {
-            finish(r);
-            attempt_end(r, relay_outcome(r));
-            return STEP_NEXT;
+        if (!r->content.is_judged || !goes_elsewhere(r)) {
+            if (r->attempt.is_abroad)
+                r->broken = translate_end(r);
+            broken = r->broken == NULL && outcome_is_cut(r) ? &FAIL_UPSTREAM_CUT : r->broken;
+            if (broken == NULL && !content_diverts(r))
+                return finish(r);
         }
-        if (broken == NULL)
-            broken = &FAIL_UPSTREAM_CUT;
     }
+    if (!r->discard && content_diverts(r) && r->attempt.status >= 400)
+        attempt_end(r, SAMPLE_CALLER_FAULT); /* whatever its status says of the key */
     attempt_end(r, relay_outcome(r));
     if (r->broken == &FAIL_BUDGET_EXCEEDED) {
         r->primary = NULL; /* the budget is the client's own */
@@ -244,10 +269,8 @@ enum step_result relay_step(struct request *r)
     }
     if (r->primary != NULL && r->primary->is_deciding)
         return fail_with(r, &FAIL_UPSTREAM_ERROR); /* and primary_tell knows better */
-    if (r->discard ||
-        (!r->answer_begun && !r->unheard && outcome_is_worth_another(r) && route_has_more(r))) {
-        if (!r->discard)
-            abandon(r, broken);
+    if (moves_on(r)) {
+        abandon(r, broken);
         primary_keep(r, broken != NULL ? broken : outcome_fail(r));
         money_release(r);
         relay_forget(r);

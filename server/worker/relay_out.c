@@ -74,6 +74,7 @@ void relay_forget(struct request *r)
 
     r->usage = (struct chat_usage){.known = false};
     r->content_bytes = 0;
+    r->content_events = 0;
     r->stream_finished = false;
     r->stream_error = false;
     r->fail_error = NULL;
@@ -188,6 +189,7 @@ void relay_unheard(struct request *r)
 {
     relay_take(r);
     content_end(r);
+    throughput_end(r);
     loop_timer_stop(&r->timer);
     if (r->is_json && !r->is_stream)
         watch_tail(r, buf_view(&r->buffers->out));

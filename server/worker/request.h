@@ -31,6 +31,7 @@
 #include "server/worker/money.h"
 #include "server/worker/payers.h"
 #include "server/worker/scope.h"
+#include "server/worker/throughput.h"
 #include "server/worker/told.h"
 #include "server/worker/trail.h"
 #include "server/worker/upstream.h"
@@ -88,6 +89,7 @@ struct attempt {
     uint32_t trail;          /* number of its entry (trail.h); good while in_flight */
     bool in_flight;          /* counted in the slot's route row */
     uint32_t hedge_share, hedge_ms, hedge_percentile; /* as the model says; share 0: never */
+    uint32_t at_least, over_ms; /* a stream's floor, as pub_model has it; 0: none */
 };
 
 struct controls;      /* controls.c */
@@ -144,6 +146,7 @@ struct request {
     struct rates rates;     /* taken from sliding limits */
     struct money money;     /* of the attempt */
     struct content content; /* ... of its stream */
+    struct throughput throughput;
     struct refusal refusal; /* when `fail` is about a budget or limit */
     /* send, relay */
     struct translation *translation; /* translate.c: NULL until one is needed */
@@ -167,13 +170,14 @@ struct request {
     bool watching;       /* events are looked at */
     bool stream_finished, stream_error; /* what the events said */
     bool upstream_paused;
-    bool client_busy;       /* an http_send is under way */
-    bool answer_begun;      /* the client got a head */
-    bool answer_closing;    /* nothing more will be added */
-    bool answer_ended;      /* the final bytes were handed over */
-    uint64_t content_bytes; /* of streamed text, for an estimate */
-    uint64_t answer_bytes;  /* of the provider's answer */
-    uint64_t done_us;       /* monotonic: the upstream's end */
+    bool client_busy;        /* an http_send is under way */
+    bool answer_begun;       /* the client got a head */
+    bool answer_closing;     /* nothing more will be added */
+    bool answer_ended;       /* the final bytes were handed over */
+    uint64_t content_bytes;  /* of streamed text, for an estimate */
+    uint64_t content_events; /* ... and the events it came in */
+    uint64_t answer_bytes;   /* of the provider's answer */
+    uint64_t done_us;        /* monotonic: the upstream's end */
     /* settle */
     const struct fail *fail;
     struct str fail_detail, fail_param;

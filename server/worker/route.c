@@ -30,9 +30,14 @@ uint32_t route_attempts_max(const struct request *r)
     return controls_attempts(r, max == 0 ? 1 : max > ATTEMPTS_MAX ? ATTEMPTS_MAX : max);
 }
 
+bool route_may_go_on(const struct request *r)
+{
+    return r->n_attempts < route_attempts_max(r);
+}
+
 bool route_has_more(struct request *r)
 {
-    if (r->n_attempts >= route_attempts_max(r))
+    if (!route_may_go_on(r))
         return false;
     if (route_resolve(r) != STEP_NEXT) {
         r->fail = NULL;
@@ -81,6 +86,17 @@ static void be_patient(const struct request *r, struct upstream_request *out)
         out->between_bytes_ms = m->between_bytes_ms;
 }
 
+static void set_floor(const struct request *r, struct attempt *a)
+{
+    const struct pub_model *m;
+
+    if (r->resolved.model == NO_MODEL)
+        return;
+    m = pub_model(&r->worker->view, r->resolved.model);
+    a->at_least = m->at_least;
+    a->over_ms = m->over_ms;
+}
+
 void route_limits(const struct request *r, const struct pub_provider *p,
                   struct upstream_request *out)
 {
@@ -115,6 +131,7 @@ enum step_result route_adopt(struct request *r, const struct pub_route *route, s
     a->upstream.h2c = (p->flags & PUB_PROVIDER_H2C) != 0;
     route_limits(r, p, &a->upstream);
     hedge_note(r);
+    set_floor(r, a);
     return send_prepare(r, p, key);
 }
 

@@ -26,7 +26,9 @@ bool route_has_allowed(struct request *r);
 bool route_has_provider(struct request *r);
 /* Is there a route of the name whose turn it is that was not tried? */
 bool route_has_untried(struct request *r);
-/* May another attempt be made, and is there a route that was not tried, or a fallback that has one? */
+/* May another attempt be made, wherever? */
+bool route_may_go_on(const struct request *r);
+/* ... and is there a route that was not tried, or a fallback that has one? */
 bool route_has_more(struct request *r);
 
 /* How many attempts a request may make, over all names. */

@@ -69,6 +69,7 @@ static void on_event(void *ctx, const struct chat_event *e)
         break;
     case EVENT_DELTA:
         r->content_bytes += e->text.len;
+        r->content_events++;
         break;
     case EVENT_END:
         t->has_end = true;

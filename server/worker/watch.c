@@ -22,6 +22,7 @@ static bool take_frame(struct request *r, const struct chat_frame *frame)
     if (r->usage.known && !was_known)
         money_look_service(r, frame->data);
     r->content_bytes += seen.content_bytes;
+    r->content_events += seen.content_bytes > 0;
     r->stream_finished = r->stream_finished || seen.is_done || seen.is_finish;
     r->stream_error = r->stream_error || seen.is_error;
     content_frame(r, frame, &seen);

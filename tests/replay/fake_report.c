@@ -30,7 +30,8 @@ static void keep(size_t len)
 
     must(len > 0 && record_decode(reports.bytes, len, &reports.record) == 0);
     /* an attempt that was given up for another one: nobody was answered, and a prompt is booked */
-    if (rec->status == 0 && rec->fail.len > 0 && (rec->flags & RECORD_ESTIMATED) != 0)
+    if (rec->status == 0 && rec->fail.len > 0 &&
+        ((rec->flags & RECORD_ESTIMATED) != 0 || rec->tokens.input > 0))
         reports.n_abandoned++;
     else
         reports.n_records++;
