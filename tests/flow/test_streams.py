@@ -80,7 +80,13 @@ def test_an_error_before_the_stream_is_an_answer(mocked_gateway):
     assert answer.headers["retry-after"] == "1"
 
 
-@pytest.mark.parametrize("chunks", [1, 3])
+def test_a_stream_cut_before_its_first_word_is_a_plain_error(mocked_gateway):
+    """Only a role came: nothing has gone out yet, and there is nobody else to ask."""
+    answer = mocked_gateway.call("POST", "/v1/chat/completions", chat("up/cut-1", stream=True))
+    assert answer.status == 502 and answer.error["code"] == "upstream_cut", answer
+
+
+@pytest.mark.parametrize("chunks", [2, 3])
 def test_a_cut_stream_ends_with_an_error_event(mocked_gateway, chunks):
     stream = streaming(mocked_gateway, f"up/cut-{chunks}")
     assert stream.status == 200
