@@ -243,6 +243,19 @@ static bool moves_on(struct request *r)
            (!r->answer_begun && !r->unheard && outcome_is_worth_another(r) && route_has_more(r));
 }
 
+/* The answer came whole: STEP_NEXT when it is the client's; else *broken says what is wrong with it, if that is it. */
+static enum step_result take_whole(struct request *r, const struct fail **broken)
+{
+    if (r->client_busy)
+        return STEP_WAIT; /* relay_writable runs us again: settled when it is taken */
+    if (r->content.is_judged && goes_elsewhere(r))
+        return STEP_RETRY;
+    if (r->attempt.is_abroad)
+        r->broken = translate_end(r);
+    *broken = r->broken == NULL && outcome_is_cut(r) ? &FAIL_UPSTREAM_CUT : r->broken;
+    return *broken == NULL && !content_diverts(r) ? finish(r) : STEP_RETRY;
+}
+
 enum step_result relay_step(struct request *r)
 {
     const struct fail *broken = r->broken;
@@ -250,15 +263,10 @@ enum step_result relay_step(struct request *r)
     if (r->call != NULL && !r->discard_over)
         return STEP_WAIT;
     if (r->upstream_done && r->result == UPSTREAM_OK && !r->discard && broken == NULL) {
-        if (r->client_busy)
-            return STEP_WAIT; /* relay_writable runs us again: settled when it is taken */
-        if (!r->content.is_judged || !goes_elsewhere(r)) {
-            if (r->attempt.is_abroad)
-                r->broken = translate_end(r);
-            broken = r->broken == NULL && outcome_is_cut(r) ? &FAIL_UPSTREAM_CUT : r->broken;
-            if (broken == NULL && !content_diverts(r))
-                return finish(r);
-        }
+        enum step_result result = take_whole(r, &broken);
+
+        if (result != STEP_RETRY)
+            return result;
     }
     if (!r->discard && content_diverts(r) && r->attempt.status >= 400)
         attempt_end(r, SAMPLE_CALLER_FAULT); /* whatever its status says of the key */
