@@ -6,6 +6,7 @@
 #include <msgpack.h>
 
 #include "shm/outbox.h"
+#include "shm/record_primary.h"
 #include "shm/record_trail.h"
 
 /* Numbers of fields are for ever: what LMDB holds is read by later versions. */
@@ -47,10 +48,11 @@ enum record_field {
     FIELD_SERVICE,
     FIELD_BOOKINGS,
     FIELD_TRAIL,
+    FIELD_PRIMARY,
     FIELDS
 };
 
-enum field_kind { KIND_SKIP, KIND_U32, KIND_U64, KIND_TEXT, KIND_ID, KIND_BOOKINGS, KIND_TRAIL };
+enum field_kind { KIND_SKIP, KIND_U32, KIND_U64, KIND_TEXT, KIND_ID, KIND_BOOKINGS, KIND_TRAIL, KIND_PRIMARY };
 
 struct field {
     enum field_kind kind;
@@ -99,6 +101,7 @@ static const struct field fields[FIELDS] = {
     [FIELD_SERVICE] = FIELD(KIND_U32, service),
     [FIELD_BOOKINGS] = FIELD(KIND_BOOKINGS, bookings),
     [FIELD_TRAIL] = FIELD(KIND_TRAIL, trail),
+    [FIELD_PRIMARY] = FIELD(KIND_PRIMARY, primary),
 };
 
 #define ID_BYTES 16
@@ -110,7 +113,7 @@ static const struct field fields[FIELDS] = {
 #define NUMBER_ROOM (1 + 9)
 #define TRAIL_ROOM (1 + 3 + RECORD_TRAIL_MAX)
 #define BOOKINGS_ROOM (1 + 3 + RECORD_BOOKINGS_MAX * BOOKING_BYTES)
-static_assert(MAP_HEAD_BYTES + 7 * TEXT_ROOM + (FIELDS - 10) * NUMBER_ROOM + 1 + 2 + ID_BYTES +
+static_assert(MAP_HEAD_BYTES + 7 * TEXT_ROOM + (FIELDS - 11) * NUMBER_ROOM + 1 + 2 + ID_BYTES +
                       BOOKINGS_ROOM + TRAIL_ROOM <=
                   OUTBOX_RECORD_MAX,
               "every record fits");
@@ -211,6 +214,21 @@ static uint32_t pack_trail(msgpack_packer *pk, uint32_t field, const struct reco
     return 1;
 }
 
+/* In the place of bookings: a shadow has none (room). */
+static uint32_t pack_primary(msgpack_packer *pk, uint32_t field, const struct record *r)
+{
+    uint8_t bytes[RECORD_PRIMARY_MAX];
+    size_t len;
+
+    if ((r->flags & RECORD_SHADOW) == 0 || r->n_bookings > 0)
+        return 0;
+    len = record_primary_encode(&r->primary, bytes);
+    msgpack_pack_uint32(pk, field);
+    msgpack_pack_bin(pk, len);
+    msgpack_pack_bin_body(pk, bytes, len);
+    return 1;
+}
+
 /* Returns how many fields were written: what is zero or empty is left out. */
 static uint32_t pack_field(msgpack_packer *pk, uint32_t field, const struct record *r)
 {
@@ -243,6 +261,8 @@ static uint32_t pack_field(msgpack_packer *pk, uint32_t field, const struct reco
         return pack_bookings(pk, field, r);
     case KIND_TRAIL:
         return pack_trail(pk, field, r);
+    case KIND_PRIMARY:
+        return pack_primary(pk, field, r);
     case KIND_SKIP:
         break;
     }
@@ -432,6 +452,8 @@ static bool set_field(struct record *r, uint64_t number, const struct value *v)
         return set_bookings(r, v);
     case KIND_TRAIL:
         return v->type == VALUE_BYTES && record_trail_decode(v->bytes, r);
+    case KIND_PRIMARY:
+        return v->type == VALUE_BYTES && record_primary_decode(v->bytes, &r->primary);
     case KIND_SKIP:
         break;
     }

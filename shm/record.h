@@ -54,6 +54,17 @@ struct record_attempt {
 };
 #define RECORD_ATTEMPT_HEDGE 1u /* made beside another one, which was slow */
 
+/* Of the request that a shadow is a copy of. */
+struct record_primary {
+    uint8_t id[16];             /* all zero: there is none */
+    struct str provider, model; /* of its last attempt; cut when they are encoded */
+    uint32_t status;            /* told to its client, or why its answer broke off */
+    uint32_t flags;             /* RECORD_UNPRICED, RECORD_ESTIMATED, RECORD_NO_USAGE of its record */
+    uint64_t first_byte_us, total_us; /* of its last attempt */
+    uint64_t tokens_in, tokens_out;
+    uint64_t cost_nanousd;
+};
+
 struct record {
     uint8_t id[16];                /* UUIDv7, as in x-bf-request-id */
     uint64_t begun_ms;             /* real time */
@@ -79,6 +90,7 @@ struct record {
     uint64_t bytes_in, bytes_out;
     uint64_t cost_nanousd; /* what is booked; 0 with RECORD_UNPRICED: not known */
     uint32_t service;      /* enum price_service */
+    struct record_primary primary; /* RECORD_SHADOW; then n_bookings is 0 */
     uint32_t n_bookings;
     uint32_t n_trail;
     /* What is beyond their numbers is never looked at. */
@@ -92,6 +104,11 @@ struct record {
 #define RECORD_UNPRICED 16u /* the price book does not know the model */
 #define RECORD_CRASHED 32u  /* written for a worker that died: what had been streamed */
 #define RECORD_HEDGE 64u    /* of a second call beside another one, or of the one it outran */
+#define RECORD_SHADOW 128u  /* of a copy that no client hears of; key_id is SHADOW_KEY_ID */
+
+/* What copies cost is nobody's: it is booked under a key that nobody holds. */
+#define SHADOW_KEY_ID UINT64_MAX
+#define SHADOW_KEY_NAME "(shadow)"
 
 /* Bytes written, or 0 when `room` is too small (OUTBOX_RECORD_MAX always is enough). */
 size_t record_encode(const struct record *r, void *out, size_t room);

@@ -66,6 +66,11 @@ static const struct stat_info stats[STATS_N] = {
     [STAT_SHED_HIGH] = {"shed_high_total",
                         "Requests of keys with priority high refused because the worker was full.",
                         false},
+    [STAT_SHADOWS] = {"shadows_total", "Copies of requests sent to a shadow.", false},
+    [STAT_SHADOWS_FAILED] = {"shadows_failed_total", "Shadows that brought no good answer.", false},
+    [STAT_SHADOWS_SKIPPED] =
+        {"shadows_skipped_total",
+         "Requests not copied to a shadow: too many were under way, or it was too long.", false},
 };
 
 static const struct stat_info histograms[HISTOGRAMS_N] = {

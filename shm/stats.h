@@ -60,6 +60,9 @@ enum stat_id {
     STAT_SHED_LOW,       /* refused, by priority of the key: the gateway was full */
     STAT_SHED_NORMAL,
     STAT_SHED_HIGH,
+    STAT_SHADOWS,         /* copies of requests sent to a second target */
+    STAT_SHADOWS_FAILED,  /* ... that brought no good answer */
+    STAT_SHADOWS_SKIPPED, /* drawn, but not sent: too many under way, or too long */
     STATS_N
 };
 static_assert(STATS_N <= STATS_MAX, "room");
