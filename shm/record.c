@@ -52,7 +52,16 @@ enum record_field {
     FIELDS
 };
 
-enum field_kind { KIND_SKIP, KIND_U32, KIND_U64, KIND_TEXT, KIND_ID, KIND_BOOKINGS, KIND_TRAIL, KIND_PRIMARY };
+enum field_kind {
+    KIND_SKIP,
+    KIND_U32,
+    KIND_U64,
+    KIND_TEXT,
+    KIND_ID,
+    KIND_BOOKINGS,
+    KIND_TRAIL,
+    KIND_PRIMARY
+};
 
 struct field {
     enum field_kind kind;

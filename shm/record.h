@@ -59,7 +59,7 @@ struct record_primary {
     uint8_t id[16];             /* all zero: there is none */
     struct str provider, model; /* of its last attempt; cut when they are encoded */
     uint32_t status;            /* told to its client, or why its answer broke off */
-    uint32_t flags;             /* RECORD_UNPRICED, RECORD_ESTIMATED, RECORD_NO_USAGE of its record */
+    uint32_t flags; /* RECORD_UNPRICED, RECORD_ESTIMATED, RECORD_NO_USAGE of its record */
     uint64_t first_byte_us, total_us; /* of its last attempt */
     uint64_t tokens_in, tokens_out;
     uint64_t cost_nanousd;
@@ -88,8 +88,8 @@ struct record {
     uint64_t first_byte_us; /* request begun .. first byte handed to the client */
     uint64_t total_us;
     uint64_t bytes_in, bytes_out;
-    uint64_t cost_nanousd; /* what is booked; 0 with RECORD_UNPRICED: not known */
-    uint32_t service;      /* enum price_service */
+    uint64_t cost_nanousd;         /* what is booked; 0 with RECORD_UNPRICED: not known */
+    uint32_t service;              /* enum price_service */
     struct record_primary primary; /* RECORD_SHADOW; then n_bookings is 0 */
     uint32_t n_bookings;
     uint32_t n_trail;
