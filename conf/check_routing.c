@@ -5,6 +5,7 @@
 
 #include "conf/groups.h"
 #include "conf/load_hedge.h"
+#include "conf/load_shadow.h"
 #include "conf/money.h"
 #include "conf/routing.h"
 #include "server/base/buf.h"
@@ -162,6 +163,7 @@ void check_routing(const struct config *c, struct findings *f)
     for (size_t i = 0; i < c->n_models; i++) {
         check_fallbacks(c, &c->models[i], f);
         check_hedge(c, &c->models[i], f);
+        check_shadow(c, &c->models[i], f);
     }
     for (size_t i = 0; i < c->n_rules; i++) {
         if (!is_known(c, str_of(c->rules[i].use)))

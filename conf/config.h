@@ -216,6 +216,14 @@ struct conf_queue {
 #define CONF_QUEUES_MAX 511 /* models with a queue of their own */
 #define CONF_CONCURRENCY_MAX 1000000
 
+/* A second target gets copies of some requests; their answers are only compared. */
+struct conf_shadow {
+    const char *provider, *model;
+    uint32_t share;      /* thousandths of a percent of the model's requests; 0: none */
+    uint64_t timeout_ms; /* how long one may take */
+    int line;
+};
+
 /* What of a request tells its sender or session: one of a header, a field of the body, the key. */
 enum conf_caller_kind { CONF_CALLER_NONE, CONF_CALLER_KEY, CONF_CALLER_HEADER, CONF_CALLER_BODY };
 struct conf_caller {
@@ -231,6 +239,7 @@ struct conf_model { /* an entry of `models:` */
     size_t n_fallbacks;
     uint64_t first_byte_ms, between_bytes_ms; /* 0: as the provider's */
     struct conf_hedge hedge;
+    struct conf_shadow shadow;
     struct conf_caller sticky;            /* by whom shares are dealt out; default: the key */
     struct conf_caller affinity;          /* whose requests stay on one route; default: none */
     struct conf_queue queue;              /* at_most 0: everybody's */

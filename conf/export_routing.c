@@ -1,5 +1,6 @@
 /* Fallbacks, a model's timeouts, rules. */
 #include "conf/export_parts.h"
+#include "conf/load_shadow.h"
 #include "conf/routing.h"
 #include "conf/values.h"
 
@@ -25,6 +26,22 @@ static void export_hedge(struct emitter *w, const struct conf_hedge *h)
         emit_formatted(w, "after", h->after_ms, value_format_duration);
     emit_formatted(w, "at_most", h->at_most, format_percent);
     emit_close(w);
+}
+
+static void export_shadow(struct emitter *w, const struct conf_shadow *s)
+{
+    struct buf name = BUF_INIT;
+
+    if (s->share == 0)
+        return;
+    buf_printf(&name, "%s/%s", s->provider, s->model);
+    emit_open(w, "shadow", false);
+    emit_text(w, "model", name.data);
+    emit_formatted(w, "share", s->share, format_percent);
+    if (s->timeout_ms != SHADOW_MS_DEFAULT)
+        emit_formatted(w, "timeout", s->timeout_ms, value_format_duration);
+    emit_close(w);
+    buf_fini(&name);
 }
 
 void export_target(struct emitter *w, const struct conf_target *t)
@@ -71,6 +88,7 @@ void export_model_routing(struct emitter *w, const struct conf_model *m)
     put_caller(w, "sticky", &m->sticky);
     put_caller(w, "affinity", &m->affinity);
     export_hedge(w, &m->hedge);
+    export_shadow(w, &m->shadow);
     if (m->n_fallbacks > 0)
         emit_texts(w, "fallbacks", m->fallbacks, m->n_fallbacks);
     export_queue(w, &m->queue);

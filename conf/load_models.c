@@ -3,6 +3,7 @@
 #include "conf/load_hedge.h"
 #include "conf/load_money.h"
 #include "conf/load_routing.h"
+#include "conf/load_shadow.h"
 #include "conf/load_targets.h"
 
 #include <stdio.h>
@@ -28,6 +29,7 @@ static const struct load_key model_keys[] = {
      false},
     {"timeout", "mapping", load_set_model_timeout, 0, 0, 0, false},
     {"hedge", "mapping", load_set_hedge, 0, 0, 0, false},
+    {"shadow", "mapping", load_set_shadow, 0, 0, 0, false},
     {"sticky", "caller", load_set_caller, offsetof(struct conf_model, sticky), 0, 0, false},
     {"affinity", "caller", load_set_caller, offsetof(struct conf_model, affinity), 0, 0, false},
     {"queue", "mapping", load_set_queue, offsetof(struct conf_model, queue), 0, 0, false},

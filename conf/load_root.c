@@ -4,6 +4,7 @@
 #include "conf/load_hedge.h"
 #include "conf/load_money.h"
 #include "conf/load_routing.h"
+#include "conf/load_shadow.h"
 
 #include "conf/values.h"
 
@@ -258,6 +259,7 @@ const struct load_table *const load_tables[] = {
     &table_queue,
     &table_capacity,
     &table_model_throughput,
+    &table_shadow,
 };
 const size_t load_tables_n = ARRAY_LEN(load_tables);
 

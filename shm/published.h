@@ -121,7 +121,10 @@ struct pub_model {
     uint32_t hedge_share;       /* of its requests, in thousandths of a percent; 0: never */
     struct pub_caller sticky;   /* by whom shares are dealt out */
     struct pub_caller affinity; /* whose requests stay on one route */
-    uint32_t queue;             /* number of its own queue, 1 .. QUEUES_MAX - 1; 0: everybody's */
+    struct pub_text shadow_provider, shadow_model; /* who gets copies of its requests */
+    uint32_t shadow_share; /* of how many, in thousandths of a percent; 0: none */
+    uint32_t shadow_ms;    /* how long one may take */
+    uint32_t queue;        /* number of its own queue, 1 .. QUEUES_MAX - 1; 0: everybody's */
     uint32_t queue_at_most, queue_wait_ms; /* of its own one */
     struct pub_text context_fallbacks, filter_fallbacks;
     uint32_t at_least, over_ms; /* tokens per second of a stream, in thousandths, over so long */

@@ -257,6 +257,10 @@ static void add_manners(struct build *b, struct pub_model *m, const struct conf_
     m->hedge_ms = (uint32_t)alias->hedge.after_ms; /* a day at most */
     m->hedge_percentile = alias->hedge.percentile;
     m->hedge_share = alias->hedge.at_most;
+    m->shadow_provider = build_text(b, str_of(alias->shadow.provider));
+    m->shadow_model = build_text(b, str_of(alias->shadow.model));
+    m->shadow_share = alias->shadow.share;
+    m->shadow_ms = (uint32_t)alias->shadow.timeout_ms; /* an hour at most */
     if (alias->queue.at_most > 0) {
         static_assert(CONF_QUEUES_MAX < QUEUES_MAX, "0 is everybody's");
         m->queue = ++b->n_queues;

@@ -198,9 +198,13 @@ void http_abort(struct http_exchange *ex)
 
 bool http_hold(struct http_exchange *ex, size_t bytes)
 {
-    struct exchange *x = exchange_of(ex);
-    struct http_server *s = x->client->server;
+    struct exchange *x;
+    struct http_server *s;
 
+    if (ex->impl == NULL)
+        return true; /* whoever told it has bounds of his own */
+    x = exchange_of(ex);
+    s = x->client->server;
     if (s->held + bytes > s->limits.buffered_max_bytes)
         return false;
     x->held += bytes;
@@ -308,8 +312,11 @@ struct str http_find(const struct http_exchange *ex, struct str name)
 
 bool http_header_at(const struct http_exchange *ex, size_t i, struct http_header *out)
 {
-    if (ex->impl == NULL)
-        return false; /* nothing of it is passed on */
+    if (ex->impl == NULL) {
+        if (i < ex->n_told)
+            *out = ex->told[i];
+        return i < ex->n_told;
+    }
     const h2o_headers_t *headers = &exchange_of(ex)->req->headers;
 
     if (i >= headers->size)

@@ -155,7 +155,7 @@ static struct hold_note note_of(const struct request *r, const struct pub_route 
         .customer_id = r->payers.customer_id,
         .row = route->row,
         .attempts = r->n_attempts + 1,
-        .flags = (is_streamed(r) ? RECORD_STREAM : 0) |
+        .flags = (is_streamed(r) ? RECORD_STREAM : 0) | (r->shadow != NULL ? RECORD_SHADOW : 0) |
                  (p != NULL && p->is_known == 0 ? RECORD_UNPRICED : 0),
         .input = p != NULL ? (uint32_t)min_u64(m->estimate.input, UINT32_MAX) : 0,
         .input_pico = p != NULL ? p->tiers[0].rates.input : 0,

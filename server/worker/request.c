@@ -13,6 +13,7 @@
 #include "server/worker/relay.h"
 #include "server/worker/send.h"
 #include "server/worker/settle.h"
+#include "server/worker/shadow.h"
 #include "server/worker/worker.h"
 
 enum { AT_ROUTE = 5 };
@@ -37,14 +38,17 @@ static void release(struct request *r)
 
     loop_timer_stop(&r->timer);
     loop_timer_stop(&r->patience);
-    if (r->unheard) {
+    if (r->shadow != NULL) {
+        shadow_release(r);
+    } else if (r->unheard) {
         w->n_unheard--;
         w->unheard_bytes -= r->attempt.parts.bytes; /* as they were: it is the last attempt */
     }
     hedge_release(r);
     relay_release(r);
     queue_leave(r);
-    stat_add(w->slot, STAT_REQUESTS_OPEN, (uint64_t)-1);
+    if (r->shadow == NULL)
+        stat_add(w->slot, STAT_REQUESTS_OPEN, (uint64_t)-1);
     worker_arena_give(w, r->arena); /* `r` lies in it */
 }
 
@@ -248,12 +252,16 @@ uint64_t request_real_ms(const struct request *r)
 #define UNHEARD_MAX 1024
 #define UNHEARD_BYTES_MAX (64u << 20) /* of their requests, which nobody else counts */
 
-static void on_patience_over(struct timer *t)
+void request_drop(struct request *r)
 {
-    struct request *r = container_of(t, struct request, patience);
-
+    must(r->unheard && r->depth == 0);
     r->gone = true;
     end(r);
+}
+
+static void on_patience_over(struct timer *t)
+{
+    request_drop(container_of(t, struct request, patience));
 }
 
 /* A call is under way, and it was said to let it go on. */

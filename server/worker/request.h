@@ -97,12 +97,15 @@ struct primary;       /* primary.c */
 struct hedge;         /* hedge.c */
 struct translation;   /* translate.c */
 struct queued;        /* queue.c: waits for a place */
+struct shadow;        /* shadow.h */
+struct shadow_draw;   /* likewise */
 struct relay_buffers; /* relay.c: pooled, taken when the first bytes come */
 
 struct request {
     struct worker *worker;
     struct http_exchange *ex; /* NULL once the client has gone */
     struct arena *arena;
+    struct shadow *shadow; /* NULL: it is a client's; else a copy of one that is over (shadow.h) */
     struct explain *explain; /* NULL: it is a client's; else nothing is sent or taken (explain.h) */
     const struct step *steps; /* the table it goes through */
     uint32_t step;            /* index into it */
@@ -151,6 +154,7 @@ struct request {
     /* send, relay */
     struct translation *translation; /* translate.c: NULL until one is needed */
     struct upstream_call *call;      /* NULL: none under way */
+    const struct shadow_draw *drawn; /* NULL: no copy of it will be sent */
     struct hedge *hedge;             /* NULL: no call was ever watched */
     struct relay_buffers *buffers;
     const struct http_header *headers; /* of the upstream's answer, to pass on; arena */
@@ -200,6 +204,8 @@ void request_run(struct request *r);
 /* Around everything that a callback does with a request: it may end inside. */
 void request_enter(struct request *r);
 void request_leave(struct request *r); /* `r` may be gone behind it */
+/* One that nobody hears is given up: it ends, and is gone behind this. Not from its own callbacks. */
+void request_drop(struct request *r);
 /* Real time now, by the request's own beginning: a clock that is set does not tear a request apart. */
 uint64_t request_real_ms(const struct request *r);
 /* For steps: remember why, and say STEP_FAIL. Detail and param may be STR_NONE. */

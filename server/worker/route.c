@@ -265,8 +265,7 @@ static enum step_result choose(struct request *r, struct candidates *found)
     return is_refused ? wait_or_refuse(r) : without_price;
 }
 
-/* By the name that is its turn. */
-static enum step_result route_by_name(struct request *r)
+enum step_result route_by_name(struct request *r)
 {
     struct candidates found;
     enum step_result result = route_resolve(r);

@@ -20,6 +20,8 @@
 
 /* Fill r->resolved. STEP_NEXT, or STEP_FAIL with a text that says what would be right. */
 enum step_result route_resolve(struct request *r);
+/* A route of the name whose turn it is, with room for it: r->attempt and r->money are its own. */
+enum step_result route_by_name(struct request *r);
 /* Is there a target that the key may use? (Asked when its name alone did not admit it.) */
 bool route_has_allowed(struct request *r);
 /* ... one of a provider that the key names, whatever the model? */

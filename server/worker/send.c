@@ -8,6 +8,7 @@
 #include "server/worker/header.h"
 #include "server/worker/parse.h"
 #include "server/worker/relay.h"
+#include "server/worker/shadow.h"
 #include "server/worker/sign.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
@@ -391,5 +392,7 @@ enum step_result send_prepare(struct request *r, const struct pub_provider *p,
 enum step_result send_step(struct request *r)
 {
     attempt_begin(r);
+    if (r->n_attempts == 1)
+        shadow_draw(r);
     return STEP_NEXT;
 }

@@ -7,6 +7,7 @@
 #include "server/worker/queue.h"
 #include "server/worker/relay.h"
 #include "server/worker/report.h"
+#include "server/worker/shadow.h"
 #include "server/worker/worker.h"
 
 #define STORED_WAIT_MS 5000 /* for a record to be on disk; then the answer goes out all the same */
@@ -56,6 +57,12 @@ static void count(struct request *r, uint64_t total_us)
     struct slot *slot = r->worker->slot;
     uint32_t row = r->attempt.row;
 
+    if (r->n_attempts > 0 && row < ROUTES_MAX) {
+        live_add(&slot->routes[row].tokens_in, r->usage.input);
+        live_add(&slot->routes[row].tokens_out, r->usage.output);
+    }
+    if (r->shadow != NULL)
+        return; /* no client's */
     if (r->status >= 500)
         stat_add(slot, STAT_ANSWERS_5XX, 1);
     else if (r->status >= 400)
@@ -65,10 +72,6 @@ static void count(struct request *r, uint64_t total_us)
     stat_add(slot, STAT_BYTES_OUT, r->bytes_out);
     stat_add(slot, STAT_TOKENS_IN, r->usage.input);
     stat_add(slot, STAT_TOKENS_OUT, r->usage.output);
-    if (r->n_attempts > 0 && row < ROUTES_MAX) {
-        live_add(&slot->routes[row].tokens_in, r->usage.input);
-        live_add(&slot->routes[row].tokens_out, r->usage.output);
-    }
     if (r->is_forward)
         return; /* the management API would blur the figures */
     histogram_add(&slot->histograms[HISTOGRAM_REQUEST], total_us);
@@ -136,7 +139,11 @@ static void record(struct request *r, uint32_t flags, uint64_t total_us)
     rec.details = details_of(&r->usage);
     trail_record(r, 0, &rec);
     memcpy(rec.id, r->id, sizeof(rec.id));
+    if (r->shadow != NULL)
+        shadow_record(r, &rec);
     (void)money_settle(r, &rec); /* a lost one is counted there, and money stays booked */
+    if (r->drawn != NULL)
+        shadow_begin(r, &rec);
 }
 
 void settle_abandoned(struct request *r, const struct fail *why)
@@ -164,6 +171,7 @@ void settle_hedged(struct request *r)
 void settle(struct request *r)
 {
     uint64_t total_us = loop_now_us(r->worker->loop) - r->begun_us;
+    bool has_left = (r->gone || r->unheard) && r->shadow == NULL;
     uint32_t flags = 0;
 
     if (r->settled)
@@ -171,11 +179,11 @@ void settle(struct request *r)
     r->settled = true;
     if (r->is_stream)
         flags |= RECORD_STREAM;
-    if (r->gone || r->unheard)
+    if (has_left)
         flags |= RECORD_CLIENT_GONE;
     if (!r->is_forward && !r->usage.known)
         flags |= estimate(r);
-    if (r->gone || r->unheard)
+    if (has_left)
         stat_add(r->worker->slot, STAT_CLIENT_GONE, 1);
     count(r, total_us);
     if (!r->is_forward && r->admitted && r->path.op != OP_NONE && r->path.op != OP_MODELS)

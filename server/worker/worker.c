@@ -20,6 +20,7 @@
 #include "server/worker/queue.h"
 #include "server/worker/report.h"
 #include "server/worker/rules.h"
+#include "server/worker/shadow.h"
 #include "server/worker/sign.h"
 #include "server/worker/upstream.h"
 #include "server/worker/worker.h"
@@ -185,6 +186,7 @@ static void drain(struct worker *w)
 {
     log_info("worker_drain", "slot=%u", w->in->slot);
     w->draining = true;
+    shadow_end_all(w);
     atomic_store_explicit(&w->slot->state, SLOT_DRAINING, memory_order_relaxed);
     http_drain(w->http);
 }

@@ -24,6 +24,7 @@
 struct estimator;
 struct http_server;
 struct rules;
+struct shadow;
 struct ledger;
 struct model_limits;
 struct pricing;
@@ -46,8 +47,11 @@ struct worker {
     struct pricing *pricing;     /* prices at hand */
     struct model_limits *limits; /* of models, for everybody: a copy */
     struct held_seen held_seen[HELD_SEEN_MAX];
-    uint32_t n_unheard;      /* calls that go on without their clients */
-    uint64_t unheard_bytes;  /* of their requests */
+    uint32_t n_unheard;     /* calls that go on without their clients */
+    uint64_t unheard_bytes; /* of their requests */
+    struct shadow *shadows; /* copies of requests under way (shadow.h) */
+    uint32_t n_shadows;
+    uint64_t shadow_bytes;   /* of their requests */
     struct signers *signers; /* sign.c: NULL until a request is signed */
     struct rules *rules;     /* rules.c: NULL until one is looked at */
     struct queue *queue;     /* queue.c: NULL until a request waits */
