@@ -99,7 +99,7 @@ const struct stat_info *histogram_info(enum stat_histogram which)
 }
 
 /* 0, 1, 2, 3, then four buckets per power of two. */
-static uint32_t bucket_of(uint64_t us)
+uint32_t histogram_bucket(uint64_t us)
 {
     uint32_t log2;
     uint64_t bucket;
@@ -120,7 +120,7 @@ static uint64_t bucket_start_us(uint32_t bucket)
 
 void histogram_add(struct histogram *h, uint64_t us)
 {
-    _Atomic uint64_t *bucket = &h->buckets[bucket_of(us)];
+    _Atomic uint64_t *bucket = &h->buckets[histogram_bucket(us)];
     uint64_t n = atomic_load_explicit(bucket, memory_order_relaxed);
     uint64_t sum = atomic_load_explicit(&h->sum_us, memory_order_relaxed);
 

@@ -89,6 +89,7 @@ struct stat_info {
 
 const struct stat_info *stat_info(enum stat_id which);
 const struct stat_info *histogram_info(enum stat_histogram which);
+uint32_t histogram_bucket(uint64_t us); /* below HISTOGRAM_BUCKETS */
 void histogram_add(struct histogram *h, uint64_t us);
 /* Upper bound of a bucket in microseconds; UINT64_MAX for the last. */
 uint64_t histogram_bound_us(uint32_t bucket);

@@ -112,6 +112,7 @@ static const struct api_route routes[] = {
      PARAMS("limit", "cursor", "after", "key", "team", "customer", "model", "provider", "since",
             "until", "status"),
      false},
+    {"GET", "/api/shadow", api_shadow, PARAMS("model", "since", "until"), false},
     {"GET", "/api/audit/money", api_audit, NO_PARAMS, false},
 };
 

@@ -47,10 +47,10 @@ api_fn api_governance_create, api_governance_get, api_governance_update, api_gov
     api_governance_provider_put, api_governance_provider_delete, api_governance_rotate,
     api_governance_rotate_many; /* governance.c */
 api_fn api_governance_list, api_governance_budgets, api_governance_rate_limits,
-    api_governance_quota; /* governance_list.c */
-api_fn api_logs;          /* journal.c */
-api_fn api_usage;         /* usage.c */
-api_fn api_reprice;       /* reprice.c */
-api_fn api_audit;         /* audit.c */
+    api_governance_quota;     /* governance_list.c */
+api_fn api_logs;              /* journal.c */
+api_fn api_usage;             /* usage.c */
+api_fn api_reprice;           /* reprice.c */
+api_fn api_audit, api_shadow; /* audit.c */
 
 #endif

@@ -200,6 +200,7 @@ static void write_record(struct writer *w, const struct owner_names *names,
     writer_bool(w, "client_gone", (r->flags & RECORD_CLIENT_GONE) != 0);
     writer_bool(w, "estimated", (r->flags & RECORD_ESTIMATED) != 0);
     writer_bool(w, "no_usage", (r->flags & RECORD_NO_USAGE) != 0);
+    writer_bool(w, "shadow", (r->flags & RECORD_SHADOW) != 0);
     writer_bool(w, "crashed", (r->flags & RECORD_CRASHED) != 0);
     writer_bool(w, "hedge", (r->flags & RECORD_HEDGE) != 0);
     write_cost(w, r);

@@ -58,6 +58,11 @@ static int open_tables(struct query *q)
         q->has_accounts = rc == 0;
         rc = rc == MDB_NOTFOUND ? 0 : rc;
     }
+    if (rc == 0) {
+        rc = mdb_dbi_open(txn, TABLE_SHADOWS, 0, &q->dbi[DBI_SHADOWS]);
+        q->has_all = rc == 0 && q->has_accounts;
+        rc = rc == MDB_NOTFOUND ? 0 : rc;
+    }
     if (rc == 0)
         return mdb_txn_commit(txn); /* keeps the handles */
     mdb_txn_abort(txn);
@@ -72,7 +77,7 @@ static int open_env(struct query *q)
     if (stat(q->file, &st) != 0)
         return errno;
     if (q->env != NULL && q->inode == st.st_ino)
-        return q->has_accounts ? 0 : open_tables(q);
+        return q->has_all ? 0 : open_tables(q);
     close_env(q); /* somebody removed it, and the aggregator has made another */
     rc = mdb_env_create(&q->env);
     if (rc != 0) {

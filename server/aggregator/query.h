@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/aggregator/shadow_sum.h"
 #include "server/aggregator/tables.h"
 #include "server/base/arena.h"
 #include "server/base/base.h"
@@ -124,6 +125,29 @@ BF_MUST_CHECK int query_log_each(struct query *q, const struct log_each *each, u
 #define CURSOR_TEXT_LEN 16
 void query_cursor_format(uint64_t cursor, char out[CURSOR_TEXT_LEN + 1]);
 bool query_cursor_parse(struct str text, uint64_t *out);
+
+/* --- shadows --- */
+
+#define SHADOW_PAIRS_MAX 512 /* in an answer: 1.1 MiB */
+
+struct shadow_filter {
+    uint64_t since_ms, until_ms; /* real time; whole UTC days that they touch; until 0: no end */
+    struct str model;            /* of `models:`, exactly; empty: all */
+};
+
+struct shadow_row {
+    struct shadow_key key; /* its day is 0 */
+    struct shadow_sum sum;
+};
+
+struct shadow_answer {
+    struct shadow_row *rows;
+    size_t n;
+    uint64_t truncated; /* rows of days whose pair did not fit */
+};
+
+BF_MUST_CHECK int query_shadows(struct query *q, const struct shadow_filter *filter,
+                                struct arena *a, struct shadow_answer *out, struct error *err);
 
 /* --- about the journal itself --- */
 

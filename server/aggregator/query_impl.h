@@ -17,7 +17,7 @@
 #include "server/base/base.h"
 #include "server/base/error.h"
 
-enum dbi { DBI_USAGE, DBI_LOG, DBI_SEQ, DBI_META, DBI_ACCOUNTS, DBIS };
+enum dbi { DBI_USAGE, DBI_LOG, DBI_SEQ, DBI_META, DBI_ACCOUNTS, DBI_SHADOWS, DBIS };
 
 struct query {
     char path[512]; /* of the environment; empty: the state directory's name was too long */
@@ -26,6 +26,7 @@ struct query {
     MDB_env *env;   /* NULL: not open */
     MDB_dbi dbi[DBIS];
     bool has_accounts; /* false: only an earlier version has written there */
+    bool has_all;      /* ... likewise of those that came later */
 };
 
 /* 1: *out is a snapshot (query_end ends it); 0: there is no journal yet; -1 with *err. */

@@ -2,12 +2,13 @@
  * tables - what the usage journal's LMDB environment looks like: names, keys, values.
  *
  * Runs in:  aggregator (writes), admin, master at its start (read).   Reads, writes: nothing itself.
- * One environment, <state>/usage, with five databases, because totals, booked money, log rows and
+ * One environment, <state>/usage, with six databases, because totals, booked money, log rows and
  * the numbers of the records they came from must change in one transaction:
  *   usage     day, virtual key, team, customer, provider, model -> totals and the key's name
  *   accounts  account id, window -> what was booked to it: the truth that counters start from
  *   log       time-ordered u64 -> the record as the worker encoded it
  *   seq       boot id, slot -> number of the last record in here
+ *   shadows   day, model, two routes -> how they compare (shadow_sum.h)
  *   meta      "counters", "day"
  * Keys are big endian, so that LMDB's order is theirs. Values are native: the file does not leave
  * the machine. Values of `usage` and `accounts` say their version; what an earlier one wrote is read,
@@ -26,7 +27,7 @@
 #include "shm/record.h"
 
 #define TABLES_DIR "usage" /* below the state directory */
-#define TABLES_MAX 5       /* databases */
+#define TABLES_MAX 6       /* databases */
 #define TABLES_READERS 64  /* admin uses one at a time; the rest is for tools and for the dead */
 
 #define TABLE_USAGE "usage"
@@ -34,6 +35,7 @@
 #define TABLE_LOG "log"
 #define TABLE_SEQ "seq"
 #define TABLE_META "meta"
+#define TABLE_SHADOWS "shadows"
 #define META_COUNTERS "counters"
 #define META_DAY "day"
 

@@ -172,6 +172,8 @@ int usage_store_add(struct usage_store *s, const struct usage_entry *entry, uint
                                 .model = r->provider.len > 0 ? r->model : STR_NONE};
         int rc = append_log(s, ms, entry->bytes);
 
+        if (rc == 0)
+            rc = store_add_shadow(s, r, ms);
         if (rc != 0)
             return store_failed(s, rc, "append to the log", err);
         must(sums_add(s->sums, &key, r->key_name, &totals)); /* else it were full */

@@ -23,7 +23,7 @@
 
 #define NO_KEY UINT64_MAX
 
-enum dbi { DBI_USAGE, DBI_ACCOUNTS, DBI_LOG, DBI_SEQ, DBI_META, DBIS };
+enum dbi { DBI_USAGE, DBI_ACCOUNTS, DBI_LOG, DBI_SEQ, DBI_META, DBI_SHADOWS, DBIS };
 static_assert(DBIS == TABLES_MAX, "as the admin process expects");
 
 struct usage_store {
@@ -78,6 +78,8 @@ int store_prune_days(struct usage_store *s, uint64_t real_ms);
 int store_prune_windows(struct usage_store *s, uint64_t real_ms);
 /* Likewise: what the batch books, and what leaves the log. After retention. */
 int store_write_booked(struct usage_store *s);
+/* Likewise: a shadow's record adds to its comparison; others' do nothing. */
+int store_add_shadow(struct usage_store *s, const struct record *r, uint64_t ms);
 #define STORE_RETAIN_SLICE 256 /* rows deleted by a commit on top of twice what it added */
 
 #endif

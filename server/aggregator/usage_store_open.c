@@ -15,7 +15,8 @@ static int open_tables(struct usage_store *s, struct error *err)
                                             [DBI_ACCOUNTS] = TABLE_ACCOUNTS,
                                             [DBI_LOG] = TABLE_LOG,
                                             [DBI_SEQ] = TABLE_SEQ,
-                                            [DBI_META] = TABLE_META};
+                                            [DBI_META] = TABLE_META,
+                                            [DBI_SHADOWS] = TABLE_SHADOWS};
     MDB_txn *txn;
     int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
 

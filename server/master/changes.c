@@ -195,7 +195,12 @@ static void add_model(struct writer *w, const struct conf_model *m)
                m->hedge.at_most);
     put_list(j, "context_fallbacks", m->context_fallbacks, m->n_context_fallbacks);
     put_list(j, "content_filter_fallbacks", m->filter_fallbacks, m->n_filter_fallbacks);
-    buf_printf(j, ",\"throughput\":[%u,%ju]}", m->at_least, (uintmax_t)m->over_ms);
+    buf_printf(j, ",\"throughput\":[%u,%ju]", m->at_least, (uintmax_t)m->over_ms);
+    buf_cstr(j, ",\"shadow\":[");
+    buf_json(j, str_of(m->shadow.provider));
+    buf_char(j, ',');
+    buf_json(j, str_of(m->shadow.model));
+    buf_printf(j, ",%u,%ju]}", m->shadow.share, (uintmax_t)m->shadow.timeout_ms);
     add(w, "model", m->name);
 }
 

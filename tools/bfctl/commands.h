@@ -21,6 +21,7 @@ command_fn command_explain;                                                 /* e
 command_fn command_models;                                                  /* models.c */
 command_fn command_usage, command_logs;                                     /* journal.c */
 command_fn command_reprice, command_audit;                                  /* money.c */
+command_fn command_shadow;                                                  /* shadow.c */
 command_fn command_top;                                                     /* top.c */
 command_fn command_export;                                                  /* export.c */
 command_fn command_completion, command_version, command_help;               /* help.c */

@@ -29,6 +29,8 @@ const struct ctl_command ctl_commands[] = {
     {"models", "", "the models that clients may use, and what is known of them", command_models},
     {"usage", "[--by LIST] ... | reprice [--prices FILE] ...", "who spent what; what it would cost",
      command_usage},
+    {"shadow", "[--model NAME] [--since TIME] ...", "routes compared with their shadows",
+     command_shadow},
     {"audit", "money", "do counters, journal and log agree? (exit 1: no)", command_audit},
     {"logs", "[-f] [--limit N] ...", "one line per request; -f follows", command_logs},
     {"top", "[--once] [--interval SECONDS]", "a live table of workers and routes", command_top},
