@@ -56,9 +56,8 @@ static void put_side(struct table *t, const struct json *side)
 }
 
 /* Two lines: the route that answered, and the one that was tried beside it. */
-static void pair(void *ctx, const struct json *row)
+static void pair(struct table *t, const struct json *row)
 {
-    struct table *t = ctx;
     const struct json *primary = json_get(row, "primary");
     const struct json *shadow = json_get(row, "shadow");
 
@@ -81,6 +80,7 @@ int command_shadow(struct ctl *c, int argc, char **argv)
     const char *model = NULL, *since = NULL, *until = NULL;
     const struct arg args[] = {
         {"--model", &model, NULL}, {"--since", &since, NULL}, {"--until", &until, NULL}};
+    const struct json *answer = NULL;
     struct buf path = BUF_INIT;
     struct buf out = BUF_INIT;
     struct table t;
@@ -99,8 +99,13 @@ int command_shadow(struct ctl *c, int argc, char **argv)
     if (!ctl_print_json(c, path.data, &status)) {
         table_init(&t, "model|route|>requests|>same status|>failed|>first byte ms p50/p95|"
                        ">total ms p50/p95|>tokens in|>tokens out|>cost $|>difference");
-        status = ctl_each(c, path.data, 0, pair, &t);
+        status = ctl_call(c, "GET", path.data, STR_NONE, &answer);
         if (status == CTL_OK) {
+            const struct json *data = json_get(answer, "data");
+
+            for (const struct json *row = data != NULL ? data->child : NULL; row != NULL;
+                 row = row->next)
+                pair(&t, row);
             table_print(&t, &out);
             (void)fwrite(out.data, 1, out.len, stdout);
         }

@@ -1,5 +1,5 @@
 # fish completion for bfctl
-set -l commands status check reload keys teams customers budgets routes explain models usage audit logs top workers export completion version help
+set -l commands status check reload keys teams customers budgets routes explain models usage shadow audit logs top workers export completion version help
 
 complete -c bfctl -f
 complete -c bfctl -l socket -r -F -d 'admin socket'
@@ -22,6 +22,10 @@ complete -c bfctl -n $none -a explain -d 'what a request would get, step by step
 complete -c bfctl -n $none -a routes -d 'weights and health of every route, and why'
 complete -c bfctl -n $none -a models -d 'models that clients may use'
 complete -c bfctl -n $none -a usage -d 'who spent what; what it would cost'
+complete -c bfctl -n $none -a shadow -d 'routes compared with their shadows'
+complete -c bfctl -n '__fish_seen_subcommand_from shadow' -l model -x
+complete -c bfctl -n '__fish_seen_subcommand_from shadow' -l since -x
+complete -c bfctl -n '__fish_seen_subcommand_from shadow' -l until -x
 complete -c bfctl -n $none -a audit -d 'do counters, journal and log agree?'
 complete -c bfctl -n $none -a logs -d 'one line per request'
 complete -c bfctl -n $none -a top -d 'a live table of workers and routes'
