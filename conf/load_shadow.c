@@ -74,7 +74,7 @@ void check_shadow(const struct config *c, const struct conf_model *m, struct fin
     const char *near;
     size_t n = 0;
 
-    if (m->shadow.share == 0)
+    if (m->shadow.share == 0 || m->shadow.provider == NULL)
         return;
     for (size_t i = 0; i < c->n_providers; i++) {
         if (strcmp(c->providers[i].name, m->shadow.provider) == 0)

@@ -4,6 +4,7 @@ import threading
 import uuid
 
 import openai
+import pytest
 
 from wire import DEADLINE, wait_until
 
@@ -105,5 +106,6 @@ def move(start_gateway, mock, vendor, root=""):
     return old
 
 
-def test_one_percent_at_a_time(start_gateway, mock):
-    move(start_gateway, mock, "openai-compatible", "/v1")
+@pytest.mark.parametrize("vendor", ["litellm", "openai-compatible"])
+def test_one_percent_at_a_time(start_gateway, mock, vendor):
+    move(start_gateway, mock, vendor, "/v1")

@@ -12,6 +12,7 @@ static const char good[] = "models:\n"
                            "    fallbacks: [ mock/echo, cheap ]\n"
                            "    timeout: { first_byte: 8s, between_bytes: 20s }\n"
                            "    hedge: { after: p95, at_most: 2.5% }\n"
+                           "    shadow: { model: mock/other, share: 0.5%, timeout: 30s }\n"
                            "  cheap: { targets: [ mock/echo ] }\n"
                            "rules:\n"
                            "  - { name: gold, when: 'headers[\"x-tier\"] == \"gold\" && "
@@ -44,6 +45,11 @@ static void reads_rules(void **state)
     assert_int_equal(c->models[0].hedge.after_ms, 0);
     assert_int_equal(c->models[0].hedge.at_most, 2500);
     assert_int_equal(c->models[1].hedge.at_most, 0);
+    assert_string_equal(c->models[0].shadow.provider, "mock");
+    assert_string_equal(c->models[0].shadow.model, "other");
+    assert_int_equal(c->models[0].shadow.share, 500);
+    assert_int_equal(c->models[0].shadow.timeout_ms, 30000);
+    assert_int_equal(c->models[1].shadow.share, 0);
     config_free(c);
 }
 
@@ -151,6 +157,36 @@ static void refuses_hedges_that_cannot_be(void **state)
                    "t.yaml:4: models.fast.hedge.after must be shorter than timeout.first_byte");
 }
 
+static void refused_shadow(const char *shadow, const char *want)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof(text),
+                   "models:\n  fast:\n    targets: [ mock/a ]\n    shadow: %s\n", shadow);
+    expect_refused(text, want);
+}
+
+static void refuses_shadows_that_cannot_be(void **state)
+{
+    static const char model[] = "t.yaml:4: models.fast.shadow.model must name one model";
+    static const char share[] = "t.yaml:4: models.fast.shadow.share must be a percentage";
+
+    (void)state;
+    refused_shadow("{ model: mock, share: 5% }", model);
+    refused_shadow("{ model: mock/, share: 5% }", model);
+    refused_shadow("{ model: /m, share: 5% }", model);
+    refused_shadow("{ model: 'mock/*', share: 5% }", model);
+    refused_shadow("{ model: mock/b, share: 0% }", share);
+    refused_shadow("{ model: mock/b, share: 101% }", share);
+    refused_shadow("{ model: mock/b, share: 5 }", share);
+    refused_shadow("{ model: mock/b, share: -5% }", share);
+    refused_shadow("{ model: mock/b }", "models.fast.shadow needs share");
+    refused_shadow("{ share: 5% }", "models.fast.shadow needs model");
+    refused_shadow("{ model: mock/b, share: 5%, timeout: 1ms }", "models.fast.shadow.timeout");
+    refused_shadow("{ model: mokc/b, share: 5% }", "t.yaml:4: models.fast.shadow.model: there is "
+                                                   "no provider \"mokc\"; did you mean \"mock\"?");
+}
+
 static void a_hedge_is_modest_by_default(void **state)
 {
     struct config *c = NULL;
@@ -173,6 +209,7 @@ int main(void)
         cmocka_unit_test(an_export_says_the_same),
         cmocka_unit_test(refuses_what_cannot_work),
         cmocka_unit_test(refuses_hedges_that_cannot_be),
+        cmocka_unit_test(refuses_shadows_that_cannot_be),
         cmocka_unit_test(a_hedge_is_modest_by_default),
     };
 

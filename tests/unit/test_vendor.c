@@ -185,6 +185,8 @@ static void test_every_vendor_of_the_list(void **state)
         "sglang",
         "llama.cpp",
         "lmstudio",
+        "litellm",
+        "bifrost",
         "elevenlabs",
         "deepgram",
         "voyage",
