@@ -72,13 +72,13 @@ void groups_init(struct groups *g, const struct config *c)
 {
     *g = (struct groups){.config = c};
     g->providers = xcalloc(c->n_providers + 1, sizeof(*g->providers));
-    g->models = xcalloc(c->n_models + 1, sizeof(*g->models));
+    g->models = xcalloc(c->n_models + 1, sizeof(const struct conf_model *));
     for (size_t i = 0; i < c->n_providers; i++)
         g->providers[i] = c->providers[i].name;
     for (size_t i = 0; i < c->n_models; i++)
         g->models[i] = &c->models[i];
     qsort(g->providers, c->n_providers, sizeof(*g->providers), compare_texts);
-    qsort(g->models, c->n_models, sizeof(*g->models), compare_models);
+    qsort(g->models, c->n_models, sizeof(const struct conf_model *), compare_models);
     gather_tags(g);
 }
 

@@ -37,7 +37,8 @@ void load_scope_check(struct load *l, const struct load_at *at, const struct con
 load_set_fn load_set_metadata; /* const char *: a JSON object */
 load_set_fn load_set_tags;     /* const char *const *tags with size_t n_tags right behind */
 load_set_fn load_set_team, load_set_customer, load_set_key_providers, load_set_routes,
-    load_set_networks, load_set_scope_texts, load_set_scope_tags, load_set_scope_metadata, load_set_aliases;
+    load_set_networks, load_set_scope_texts, load_set_scope_tags, load_set_scope_metadata,
+    load_set_aliases;
 /* 1..CONF_NAME_MAX bytes without control characters. */
 bool load_entity_name_is_good(struct load *l, const struct load_at *at, struct str name);
 

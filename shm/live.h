@@ -53,7 +53,7 @@ struct slot { /* writer: the worker that has it; the master while there is none 
         CACHE_LINE) _Atomic uint64_t stats[STATS_MAX]; /* enum stat_id; counters never go back */
     struct histogram histograms[HISTOGRAMS_MAX];       /* enum stat_histogram */
     _Alignas(CACHE_LINE) char crash[CRASH_TEXT_MAX];   /* NUL-terminated by the reader's copy */
-    struct queues_live queues; /* who waits for a place: queues.h */
+    struct queues_live queues;                         /* who waits for a place: queues.h */
     struct outbox outbox;
     struct holds holds;
     struct route_live routes[ROUTES_MAX];

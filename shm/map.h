@@ -15,6 +15,7 @@
 #include "server/base/base.h"
 #include "shm/calendar.h"
 #include "shm/keys.h"
+#include "shm/lanes.h"
 #include "shm/layout.h"
 #include "shm/limits.h"
 #include "shm/live.h"
@@ -24,7 +25,6 @@
 #include "shm/region.h"
 #include "shm/seqlock.h"
 #include "shm/tokens.h"
-#include "shm/lanes.h"
 #include "shm/weights.h"
 
 #define PAGE_BYTES 4096

@@ -184,7 +184,8 @@ static bool rules_are_sound(const struct pub_image *i)
         uint32_t program = rules[n].program;
 
         if (!text_fits(i, rules[n].name) || !text_fits(i, rules[n].use) ||
-            !text_fits(i, rules[n].whose) || !text_fits(i, rules[n].when) || rules[n].scope >= RULE_SCOPES)
+            !text_fits(i, rules[n].whose) || !text_fits(i, rules[n].when) ||
+            rules[n].scope >= RULE_SCOPES)
             return false;
         if (program != 0 && (program % 8 != 0 || program < sizeof(*i) || program >= i->bytes ||
                              !expr_is_sound((const void *)at(i, program), i->bytes - program)))

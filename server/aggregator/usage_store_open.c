@@ -11,12 +11,9 @@
 
 static int open_tables(struct usage_store *s, struct error *err)
 {
-    static const char *const names[DBIS] = {[DBI_USAGE] = TABLE_USAGE,
-                                            [DBI_ACCOUNTS] = TABLE_ACCOUNTS,
-                                            [DBI_LOG] = TABLE_LOG,
-                                            [DBI_SEQ] = TABLE_SEQ,
-                                            [DBI_META] = TABLE_META,
-                                            [DBI_SHADOWS] = TABLE_SHADOWS};
+    static const char *const names[DBIS] = {
+        [DBI_USAGE] = TABLE_USAGE, [DBI_ACCOUNTS] = TABLE_ACCOUNTS, [DBI_LOG] = TABLE_LOG,
+        [DBI_SEQ] = TABLE_SEQ,     [DBI_META] = TABLE_META,         [DBI_SHADOWS] = TABLE_SHADOWS};
     MDB_txn *txn;
     int rc = mdb_txn_begin(s->env, NULL, 0, &txn);
 

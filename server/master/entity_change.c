@@ -329,7 +329,7 @@ static enum entity_result value_taken(struct entity_call *c, const uint8_t hash[
 enum entity_result entity_create(struct entity_call *c, enum conf_kind kind)
 {
     struct buf defaults = BUF_IN(c->arena);
-    struct conf_entity e;
+    struct conf_entity e = {.kind = kind};
     struct entity_record r = {.kind = kind, .created_ms = clock_real_ms()};
     char text[KEY_TEXT_LEN + 1] = "";
     enum entity_result result;

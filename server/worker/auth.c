@@ -104,7 +104,7 @@ enum step_result auth_step(struct request *r)
 {
     struct worker *w = r->worker;
     bool required = (w->view.image->flags & PUB_REQUIRE_KEY) != 0;
-    struct str key = STR_NONE;
+    struct str key;
     uint8_t hash[SHA256_BYTES];
 
     if (r->explain != NULL && r->explain->has_key)

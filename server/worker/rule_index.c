@@ -58,15 +58,15 @@ static uint64_t ends_of(struct str s, bool is_tail, uint64_t *mask)
     size_t n = min_u64(s.len, sizeof(uint64_t));
     uint64_t bytes = 0;
 
-    if (n > 0)
-        memcpy(&bytes, is_tail ? s.p + s.len - n : s.p, n);
+    *mask = 0;
+    if (n == 0)
+        return 0;
+    memcpy(&bytes, is_tail ? s.p + s.len - n : s.p, n);
     if (is_tail && n < sizeof(bytes)) /* the last byte is always the same place */
         bytes <<= 8 * (sizeof(bytes) - n);
     *mask = n == sizeof(bytes) ? UINT64_MAX
             : is_tail          ? ~(UINT64_MAX >> 8 * n)
                                : (1ull << 8 * n) - 1;
-    if (n == 0)
-        *mask = 0;
     return bytes;
 }
 

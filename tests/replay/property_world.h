@@ -45,7 +45,7 @@ struct made_group {
 
 struct made_key {
     struct made_list models, denied;
-    uint32_t providers; /* bits; 0: all */
+    uint32_t providers;    /* bits; 0: all */
     char alias[NAME_ROOM]; /* what it means by ALIAS; empty: nothing */
 };
 
