@@ -404,7 +404,7 @@ static enum entity_result merge(struct entity_call *c, const struct entity_found
 enum entity_result entity_update(struct entity_call *c, enum conf_kind kind)
 {
     struct entity_found have;
-    struct conf_entity e;
+    struct conf_entity e = {.kind = kind};
     struct entity_record r;
     uint32_t parent;
     enum entity_result result;
