@@ -112,24 +112,33 @@ void export_model_routing(struct emitter *w, const struct conf_model *m)
     emit_close(w);
 }
 
-void export_routing(struct emitter *w, const struct config *c)
+static void put_rule(struct emitter *w, const struct conf_rule *r)
 {
     static const char *const scopes[] = {"key", "team", "customer"};
 
+    emit_open(w, NULL, false);
+    emit_optional(w, "name", r->name);
+    if (r->scope != CONF_RULE_GLOBAL)
+        emit_text(w, scopes[r->scope], r->whose);
+    emit_optional(w, "when", r->when);
+    emit_text(w, "use", r->use);
+    emit_number(w, "priority", r->priority);
+    emit_close(w);
+}
+
+void conf_rule_json(const struct conf_rule *r, struct buf *out)
+{
+    struct emitter w = {.out = out, .format = CONFIG_JSON};
+
+    put_rule(&w, r);
+}
+
+void export_routing(struct emitter *w, const struct config *c)
+{
     if (c->n_rules == 0)
         return;
     emit_open(w, "rules", true);
-    for (size_t i = 0; i < c->n_rules; i++) {
-        const struct conf_rule *r = &c->rules[i];
-
-        emit_open(w, NULL, false);
-        emit_optional(w, "name", r->name);
-        if (r->scope != CONF_RULE_GLOBAL)
-            emit_text(w, scopes[r->scope], r->whose);
-        emit_optional(w, "when", r->when);
-        emit_text(w, "use", r->use);
-        emit_number(w, "priority", r->priority);
-        emit_close(w);
-    }
+    for (size_t i = 0; i < c->n_rules; i++)
+        put_rule(w, &c->rules[i]);
     emit_close(w);
 }

@@ -1,6 +1,7 @@
 /* `rules:`, and what a model of `models:` has beside its targets. */
 #include "conf/load_routing.h"
 
+#include "conf/json_node.h"
 #include "server/base/buf.h"
 
 #define DAY_MS 86400000ull
@@ -140,4 +141,21 @@ void load_set_routing_rules(struct load *l, const struct load_at *at, const stru
         if (r->use != NULL)
             c->n_rules++;
     }
+}
+
+int conf_rule_load(struct conf_rule *out, const struct json *body, struct arena *a,
+                   struct error *err)
+{
+    struct findings *findings = arena_zalloc(a, sizeof(*findings));
+    struct load l = {.arena = a, .findings = findings};
+    struct node *root;
+
+    *out = (struct conf_rule){.scope = CONF_RULE_GLOBAL, .priority = 100};
+    findings_init(findings, NULL, a);
+    if (body == NULL || body->type != JSON_OBJECT)
+        return error_set(err, "body: must be an object");
+    root = json_node(a, body, findings);
+    if (root != NULL)
+        load_object(&l, &(struct load_at){NULL, root, STR_NONE, 0}, &table_rule, out);
+    return findings_report(findings, err);
 }

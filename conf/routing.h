@@ -15,6 +15,7 @@
 
 #include "conf/config.h"
 #include "server/base/expr.h"
+#include "server/base/json.h"
 
 #define CONF_RULES_MAX 1024
 #define CONF_FALLBACKS_MAX 8 /* of one model */
@@ -36,5 +37,13 @@ struct conf_rule {    /* an entry of `rules:` */
     uint32_t priority; /* lower goes first within a scope; default 100 */
     struct conf_origin origin;
 };
+
+/*
+ * A rule by itself, as the API's JSON has it, checked by the file's own table; in the arena. -1: what is
+ * wrong, a condition's with its column.
+ */
+BF_MUST_CHECK int conf_rule_load(struct conf_rule *out, const struct json *body, struct arena *a,
+                                 struct error *err);
+void conf_rule_json(const struct conf_rule *r, struct buf *out);
 
 #endif

@@ -18,7 +18,7 @@
 #define STORE_KEY_MAX 511            /* LMDB's own bound */
 
 static const char *const table_names[STORE_TABLES] = {
-    "file", "keys", "index", "meta", "customers", "teams", "limits", "accounts", "once",
+    "file", "keys", "index", "meta", "customers", "teams", "limits", "accounts", "once", "rules",
 };
 
 struct store {

@@ -48,6 +48,7 @@ enum store_table {
     STORE_LIMITS,
     STORE_ACCOUNTS, /* "key/<name>", ...: which accounts the file's owners have */
     STORE_ONCE,     /* answers that are given again to who asks again */
+    STORE_RULES,    /* id (big endian): routing rules of origin api, as JSON */
     STORE_TABLES
 };
 BF_MUST_CHECK int store_put(struct store *s, enum store_table t, struct str key, struct str value,

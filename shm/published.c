@@ -194,6 +194,13 @@ static bool rules_are_sound(const struct pub_image *i)
     return true;
 }
 
+static bool base_is_sound(const struct pub_image *i)
+{
+    return i->base_bytes == 0 || (i->base_bytes >= sizeof(*i) && i->base_bytes <= i->bytes &&
+                                  array_fits(i, i->base_text, i->base_text_bytes, 1) &&
+                                  i->base_text + i->base_text_bytes <= i->base_bytes);
+}
+
 static bool prices_fit(const struct pub_image *i)
 {
     if (i->prices == 0)
@@ -216,7 +223,8 @@ static bool image_is_sound(const struct pub_image *i, size_t secret_len)
             return false;
     }
     return providers_are_sound(i) && keys_are_sound(i, secret_len) && models_are_sound(i) &&
-           patterns_are_sound(i) && catalogue_fits(i) && prices_fit(i) && rules_are_sound(i);
+           patterns_are_sound(i) && base_is_sound(i) && catalogue_fits(i) && prices_fit(i) &&
+           rules_are_sound(i);
 }
 
 /* --- reading --- */
@@ -427,6 +435,14 @@ const struct pub_route *pub_find_routes(const struct pub_view *v, const struct p
 }
 
 /* --- writing --- */
+
+struct str published_secrets(const struct region *published, const struct region *secrets)
+{
+    const struct secrets_shared *s = secrets_shared(secrets);
+    uint64_t half = published_generation(published) & 1;
+
+    return (struct str){(const char *)s->halves[half], s->used[half]};
+}
 
 static void copy_secrets(struct region *secrets, uint64_t half, struct str bytes)
 {

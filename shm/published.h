@@ -151,6 +151,7 @@ struct pub_rule {
     uint32_t priority;
     uint32_t program;     /* struct expr_program, on 8 bytes; 0: it always holds */
     struct pub_text when; /* the condition as it is written, for people */
+    uint64_t id;          /* of one that the API made; 0: the file's */
 };
 
 /* The image's first bytes. All offsets are from here. */
@@ -182,6 +183,8 @@ struct pub_image {
     struct pub_text tags;                  /* NUL-separated, by bit */
     uint32_t in_flight_max;                /* requests of one worker; 0: no limit */
     uint32_t queue_at_most, queue_wait_ms; /* everybody's queue; at_most 0: there is none */
+    /* Where what the API's rules need begins, and the text without theirs; 0: there are none in it. */
+    uint32_t base_bytes, base_text, base_text_bytes;
 };
 #define PUB_REQUIRE_KEY 1u
 #define PUB_HTTP2_OFF 2u
@@ -241,6 +244,8 @@ const struct pub_route *pub_find_routes(const struct pub_view *v, const struct p
 
 /* --- writing (master) --- */
 
+/* The secrets beside the current half, for an image that needs the same ones. */
+struct str published_secrets(const struct region *published, const struct region *secrets);
 /*
  * Copy an image (and its secrets) into the half that is not current and flip. The caller has made
  * sure that all slots acknowledged the current generation. Returns the new generation; -1 when an

@@ -7,6 +7,7 @@
 #include "server/base/json.h"
 #include "server/master/entity.h"
 #include "server/master/reload.h"
+#include "server/master/rule_calls.h"
 #include "server/master/spawn.h"
 #include "server/master/state.h"
 #include "shm/control.h"
@@ -123,6 +124,8 @@ bool calls_answer(struct master *m, uint64_t seq, struct str text, struct buf *o
         is_answered = false;
     } else if (str_eq(op, STR("config"))) {
         on_config(m, call, out);
+    } else if (rule_answer(m, seq, call, a, out, &is_answered)) {
+        /* now, or when every worker has it */
     } else if (!entity_answer(m->money, call, a, out)) {
         refuse(out, "op: there is no such call");
     }

@@ -27,6 +27,8 @@
 #include "server/master/money.h"
 #include "server/master/once.h"
 
+struct pub_view;
+
 enum entity_result {
     ENTITY_OK,
     ENTITY_NOT_FOUND,
@@ -85,6 +87,8 @@ enum entity_result entity_fail(struct entity_call *c, enum entity_result why, co
 /* Its parent as the call names it: id and kind into the record, the row into *out. */
 enum entity_result entity_parent(struct entity_call *c, const struct conf_entity *e,
                                  struct entity_record *r, uint32_t *out);
+/* Is it a name that a request may use: of a model, a pattern, provider/model, or the catalogue's? */
+bool entity_is_model(const struct pub_view *v, struct str name);
 /* Does its name, and do the providers that a key names, go with what there is? `id`: its own; 0. */
 enum entity_result entity_check(struct entity_call *c, const struct conf_entity *e, uint64_t id);
 /* The record's marks and body as this entity has them. */

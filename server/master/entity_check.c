@@ -43,8 +43,7 @@ static enum entity_result check_providers(struct entity_call *c, const struct co
     return ENTITY_OK;
 }
 
-/* Is it a name that a request may use? The catalogue's count. */
-static bool is_name(const struct pub_view *v, struct str name)
+bool entity_is_model(const struct pub_view *v, struct str name)
 {
     ptrdiff_t slash = str_index(name, '/');
     struct str star;
@@ -67,7 +66,7 @@ static enum entity_result check_aliases(struct entity_call *c, const struct conf
     if (s == NULL || s->n_aliases == 0 || !published_view(c->money->published, NULL, &view))
         return ENTITY_OK;
     for (size_t i = 0; i + 1 < s->n_aliases; i += 2) {
-        if (!is_name(&view, str_of(s->aliases[i + 1])))
+        if (!entity_is_model(&view, str_of(s->aliases[i + 1])))
             return entity_fail(c, ENTITY_INVALID,
                                "aliases.%s: there is no model \"%s\": it must be a name that "
                                "clients may use, or provider/model",

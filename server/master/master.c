@@ -12,6 +12,7 @@
 #include "server/master/calendars.h"
 #include "server/master/calls.h"
 #include "server/master/reload.h"
+#include "server/master/rule_publish.h"
 #include "server/master/signals.h"
 #include "server/master/spawn.h"
 #include "server/master/start.h"
@@ -299,7 +300,7 @@ static uint64_t turn(struct master *m, const struct signals_seen *seen)
     if (m->phase <= PHASE_DRAINING)
         keep_calendars(m);
     if (m->phase == PHASE_RUNNING)
-        next = min_u64(next, reload_tick(m, now_ms));
+        next = min_u64(next, min_u64(reload_tick(m, now_ms), rule_publish_tick(m, now_ms)));
     if (m->phase > PHASE_RUNNING)
         go_on_stopping(m, now_ms);
     return min_u64(next, keep_watchdog(m, now_ms));

@@ -10,6 +10,7 @@
 #include "server/base/arena.h"
 #include "server/base/buf.h"
 #include "server/base/crypto.h"
+#include "server/master/api_rules.h"
 #include "server/master/entity_load.h"
 
 /* --- the mirror of what the file declares --- */
@@ -278,6 +279,39 @@ static int retire(struct store *s, const struct publish_request *base, struct er
     return rc;
 }
 
+static int check_names(const struct config *conf, const struct api_rules *rules, struct error *err)
+{
+    for (size_t i = 0; i < rules->n; i++) {
+        for (size_t j = 0; j < conf->n_rules; j++) {
+            if (conf->rules[j].name != NULL &&
+                strcmp(conf->rules[j].name, rules->items[i].rule.name) == 0)
+                return error_set(err, "%s:%d: rule \"%s\" was made by the API as well: rename one",
+                                 conf->rules[j].origin.file, conf->rules[j].origin.line,
+                                 conf->rules[j].name);
+        }
+    }
+    return 0;
+}
+
+/* Beside the file's rules those that the API made. */
+static int add_rules(struct store *s, const struct save_request *req, struct image *image,
+                     struct error *err)
+{
+    struct arena *a = arena_create(65536);
+    struct pub_image *joined;
+    struct api_rules rules;
+    int rc = api_rules_load(s, req->money->json, a, &rules, err);
+
+    if (rc == 0)
+        rc = check_names(req->conf, &rules, err);
+    if (rc == 0 && rules.n > 0 && (rc = api_rules_image(image->bytes, &rules, &joined, err)) == 0) {
+        free(image->bytes);
+        image->bytes = joined;
+    }
+    arena_free(a);
+    return rc;
+}
+
 static int build(struct store *s, const struct save_request *req, const struct file_plan *owners,
                  struct image *out, struct error *err)
 {
@@ -292,10 +326,10 @@ static int build(struct store *s, const struct save_request *req, const struct f
     if (req->fresh && retire(s, &p, err) != 0)
         return -1;
     if (publish_build(&p, out, err) == 0)
-        return 0;
-    if (!n.is_full || req->fresh || retire(s, &p, err) != 0)
+        return add_rules(s, req, out, err);
+    if (!n.is_full || req->fresh || retire(s, &p, err) != 0 || publish_build(&p, out, err) != 0)
         return -1;
-    return publish_build(&p, out, err);
+    return add_rules(s, req, out, err);
 }
 
 struct declared {

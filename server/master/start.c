@@ -19,6 +19,7 @@
 #include "server/master/priority.h"
 #include "server/master/privileges.h"
 #include "server/master/reload.h"
+#include "server/master/rule_publish.h"
 #include "server/master/restore.h"
 #include "server/master/signals.h"
 #include "server/master/spawn.h"
@@ -90,6 +91,7 @@ static void init(struct master *m)
     m->epoch = 1;
     spawn_init(m);
     m->reload = reload_create();
+    m->rule_publish = rule_publish_create();
     m->json = json_parser_create();
     m->message = xalloc(CONTROL_TEXT_MAX + sizeof(struct control_head));
     notify_open(&m->notify);
@@ -162,6 +164,7 @@ void start_undo(struct master *m)
     passed_close(&m->passed);
     memory_close(&m->regions);
     reload_free(m->reload);
+    rule_publish_free(m->rule_publish);
     json_parser_free(m->json);
     entities_free(m->effective.entities);
     buf_fini(&m->effective.json);

@@ -100,7 +100,8 @@ enum master_phase {
     PHASE_DONE
 };
 
-struct reload; /* reload.c */
+struct reload;       /* reload.c */
+struct rule_publish; /* rule_publish.c */
 
 struct master {
     const struct options *options;
@@ -122,6 +123,7 @@ struct master {
     struct listeners listeners;
     uint32_t epoch; /* counts changes that need new workers */
     struct reload *reload;
+    struct rule_publish *rule_publish;
 
     char state_dir[256], run_dir[256], admin_socket[280];
     int lock_fd, signal_fd, admin_fd, mock_fd;

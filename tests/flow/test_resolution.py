@@ -1,5 +1,6 @@
 """Which routes serve a request: pinned keys, groups, wildcards, canaries, affinity, tags, overrides; with OpenAI's own SDK."""
 
+import signal
 import threading
 
 import openai
@@ -358,3 +359,81 @@ def test_a_key_has_its_own_names(start_gateway, house):
     assert ask(sdk(gateway, "sk-bf-imported-0123456789"), "a").headers["x-bf-model"] == "mini"
     last = gateway.reload(ALIASES.format(base=house.base, all=ALL, mini=MINI).replace("gpt-4o: up/mini, x", "gpt-4o: smal, x"))
     assert last["ok"] is False and 'there is no model "smal"' in last["text"] and '"small"' in last["text"], last
+
+
+RULES = """require_key: false
+admin: {{ token: flow-admin-token-0123456789abcdef }}
+providers:
+  up: {{ vendor: openai-compatible, base_url: "{base}", keys: [ {{ name: main, value: up }} ] }}
+models: {{ small: {{ targets: [ up/mini ] }} }}
+teams: {{ research: {{}} }}
+virtual_keys:
+  - {{ name: all, value: {all} }}
+  - {{ name: mini, value: {mini}, team: research }}
+rules:
+  - {{ name: from-file, when: 'headers["x-go"] == "file"', use: up/filed }}
+"""
+
+
+def test_rules_by_rest(start_gateway, house):
+    gateway = start(start_gateway, house, RULES)
+    client, team = sdk(gateway), sdk(gateway, MINI)
+    go = lambda where, who=client: ask(who, "up/x", {"x-go": where}).headers["x-bf-model"]
+    made = gateway.api("POST", "/api/rules", {"name": "rest", "when": 'headers["x-go"] == "rest"', "use": "small"}, expect=201)
+    # on every worker before the answer: whatever connection is used next
+    assert [go("rest") for _ in range(8)] == ["mini"] * 8 and go("file") == "filed" and go("no") == "x"
+    gateway.api("POST", "/api/rules", {"name": "team", "team": "research", "use": "up/team", "priority": 7}, expect=201)
+    assert go("rest", team) == "team" and go("file", team) == "team" and go("rest") == "mini"
+    # the file's before the API's where scope and priority are the same; a lower priority goes first
+    gateway.api("POST", "/api/rules", {"name": "late", "when": 'headers["x-go"] == "file"', "use": "up/late"}, expect=201)
+    assert go("file") == "filed"
+    gateway.api("PATCH", "/api/rules/late", {"priority": 5}, expect=200)
+    assert go("file") == "late"
+    listed = gateway.api("GET", "/api/rules", expect=200)["data"]
+    assert [(rule["name"], rule["origin"], rule["place"]) for rule in listed] == [
+        ("team", "api", 1), ("late", "api", 2), ("from-file", "file", 3), ("rest", "api", 4)]
+    assert listed[0]["team"] == "research" and listed[2]["id"] is None
+    # by id as well; an owner and a condition can be taken back
+    changed = gateway.api("PATCH", f"/api/rules/{made['id']}", {"when": None, "key": "mini"}, expect=200)
+    assert changed["key"] == "mini" and "when" not in changed and go("no", team) == "mini" and go("no") == "x"
+    # what a reload and a restart keep
+    assert gateway.reload()["ok"] and go("file") == "late" and len(gateway.api("GET", "/api/rules", expect=200)["data"]) == 4
+    for bad, status, words in (
+            ({"name": "a", "when": "budget.usd > 1", "use": "small"}, 400, "column 1"),
+            ({"name": "a", "when": "model", "use": "small"}, 400, "true or false"),
+            ({"name": "a", "use": "nobody/x"}, 400, "nobody/x"),
+            ({"name": "a", "use": "small", "team": "nobody"}, 400, "nobody"),
+            ({"name": "a", "use": "small", "team": "research", "key": "all"}, 400, "stands beside"),
+            ({"name": "a", "use": "small", "colour": "red"}, 400, "colour"),
+            ({"name": "", "use": "small"}, 400, "name"), ({"use": "small"}, 400, "name"), ({"name": "a"}, 400, "use"),
+            ({"name": "rest", "use": "small"}, 409, "rest"), ({"name": "from-file", "use": "small"}, 409, "from-file")):
+        refused = gateway.api("POST", "/api/rules", bad)
+        assert refused.status == status and words in refused.error["message"], (bad, refused)
+    assert gateway.api("PATCH", "/api/rules/from-file", {"priority": 1}).status == 409
+    assert gateway.api("DELETE", "/api/rules/from-file").status == 409
+    assert gateway.api("DELETE", "/api/rules/nobody").status == 404
+    refused = gateway.reload(RULES.format(base=house.base, all=ALL, mini=MINI).replace("from-file", "rest"))
+    assert refused["ok"] is False and "API" in refused["text"], refused
+    for name in ("late", "rest", "team"):
+        gateway.api("DELETE", f"/api/rules/{name}", expect=200)
+    assert go("file") == "filed" and go("rest", team) == "x"
+    assert gateway.call("GET", "/api/rules").status == 401
+
+
+def test_rules_by_hand_outlive_a_restart(start_gateway, house):
+    gateway = start(start_gateway, house, RULES)
+    for number in range(20):
+        gateway.bfctl("rule", "add", f"r{number}", "--use", f"up/m{number}", "--when", f'headers["x-go"] == "r{number}"')
+    gateway.bfctl("rule", "add", "bad", "--use", "small", "--when", "nothing == 1", expect=1)
+    gateway.bfctl("rule", "remove", "from-file", expect=1)
+    gateway.bfctl("rule", "add", "no-use", expect=2)
+    gateway.bfctl("rule", "remove", "r7")
+    table = gateway.bfctl("rule", "list")
+    assert "r19" in table and "from-file" in table and "r7 " not in table and "bad" not in table, table
+    gateway.signal(signal.SIGTERM)
+    assert gateway.wait_exit() == 0
+    again = start_gateway(RULES.format(base=house.base, all=ALL, mini=MINI), args=["--state", gateway.state])
+    client = sdk(again)
+    for number in range(20):
+        want = "x" if number == 7 else f"m{number}"
+        assert ask(client, "up/x", {"x-go": f"r{number}"}).headers["x-bf-model"] == want

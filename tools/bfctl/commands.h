@@ -18,6 +18,7 @@ command_fn command_check;                                                   /* c
 command_fn command_keys, command_teams, command_customers;                  /* keys.c */
 command_fn command_budgets;                                                 /* budgets.c */
 command_fn command_explain;                                                 /* explain.c */
+command_fn command_rule;                                                    /* rules.c */
 command_fn command_models;                                                  /* models.c */
 command_fn command_usage, command_logs;                                     /* journal.c */
 command_fn command_reprice, command_audit;                                  /* money.c */

@@ -26,6 +26,8 @@ const struct ctl_command ctl_commands[] = {
      command_routes},
     {"explain", "--model NAME [--key KEY] ...", "what a request would get, step by step",
      command_explain},
+    {"rule", "list|add NAME --use MODEL ...|remove NAME", "which model serves which request",
+     command_rule},
     {"models", "", "the models that clients may use, and what is known of them", command_models},
     {"usage", "[--by LIST] ... | reprice [--prices FILE] ...", "who spent what; what it would cost",
      command_usage},
