@@ -1,7 +1,7 @@
 # bash completion for bfctl
 _bfctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local commands="status check reload keys teams customers budgets routes explain models usage shadow audit logs top workers export completion version help"
+    local commands="status check reload keys teams customers budgets routes explain rule models usage shadow audit logs top workers export completion version help"
     local global="--socket --url --token --ca --json --help --version"
     local command="" verb="" word i
     case $previous in
@@ -69,6 +69,7 @@ _bfctl() {
     budgets) words="--kind --name --team --customer $global" ;;
     routes) words="--provider --model $global" ;;
     explain) words="--key --model --endpoint --tokens --max-tokens --images --stream --tools --body --peer --header --param $global" ;;
+    rule) words="list add remove --use --when --key --team --customer --priority $global" ;;
     usage) words="reprice --by --key --team --customer --model --provider --since --until --from --to --prices $global" ;;
     shadow) words="--model --since --until $global" ;;
     audit) words="money $global" ;;

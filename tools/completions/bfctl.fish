@@ -1,5 +1,5 @@
 # fish completion for bfctl
-set -l commands status check reload keys teams customers budgets routes explain models usage shadow audit logs top workers export completion version help
+set -l commands status check reload keys teams customers budgets routes explain rule models usage shadow audit logs top workers export completion version help
 
 complete -c bfctl -f
 complete -c bfctl -l socket -r -F -d 'admin socket'
@@ -19,6 +19,7 @@ complete -c bfctl -n $none -a teams -d 'budgets that keys share'
 complete -c bfctl -n $none -a customers -d 'budgets that teams share'
 complete -c bfctl -n $none -a budgets -d 'what is used and left of every budget'
 complete -c bfctl -n $none -a explain -d 'what a request would get, step by step'
+complete -c bfctl -n $none -a rule -d 'which model serves which request'
 complete -c bfctl -n $none -a routes -d 'weights and health of every route, and why'
 complete -c bfctl -n $none -a models -d 'models that clients may use'
 complete -c bfctl -n $none -a usage -d 'who spent what; what it would cost'
@@ -62,6 +63,10 @@ complete -c bfctl -n '__fish_seen_subcommand_from create' -l inactive -d 'not us
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l strict -d 'refuse partial translations'
 for option in key model endpoint tokens max-tokens images peer header param
     complete -c bfctl -n '__fish_seen_subcommand_from explain' -l $option -x
+end
+complete -c bfctl -n '__fish_seen_subcommand_from rule' -a 'list add remove'
+for option in use when key team customer priority
+    complete -c bfctl -n '__fish_seen_subcommand_from rule' -l $option -x
 end
 complete -c bfctl -n '__fish_seen_subcommand_from explain' -l body -r -d 'the request itself'
 complete -c bfctl -n '__fish_seen_subcommand_from explain' -l stream
