@@ -224,3 +224,13 @@ def test_a_reload_ends_it(world):
     assert w.gateway.reload(w.yaml.replace("share: 100%", "share: 0.001%"))["ok"]
     bad = w.gateway.reload(w.yaml.replace("new/n, share", "newer/n, share"))
     assert not bad["ok"] and "models.fast.shadow.model: there is no provider" in bad["text"], bad
+
+
+def test_a_stop_does_not_wait_for_them(world):
+    w = world.start()
+    w.new.mode = "silent"
+    w.ask()
+    wait_until(lambda: len(w.new.requests) == 1, "the copy is under way")
+    w.gateway.signal(signal.SIGTERM)
+    assert w.gateway.wait_exit() == 0
+    assert not w.new.release.is_set()
