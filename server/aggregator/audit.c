@@ -16,7 +16,7 @@
 
 #define TRIES_MAX 8       /* snapshots that were too old before they were used */
 #define ADVANCE_EVERY 256 /* accounts after which the outboxes are read on */
-#define STEADY_MS 30      /* a process that can run has had its turn */
+#define STEADY_MS 120 /* a process that can run has had its turn, also on a machine that is full */
 #define STATES_WRONG 16
 
 struct run {

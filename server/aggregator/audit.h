@@ -31,7 +31,7 @@
 
 #define AUDIT_LOG_MAX 2000000 /* rows of log that are compared: some 0.7 s */
 #define AUDIT_ROWS_MAX 1000   /* differences in an answer; all are summed */
-#define AUDIT_WAIT_MS 500     /* for all accounts that do not rest, together */
+#define AUDIT_WAIT_MS 2000    /* for all accounts that do not rest, together */
 
 enum audit_kind { AUDIT_COUNTER, AUDIT_LOG };
 

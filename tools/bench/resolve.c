@@ -190,7 +190,7 @@ static size_t resolve_one(struct request *r, struct str model)
     struct candidates found;
 
     r->asked = model;
-    r->course = (struct course){.n = 0};
+    r->course = (struct course){.n_skips = 0};
     r->resolved = (struct resolved){.generation = 0};
     r->money.is_asked = false;
     if (course_begin(r) != STEP_NEXT)

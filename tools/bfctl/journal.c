@@ -145,31 +145,49 @@ static void keep_row(void *ctx, const struct json *row)
     rows->items[rows->n++] = row;
 }
 
+/* The first of these that is so. */
+static struct str outcome_of(const struct json *r)
+{
+    static const struct {
+        const char *member, *said;
+    } all[] = {{"client_gone", "client gone"},
+               {"crashed", "worker died"},
+               {"hedge", "hedged"},
+               {"retried", "retried"},
+               {"estimated", "estimated"}};
+    struct str fail = ctl_str(r, "fail");
+
+    for (size_t i = 0; i < ARRAY_LEN(all) && fail.len == 0; i++) {
+        if (strcmp(all[i].member, "retried") == 0 ? ctl_u64(r, "attempts") > 1
+                                                  : ctl_bool(r, all[i].member))
+            fail = str_of(all[i].said);
+    }
+    return fail;
+}
+
+static void put_attempt(struct buf *note, const struct json *a)
+{
+    buf_str(note, ctl_str(a, "provider"));
+    buf_cstr(note, "/");
+    buf_str(note, ctl_str(a, "provider_key"));
+    buf_printf(note, "%s %.*s", ctl_bool(a, "hedge") ? " hedge" : "",
+               STR_ARGS(ctl_str(a, "reason")));
+    if (ctl_u64(a, "upstream_status") > 0)
+        buf_printf(note, " %llu", (unsigned long long)ctl_u64(a, "upstream_status"));
+    buf_printf(note, " %.0fms", ctl_double(a, "total_ms"));
+}
+
 /* What became of a request, and of each attempt where there was more than one. */
 static void put_note(struct buf *note, const struct json *r)
 {
     const struct json *trail = json_get(r, "trail");
-    struct str fail = ctl_str(r, "fail");
 
-    buf_str(note, fail.len > 0                 ? fail
-                  : ctl_bool(r, "client_gone") ? STR("client gone")
-                  : ctl_bool(r, "crashed")     ? STR("worker died")
-                  : ctl_bool(r, "hedge")       ? STR("hedged")
-                  : ctl_u64(r, "attempts") > 1 ? STR("retried")
-                  : ctl_bool(r, "estimated")   ? STR("estimated")
-                                               : STR_NONE);
+    buf_str(note, outcome_of(r));
     if (ctl_u64(r, "attempts") < 2 || trail == NULL)
         return;
     for (const struct json *a = trail->child; a != NULL; a = a->next) {
         buf_cstr(note, a == trail->child ? ": " : ", ");
-        buf_str(note, ctl_str(a, "provider"));
-        buf_cstr(note, "/");
-        buf_str(note, ctl_str(a, "provider_key"));
-        buf_printf(note, "%s %.*s", ctl_bool(a, "hedge") ? " hedge" : "",
-                   STR_ARGS(ctl_str(a, "reason")));
-        if (ctl_u64(a, "upstream_status") > 0)
-            buf_printf(note, " %llu", (unsigned long long)ctl_u64(a, "upstream_status"));
-        buf_printf(note, " %.0fms", ctl_double(a, "total_ms"));
+        put_attempt(note, a);
     }
 }
 
