@@ -304,6 +304,7 @@ struct conf_limits {
     uint32_t streams_per_second; /* new ones per HTTP/2 connection; default 1000 */
     uint32_t resets;             /* aborted streams per connection and second; default 100 */
     uint32_t attempts;           /* upstream calls for one request; default 3 */
+    uint32_t retry_ratio;        /* thousandths of a percent of the requests; default 10 % */
     uint32_t in_flight;          /* requests of one worker at the same time; 0: no limit */
     uint64_t header_ms;          /* a request's head must be there; default 10 s */
     uint64_t body_ms;            /* a request's body must be there; default 60 s */

@@ -254,6 +254,7 @@ static void put_limits(struct emitter *w, const struct conf_limits *limits)
     emit_number(w, "streams_per_second", limits->streams_per_second);
     emit_number(w, "resets", limits->resets);
     emit_number(w, "attempts", limits->attempts);
+    emit_formatted(w, "retry_ratio", limits->retry_ratio, export_percent);
     if (limits->in_flight > 0)
         emit_number(w, "in_flight", limits->in_flight);
     emit_formatted(w, "header_timeout", limits->header_ms, value_format_duration);

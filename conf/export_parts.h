@@ -16,6 +16,7 @@ void export_prices(struct emitter *w,
                    const struct config *c); /* prices, their default and policy */
 void export_weight(struct emitter *w, uint32_t thousandths);
 void export_target(struct emitter *w, const struct conf_target *t); /* export_routing.c, as these */
+void export_percent(struct buf *b, uint64_t thousandths);           /* "5%" */
 /* What a model has beside its targets, and `rules`. */
 void export_queue(struct emitter *w, const struct conf_queue *q);
 void export_model_routing(struct emitter *w, const struct conf_model *m);

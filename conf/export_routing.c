@@ -4,7 +4,7 @@
 #include "conf/routing.h"
 #include "conf/values.h"
 
-static void format_percent(struct buf *b, uint64_t thousandths)
+void export_percent(struct buf *b, uint64_t thousandths)
 {
     value_format_thousandths(b, thousandths);
     buf_char(b, '%');
@@ -24,7 +24,7 @@ static void export_hedge(struct emitter *w, const struct conf_hedge *h)
         emit_formatted(w, "after", h->percentile, format_percentile);
     else
         emit_formatted(w, "after", h->after_ms, value_format_duration);
-    emit_formatted(w, "at_most", h->at_most, format_percent);
+    emit_formatted(w, "at_most", h->at_most, export_percent);
     emit_close(w);
 }
 
@@ -37,7 +37,7 @@ static void export_shadow(struct emitter *w, const struct conf_shadow *s)
     buf_printf(&name, "%s/%s", s->provider, s->model);
     emit_open(w, "shadow", false);
     emit_text(w, "model", name.data);
-    emit_formatted(w, "share", s->share, format_percent);
+    emit_formatted(w, "share", s->share, export_percent);
     if (s->timeout_ms != SHADOW_MS_DEFAULT)
         emit_formatted(w, "timeout", s->timeout_ms, value_format_duration);
     emit_close(w);
@@ -49,7 +49,7 @@ void export_target(struct emitter *w, const struct conf_target *t)
     emit_open(w, NULL, false);
     emit_text(w, "model", t->name);
     if (t->share > 0)
-        emit_formatted(w, "share", t->share, format_percent);
+        emit_formatted(w, "share", t->share, export_percent);
     else
         export_weight(w, t->weight);
     if (t->n_tags > 0)

@@ -138,6 +138,7 @@ static const struct load_key limits_keys[] = {
     {"resets", "whole number", load_set_u32, LIMIT(resets), 1, 1000000, false},
     {"attempts", "whole number", load_set_u32, LIMIT(attempts), 1, CONF_ATTEMPTS_MAX, false},
     {"in_flight", "whole number", load_set_u32, LIMIT(in_flight), 1, 1000000, false},
+    {"retry_ratio", "percentage", load_set_retry_ratio, 0, 0, 0, false},
     {"header_timeout", "duration", load_set_duration, LIMIT(header_ms), 100, 10 * MINUTE_MS, false},
     {"body_timeout", "duration", load_set_duration, LIMIT(body_ms), 100, 60 * MINUTE_MS, false},
     {"idle_timeout", "duration", load_set_duration, LIMIT(idle_ms), 100, DAY_MS, false},

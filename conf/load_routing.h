@@ -19,4 +19,7 @@ load_set_fn load_set_model_timeout, load_set_fallbacks; /* struct conf_model */
 load_set_fn load_set_routing_rules;                     /* struct config */
 extern const struct load_table table_model_timeout, table_rule;
 
+/* limits.retry_ratio: a percentage, in thousandths of one. */
+load_set_fn load_set_retry_ratio;
+
 #endif

@@ -37,6 +37,7 @@ void zero_config(struct config *c)
         .streams_per_second = 1000,
         .resets = 100,
         .attempts = 3,
+        .retry_ratio = 10000,
         .header_ms = 10 * SECOND_MS,
         .body_ms = 1 * MINUTE_MS,
         .idle_ms = 75 * SECOND_MS,

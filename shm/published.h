@@ -185,6 +185,7 @@ struct pub_image {
     uint32_t queue_at_most, queue_wait_ms; /* everybody's queue; at_most 0: there is none */
     /* Where what the API's rules need begins, and the text without theirs; 0: there are none in it. */
     uint32_t base_bytes, base_text, base_text_bytes;
+    uint32_t retry_ratio; /* thousandths of a percent */
 };
 #define PUB_REQUIRE_KEY 1u
 #define PUB_HTTP2_OFF 2u

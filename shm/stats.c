@@ -71,6 +71,9 @@ static const struct stat_info stats[STATS_N] = {
     [STAT_SHADOWS_SKIPPED] =
         {"shadows_skipped_total",
          "Requests not copied to a shadow: too many were under way, or it was too long.", false},
+    [STAT_RETRIES_REFUSED] = {"retries_refused_total",
+                              "Failed requests that limits.retry_ratio did not let try again.",
+                              false},
 };
 
 static const struct stat_info histograms[HISTOGRAMS_N] = {

@@ -63,6 +63,7 @@ enum stat_id {
     STAT_SHADOWS,         /* copies of requests sent to a second target */
     STAT_SHADOWS_FAILED,  /* ... that brought no good answer */
     STAT_SHADOWS_SKIPPED, /* drawn, but not sent: too many under way, or too long */
+    STAT_RETRIES_REFUSED,
     STATS_N
 };
 static_assert(STATS_N <= STATS_MAX, "room");

@@ -303,12 +303,13 @@ static void add_limits(struct writer *w, const struct conf_limits *l)
 {
     buf_printf(&w->json,
                "{\"body\":%ju,\"relay\":%ju,\"buffered\":%ju,\"connections\":%u,\"streams\":%u,"
-               "\"streams_per_second\":%u,\"resets\":%u,\"attempts\":%u,\"header_ms\":%ju,"
+               "\"streams_per_second\":%u,\"resets\":%u,\"attempts\":%u,\"retry_ratio\":%u,"
+               "\"header_ms\":%ju,"
                "\"body_ms\":%ju,\"idle_ms\":%ju}",
                (uintmax_t)l->body_max_bytes, (uintmax_t)l->relay_max_bytes,
                (uintmax_t)l->buffered_max_bytes, l->connections, l->streams, l->streams_per_second,
-               l->resets, l->attempts, (uintmax_t)l->header_ms, (uintmax_t)l->body_ms,
-               (uintmax_t)l->idle_ms);
+               l->resets, l->attempts, l->retry_ratio, (uintmax_t)l->header_ms,
+               (uintmax_t)l->body_ms, (uintmax_t)l->idle_ms);
     add(w, "setting", "limits");
 }
 

@@ -288,6 +288,7 @@ static void set_limits(struct pub_image *image, const struct config *conf)
     image->idle_ms = narrow_ms(l->idle_ms);
     static_assert(CONF_ATTEMPTS_MAX <= ATTEMPTS_MAX, "what may be configured is what happens");
     image->attempts_max = l->attempts;
+    image->retry_ratio = l->retry_ratio;
     image->in_flight_max = l->in_flight;
     image->queue_at_most = conf->queue.at_most;
     image->queue_wait_ms = narrow_ms(conf->queue.wait_ms);

@@ -5,6 +5,7 @@
 #include "server/worker/hedge.h"
 #include "server/worker/relay.h"
 #include "server/worker/report.h"
+#include "server/worker/retry.h"
 #include "server/worker/send.h"
 #include "server/worker/worker.h"
 
@@ -17,6 +18,8 @@ void attempt_begin(struct request *r)
         must(r->n_attempts < ATTEMPTS_MAX);
         if (r->n_attempts > 0 && !hedge_is_starting(r))
             stat_add(w->slot, STAT_RETRIES, 1);
+        if (!hedge_is_starting(r))
+            retry_begins(r);
         r->tried_rows[r->n_attempts++] = a->row;
         stat_add(w->slot, STAT_ATTEMPTS, 1);
         live_add(&w->slot->routes[a->row].attempts, 1);
@@ -116,6 +119,8 @@ void attempt_end(struct request *r, enum sample_outcome outcome)
         a->in_flight = false;
         live_leave(r->worker->slot, a->row);
         tell(r, outcome, end_us);
+        if (outcome == SAMPLE_OK || outcome == SAMPLE_CALLER_FAULT)
+            retry_was_good(r);
         trail_note(&r->trail, a->trail, a, outcome, end_us);
     }
     if (a->secret.len > 0) {

@@ -5,9 +5,42 @@
 #include "server/worker/relay.h"
 #include "server/worker/translate.h"
 
+/*
+ * The table of retries. A caller's fault is one everywhere, and a client that has gone wants nothing more. A
+ * refused key (its route is benched by the aggregator) says nothing of its provider, so its next key is asked
+ * at once; of all other failures the provider is suspect as a whole. Where no answer came although one
+ * was asked for, the provider may have worked: that is booked, and it is tried again all the same, because
+ * the client would do it anyway.
+ */
+static const struct outcome_rule rules[SAMPLE_OUTCOMES] = {
+    [SAMPLE_KEY_REFUSED] = {.is_tried_again = true},
+    [SAMPLE_RATE_LIMITED] = {.is_tried_again = true, .is_of_provider = true},
+    [SAMPLE_UPSTREAM_ERROR] = {.is_tried_again = true, .is_of_provider = true},
+    [SAMPLE_CONNECT] = {.is_tried_again = true, .is_of_provider = true},
+    [SAMPLE_TIMEOUT] = {true, .is_for_work = true, .is_of_provider = true},
+    [SAMPLE_CUT] = {true, .is_for_work = true, .is_of_provider = true},
+};
+
+const struct outcome_rule *outcome_rule(enum sample_outcome outcome)
+{
+    must(outcome < SAMPLE_OUTCOMES);
+    return &rules[outcome];
+}
+
+static enum sample_outcome outcome_of(int status)
+{
+    if (status == 401 || status == 402 || status == 403)
+        return SAMPLE_KEY_REFUSED;
+    if (status == 429)
+        return SAMPLE_RATE_LIMITED;
+    if (status >= 500)
+        return SAMPLE_UPSTREAM_ERROR;
+    return status >= 400 ? SAMPLE_CALLER_FAULT : SAMPLE_OK;
+}
+
 bool outcome_may_improve(int status)
 {
-    return status == 401 || status == 402 || status == 403 || status == 429 || status >= 500;
+    return rules[outcome_of(status)].is_tried_again;
 }
 
 bool outcome_is_cut(const struct request *r)
@@ -46,14 +79,8 @@ static enum sample_outcome outcome_of_status(const struct request *r)
 
     if (r->broken == &FAIL_BUDGET_EXCEEDED)
         return SAMPLE_CLIENT_GONE; /* nobody's fault: we have left */
-    if (status == 401 || status == 402 || status == 403)
-        return SAMPLE_KEY_REFUSED;
-    if (status == 429)
-        return SAMPLE_RATE_LIMITED;
-    if (status >= 500)
-        return SAMPLE_UPSTREAM_ERROR;
     if (status >= 400)
-        return SAMPLE_CALLER_FAULT;
+        return outcome_of(status);
     if (r->broken == &FAIL_UPSTREAM_CUT)
         return SAMPLE_CUT;
     if (r->broken == &FAIL_UPSTREAM_SLOW)
@@ -127,11 +154,14 @@ static bool failed_early(const struct request *r)
 
 bool outcome_is_worth_another(const struct request *r)
 {
+    const struct outcome_rule *rule;
+
     if (r->is_forward)
         return false;
     if (watch_is_work(r) && failed_early(r))
         return true;
-    return r->upstream_done && r->attempt.status == 0 &&
-           (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS ||
-            (watch_is_work(r) && (r->result == UPSTREAM_FIRST_BYTE || r->result == UPSTREAM_CUT)));
+    if (!r->upstream_done || r->attempt.status != 0 || r->result == UPSTREAM_TOTAL)
+        return false; /* whose time is over has none for another one */
+    rule = outcome_rule(relay_outcome(r));
+    return rule->is_tried_again && (!rule->is_for_work || watch_is_work(r));
 }

@@ -11,6 +11,13 @@
 
 #include "server/worker/request.h"
 
+/* What follows an attempt that ended so, as long as nothing of it has gone to the client. */
+struct outcome_rule {
+    bool is_tried_again; /* on another route */
+    bool is_for_work;    /* ... only where a model was to work: nothing else is done twice */
+    bool is_of_provider; /* others first; itself again only after a pause (retry.h) */
+};
+const struct outcome_rule *outcome_rule(enum sample_outcome outcome);
 /* May another route answer better than with this status? */
 bool outcome_may_improve(int status);
 /* A chat stream says that it is over; one that just stops was cut, whatever its framing says. */

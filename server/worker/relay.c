@@ -212,6 +212,13 @@ static enum step_result finish(struct request *r)
     return STEP_NEXT;
 }
 
+static const struct fail *reason_of(const struct request *r, const struct fail *broken)
+{
+    if (broken != NULL)
+        return broken;
+    return r->content.is_diverted ? &FAIL_FILTERED : outcome_fail(r);
+}
+
 /* Whatever became of its answer, the provider may have worked on it, unless it says that it did not. */
 static void abandon(struct request *r, const struct fail *broken)
 {
@@ -222,9 +229,7 @@ static void abandon(struct request *r, const struct fail *broken)
         (broken == NULL && (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS)))
         return;
     if (content_error(r) == NULL || r->usage.known)
-        settle_abandoned(r, broken != NULL           ? broken
-                            : r->content.is_diverted ? &FAIL_FILTERED
-                                                     : outcome_fail(r));
+        settle_abandoned(r, reason_of(r, broken));
 }
 
 /* A refusal that was read leads to a list of its own, or is dropped, or told, like any other. */
@@ -279,7 +284,7 @@ enum step_result relay_step(struct request *r)
         return fail_with(r, &FAIL_UPSTREAM_ERROR); /* and primary_tell knows better */
     if (moves_on(r)) {
         abandon(r, broken);
-        primary_keep(r, broken != NULL ? broken : outcome_fail(r));
+        primary_keep(r, reason_of(r, broken));
         money_release(r);
         relay_forget(r);
         return STEP_RETRY;

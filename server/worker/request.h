@@ -30,6 +30,7 @@
 #include "server/worker/loop.h"
 #include "server/worker/money.h"
 #include "server/worker/payers.h"
+#include "server/worker/retry.h"
 #include "server/worker/scope.h"
 #include "server/worker/throughput.h"
 #include "server/worker/told.h"
@@ -140,6 +141,7 @@ struct request {
     struct resolved resolved;
     uint32_t tried_rows[ATTEMPTS_MAX];
     uint32_t n_attempts;
+    struct retry retry;
     struct primary *primary; /* the first attempt's error; NULL: none is kept */
     struct trail trail;      /* of the attempts: told to the client and the log */
     uint64_t token_since_ms; /* waiting for the first token of a key; 0: not */

@@ -12,6 +12,7 @@
 #include "server/worker/parse.h"
 #include "server/worker/queue.h"
 #include "server/worker/refusal.h"
+#include "server/worker/retry.h"
 #include "server/worker/send.h"
 #include "server/worker/sign.h"
 #include "server/worker/translate.h"
@@ -43,7 +44,7 @@ bool route_has_more(struct request *r)
         r->fail = NULL;
         return false;
     }
-    return route_has_untried(r) || course_has_next(r);
+    return (route_has_untried(r) || course_has_next(r)) && retry_may(r);
 }
 
 static enum step_result no_route(struct request *r, const struct candidates *found)
@@ -269,11 +270,22 @@ enum step_result route_by_name(struct request *r)
 {
     struct candidates found;
     enum step_result result = route_resolve(r);
+    bool is_narrow;
 
     if (result != STEP_NEXT)
         return result;
     candidates_gather(r, &found);
-    return found.n > 0 ? choose(r, &found) : no_route(r, &found);
+    if (found.n == 0)
+        return no_route(r, &found);
+    is_narrow = r->n_attempts > 0 && retry_narrow(r, &found);
+    if (r->n_attempts > 0 && !is_narrow && retry_pauses(r, &found))
+        return STEP_WAIT;
+    result = choose(r, &found);
+    if (result == STEP_FAIL && is_narrow) { /* no room or no money there: then whoever is left */
+        candidates_gather(r, &found);
+        result = choose(r, &found);
+    }
+    return result;
 }
 
 /* Why the first name came to nothing; that its routes were all tried is no reason beside another. */

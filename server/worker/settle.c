@@ -7,6 +7,7 @@
 #include "server/worker/queue.h"
 #include "server/worker/relay.h"
 #include "server/worker/report.h"
+#include "server/worker/retry.h"
 #include "server/worker/shadow.h"
 #include "server/worker/worker.h"
 
@@ -177,6 +178,7 @@ void settle(struct request *r)
     if (r->settled)
         return;
     r->settled = true;
+    retry_ends(r);
     if (r->is_stream)
         flags |= RECORD_STREAM;
     if (has_left)

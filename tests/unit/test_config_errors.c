@@ -80,6 +80,12 @@ static void wrong_types(void **state)
          "t.yaml:1: drain_timeout must be a duration with its unit (500ms, 5s, 10m, 2h, 30d; 0 for "
          "none), is \"30\""},
         {"drain_timeout: 2d\n", "t.yaml:1: drain_timeout must be between 0 and 1d, is \"2d\""},
+        {"limits: { retry_ratio: 101% }\n",
+         "t.yaml:1: limits.retry_ratio must be a percentage from 0% to 100% such as 10%, is "
+         "\"101%\""},
+        {"limits: { retry_ratio: 0.1 }\n",
+         "t.yaml:1: limits.retry_ratio must be a percentage from 0% to 100% such as 10%, is "
+         "\"0.1\""},
         {"limits: { attempts: 9 }\n",
          "t.yaml:1: limits.attempts must be between 1 and 8, is \"9\""},
         {"limits: { streams: 101 }\n",
