@@ -31,14 +31,14 @@ def ask(gateway, path="/litellm/chat/completions", headers=None, key=None, **mor
 def test_controls_stay_here(mocked_gateway, mock):
     answer = ask(mocked_gateway, **CONTROLS, num_retries=0, timeout=9.5, drop_params=True)
     assert answer.status == 200 and answer.json()["choices"][0]["message"]["content"] == "hi"
-    assert dropped(answer) == set(CONTROLS)
+    assert dropped(answer) == set(CONTROLS) - {"fallbacks"}  # which are ours as well
     assert json.loads(mock.last()["body"]) == {"model": "echo", "messages": [{"role": "user", "content": "hi"}], "seed": 1}
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/langchain/chat/completions"])
 def test_elsewhere_bytes_are_untouched(mocked_gateway, mock, path):
     """They are the provider's to judge: the mock refuses what its wire does not have."""
-    body = '{ "model":"echo", "tags" : ["a"],"messages":[{"role":"user","content":"hi"}], "fallbacks":[] }'
+    body = '{ "model":"echo", "tags" : ["a"],"messages":[{"role":"user","content":"hi"}], "caching":true }'
     answer = mocked_gateway.call("POST", path, body.replace("echo", "up/echo").encode(), headers={"content-type": "application/json"})
     assert (answer.status, answer.headers["x-bf-fidelity"]) == (400, "full") and "tags" in answer.error["message"]
     assert mock.last()["body"] == body
@@ -61,8 +61,8 @@ def test_every_way_of_writing_them(mocked_gateway, mock):
 
 
 def test_strict(mocked_gateway, mock):
-    answer = ask(mocked_gateway, headers={"x-bf-strict": "true"}, fallbacks=["x"])
-    assert (answer.status, answer.headers["x-bf-error"], answer.error["param"]) == (400, "not_faithful", "fallbacks")
+    answer = ask(mocked_gateway, headers={"x-bf-strict": "true"}, tags=["x"])
+    assert (answer.status, answer.headers["x-bf-error"], answer.error["param"]) == (400, "not_faithful", "tags")
     assert mock.requests() == []
     assert ask(mocked_gateway, headers={"x-bf-strict": "true"}, num_retries=1, drop_params=True).status == 200
 

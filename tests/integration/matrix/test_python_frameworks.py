@@ -155,6 +155,6 @@ def test_litellm_controls(pair):
                                 messages=ASK, num_retries=0, timeout=20, metadata={"tags": ["b"]}, extra_body=extra)
     assert answer.choices[0].message.content == WORDS
     fidelity = answer._hidden_params["additional_headers"]["llm_provider-x-bf-fidelity"]
-    assert {"fallbacks", "metadata", "cache", "api_base", "mock_response"} <= set(fidelity.split("dropped=")[1].split("; ")[0].split(","))
+    assert {"metadata", "cache", "api_base", "mock_response"} <= set(fidelity.split("dropped=")[1].split("; ")[0].split(","))
     assert not [name for name in ("num_retries", "timeout", "drop_params") if name in fidelity]
     assert not [name for name in extra if f'"{name}"' in pair.provider.last()["body"]]
