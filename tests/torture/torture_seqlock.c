@@ -31,8 +31,8 @@ static int tear_down(void **state)
 /* Every field follows from one number, so that a mixture of two rows shows. */
 static void publish(uint32_t row, uint32_t n)
 {
-    struct weight w = {n,        n + 1,    n + 2, n + 3, n + 4, n + 5,  n + 6, 7ull * n,
-                       8ull * n, 9ull * n, n + 7, n + 8, n + 9, n + 10, n + 11};
+    struct weight w = {n,        n + 1,    n + 2, n + 3, n + 4, n + 5,  n + 6,  7ull * n,
+                       8ull * n, 9ull * n, n + 7, n + 8, n + 9, n + 10, n + 11, n + 12};
 
     weights_publish(&region, row, &w);
 }
@@ -48,7 +48,7 @@ static bool is_whole(const struct weight *w)
            w->changed_ms == 7ull * n && w->retry_at_ms == 8ull * n && w->samples == 9ull * n &&
            w->first_byte_n == n + 7 && w->first_byte_p50_us == n + 8 &&
            w->first_byte_p90_us == n + 9 && w->first_byte_p95_us == n + 10 &&
-           w->first_byte_p99_us == n + 11;
+           w->first_byte_p99_us == n + 11 && w->headroom == n + 12;
 }
 
 static void *read_on(void *ctx)
