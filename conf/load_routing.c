@@ -31,7 +31,7 @@ static const struct expr_variable variables[] = {
     {"headers", EXPR_MAP},
     {"params", EXPR_MAP},
 };
-const struct expr_variables conf_rule_variables = {variables, ARRAY_LEN(variables)};
+const struct expr_variables conf_rule_variables = {variables, ARRAY_LEN(variables), true};
 
 /* --- models.<name> --- */
 

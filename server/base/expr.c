@@ -6,7 +6,7 @@
 #include "server/base/alloc.h"
 #include "server/base/expr_parse.h"
 
-static void pack(const struct expr_builder *b, uint32_t root, struct buf *out)
+void expr_pack(const struct expr_builder *b, uint32_t root, struct buf *out)
 {
     struct expr_program head = {.n_nodes = b->n_nodes,
                                 .n_kids = b->n_kids,
@@ -41,7 +41,7 @@ int expr_compile(struct str text, const struct expr_variables *vars, struct buf 
     b->lexer = (struct expr_lexer){.text = text, .err = err};
     b->vars = vars;
     if (expr_parse(b, &root) == 0) {
-        pack(b, root, out);
+        expr_pack(b, root, out);
         rc = 0;
     }
     buf_fini(&b->lexer.string);

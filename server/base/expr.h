@@ -5,11 +5,13 @@
  * Comparison, boolean and integer and floating arithmetic, ?:, strings with size, startsWith, endsWith,
  * contains and matches, lists, `in`, has(). Types are checked when a text is compiled, so that a rule
  * which cannot work is an error where it is written. What is left for run time (a missing key, an
- * overflow, a division by zero) is an error value, and, as CEL wants it, `true || error` is true.
+ * overflow, a division by zero) is an error value, and, as CEL wants it, `true || error` is true; unless
+ * the caller is strict, and refuses what literals alone show to be one.
  * A program is a run of bytes without pointers: nodes with children before their parents. Evaluating
  * it allocates nothing and visits each node at most once.
  * Language definition: cel-spec, doc/langdef.md. Not covered: uint, bytes, null, dyn, messages,
- * macros over lists, timestamps, string concatenation.
+ * macros over lists, timestamps, string concatenation. More than CEL's: has(headers["x-tier"]), because
+ * a header's name seldom fits behind a dot.
  * Does not: know what a variable means (the caller's table and function do), log.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -42,6 +44,8 @@ struct expr_variable {
 struct expr_variables {
     const struct expr_variable *items;
     size_t n;
+    bool
+        is_strict; /* what can only be an error when it is evaluated (x / 0) is one where it is written */
 };
 
 struct expr_strings {

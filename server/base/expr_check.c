@@ -114,6 +114,7 @@ int expr_add(struct expr_builder *b, const struct expr_node *n, uint32_t *out)
         return expr_fail(&b->lexer, b->lexer.start, "the expression is nested more than %d deep",
                          EXPR_DEPTH_MAX);
     b->nodes[b->n_nodes] = *n;
+    b->is_constant[b->n_nodes] = expr_has_only_literals(b, n);
     *out = b->n_nodes++;
     return 0;
 }
@@ -136,5 +137,7 @@ int expr_check(struct expr_builder *b, const struct expr_apply *x, uint32_t *out
         return expr_fail(&b->lexer, x->at, "%s cannot take %s", x->name, expr_type_name(first));
     n.type = (uint8_t)type;
     n.depth = (uint8_t)(1 + (first->depth > second->depth ? first->depth : second->depth));
-    return expr_add(b, &n, out);
+    if (expr_add(b, &n, out) != 0)
+        return -1;
+    return b->vars->is_strict ? expr_refuse_certain(b, *out, x->at) : 0;
 }

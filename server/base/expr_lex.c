@@ -1,5 +1,6 @@
 /* Text to tokens, after cel-spec's grammar. */
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,8 @@ static int take_number(struct expr_lexer *l)
     if (is_double) {
         l->token = TOKEN_NUMBER;
         l->number = strtod(text, NULL);
+        if (isinf(l->number))
+            return expr_fail(l, l->start, "%s does not fit a double", text);
         return 0;
     }
     l->token = TOKEN_INTEGER;

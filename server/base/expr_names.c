@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "server/base/expr_parse.h"
+#include "server/base/regex.h"
 
 #define PATH_MAX_PARTS 8
 #define PATH_BYTES_MAX 128
@@ -106,17 +107,42 @@ static const struct function *find_function(struct str name)
     return NULL;
 }
 
-/* A pattern is compiled when the rule is, so it must stand there as it is. */
-static int apply_matches(struct expr_builder *b, uint32_t text, uint32_t pattern, size_t at,
-                         uint32_t *out)
+struct call {
+    struct str name;
+    size_t at;
+    bool is_method;
+    uint32_t args[2]; /* of a method: what it is called on comes first */
+    size_t places[2]; /* ... where they begin; a method's first one: where its name does */
+    uint32_t n;
+};
+
+/* What its users would find out one request at a time is told where it stands. */
+static int check_pattern(struct expr_builder *b, const struct call *c)
 {
+    const struct expr_node *n = &b->nodes[c->args[1]];
+    struct error wrong = ERROR_INIT;
+    struct regex *regex = NULL;
+
+    if (regex_compile((struct str){b->text.data + n->text.offset, n->text.len}, &regex, &wrong) !=
+        0)
+        return expr_fail(&b->lexer, c->places[1], "%s", wrong.text);
+    regex_free(regex);
+    return 0;
+}
+
+/* A pattern is compiled when the rule is, so it must stand there as it is. */
+static int apply_matches(struct expr_builder *b, const struct call *c, uint32_t *out)
+{
+    uint32_t text = c->args[0];
     struct expr_node n = {.op = OP_MATCHES, .type = EXPR_BOOL, .a = text, .b = b->n_patterns};
 
-    if (b->nodes[text].type != EXPR_STRING || b->nodes[pattern].op != OP_TEXT)
-        return expr_fail(&b->lexer, at, "matches wants a string, and a pattern written out");
+    if (b->nodes[text].type != EXPR_STRING || b->nodes[c->args[1]].op != OP_TEXT)
+        return expr_fail(&b->lexer, c->at, "matches wants a string, and a pattern written out");
     if (b->n_patterns == EXPR_REGEX_MAX)
-        return expr_fail(&b->lexer, at, "at most %d patterns in one expression", EXPR_REGEX_MAX);
-    b->patterns[b->n_patterns++] = pattern;
+        return expr_fail(&b->lexer, c->at, "at most %d patterns in one expression", EXPR_REGEX_MAX);
+    if (check_pattern(b, c) != 0)
+        return -1;
+    b->patterns[b->n_patterns++] = c->args[1];
     n.depth = (uint8_t)(b->nodes[text].depth + 1);
     return expr_add(b, &n, out);
 }
@@ -124,20 +150,19 @@ static int apply_matches(struct expr_builder *b, uint32_t text, uint32_t pattern
 static int apply_has(struct expr_builder *b, uint32_t of, size_t at, uint32_t *out)
 {
     struct expr_node n = {.op = OP_HAS, .type = EXPR_BOOL, .a = of};
+    const char *name =
+        b->nodes[of].op == OP_VARIABLE ? b->vars->items[b->nodes[of].a].name : "headers.x";
 
     if (b->nodes[of].op != OP_VARIABLE && b->nodes[of].op != OP_MEMBER)
-        return expr_fail(&b->lexer, at, "has wants a name, as in has(key.team)");
+        return expr_fail(&b->lexer, at, "has wants a field, as in has(key.team)");
+    if (strchr(name, '.') == NULL)
+        return expr_fail(&b->lexer, at,
+                         "has wants a field, as in has(key.team) or has(headers.accept), and %s is "
+                         "a variable by itself",
+                         name);
     n.depth = (uint8_t)(b->nodes[of].depth + 1);
     return expr_add(b, &n, out);
 }
-
-struct call {
-    struct str name;
-    size_t at;
-    bool is_method;
-    uint32_t args[2]; /* of a method: what it is called on comes first */
-    uint32_t n;
-};
 
 static int parse_arguments(struct expr_builder *b, struct call *c)
 {
@@ -146,6 +171,7 @@ static int parse_arguments(struct expr_builder *b, struct call *c)
     while (!expr_is_sign(b, ")")) {
         if (c->n == ARRAY_LEN(c->args))
             return expr_fail(&b->lexer, b->lexer.start, "too many arguments");
+        c->places[c->n] = b->lexer.start;
         if (expr_parse_any(b, &c->args[c->n]) != 0)
             return -1;
         c->n++;
@@ -175,9 +201,9 @@ static int apply_call(struct expr_builder *b, const struct call *c, uint32_t *ou
                          want - (c->is_method ? 1 : 0),
                          want - (c->is_method ? 1u : 0u) == 1 ? "" : "s");
     if (f->op == OP_MATCHES)
-        return apply_matches(b, c->args[0], c->args[1], c->at, out);
+        return apply_matches(b, c, out);
     if (f->op == OP_HAS)
-        return apply_has(b, c->args[0], c->at, out);
+        return apply_has(b, c->args[0], c->places[0], out);
     return expr_check(
         b, &(struct expr_apply){f->op, f->name, c->args[0], want == 2 ? c->args[1] : 0, c->at},
         out);

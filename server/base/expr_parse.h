@@ -9,6 +9,8 @@
 #ifndef BASE_EXPR_PARSE_H
 #define BASE_EXPR_PARSE_H
 
+#include <stdbool.h>
+
 #include "server/base/expr_program.h"
 
 enum expr_token {
@@ -47,6 +49,7 @@ struct expr_builder {
     uint32_t n_kids;
     uint32_t patterns[EXPR_REGEX_MAX];
     uint32_t n_patterns;
+    bool is_constant[EXPR_NODES_MAX]; /* by node: there are only literals below it */
     struct buf text;
     uint32_t nesting;
 };
@@ -62,6 +65,16 @@ BF_MUST_CHECK int expr_check(struct expr_builder *b, const struct expr_apply *x,
 /* Add a node as it is. */
 BF_MUST_CHECK int expr_add(struct expr_builder *b, const struct expr_node *n, uint32_t *out);
 const char *expr_type_name(const struct expr_node *n);
+
+/* Nodes as a program with this root, appended to `out`. */
+void expr_pack(const struct expr_builder *b, uint32_t root, struct buf *out);
+
+/* --- expr_constant.c --- */
+
+/* Are there only literals below it? Of a node whose children are told. */
+bool expr_has_only_literals(const struct expr_builder *b, const struct expr_node *n);
+/* For the strict: -1, and *err says why, when this operator's node can be nothing but an error. */
+BF_MUST_CHECK int expr_refuse_certain(struct expr_builder *b, uint32_t node, size_t at);
 
 /* --- between expr_parse.c and expr_names.c --- */
 

@@ -48,7 +48,7 @@ static void compile(struct rules *rules, uint32_t index, const struct expr_progr
     struct error err = ERROR_INIT;
 
     for (uint32_t i = 0; i < expr_patterns(p); i++) {
-        /* The master has compiled it, too: what fails here never matches. */
+        /* It was compiled when the rule was read: what fails here never matches. */
         if (regex_compile(expr_pattern(p, i), &rules->patterns[index][i], &err) != 0)
             log_error("rule_pattern", "rule=%u text=\"%s\"", index, err.text);
     }

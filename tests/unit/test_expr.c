@@ -19,7 +19,8 @@ static const struct expr_variable items[] = {
     {"request.tokens", EXPR_INT}, {"request.stream", EXPR_BOOL}, {"tags", EXPR_LIST},
     {"headers", EXPR_MAP},
 };
-static const struct expr_variables vars = {items, ARRAY_LEN(items)};
+static const struct expr_variables vars = {items, ARRAY_LEN(items), false};
+static const struct expr_variables strict_vars = {items, ARRAY_LEN(items), true};
 
 struct world {
     struct regex *patterns[EXPR_REGEX_MAX];
@@ -249,6 +250,7 @@ static void says_what_is_wrong(void **state)
     expect_error("1u == 1", "unsigned");
     expect_error("9223372036854775808 > 0", "does not fit");
     expect_error("99999999999999999999 > 0", "does not fit");
+    expect_error("1e999 > 0.0", "column 1: 1e999 does not fit a double");
     expect_error("true true", "column 6: expected an operator");
     expect_error("", "column 1: expected a value");
     expect_error("size(1) == 1", "size cannot take int");
@@ -258,6 +260,84 @@ static void says_what_is_wrong(void **state)
     expect_error(deep, "nested more than");
     memset(deep, '!', sizeof(deep) - 1);
     expect_error(deep, "nested more than");
+}
+
+static void refuses_patterns_that_are_none(void **state)
+{
+    (void)state;
+    expect_error("model.matches('(')", "column 15: pattern, character");
+    expect_error("true || 'a'.matches('[')", "column 21: pattern, character");
+    expect_error("matches(model, 'a**')", "column 16: pattern, character");
+    expect_error("request.stream && model.matches(\"x{2,1}\")", "column 33: pattern, character");
+}
+
+static void has_wants_a_field(void **state)
+{
+    (void)state;
+    expect_error("has(model)", "column 5: has wants a field, as in has(key.team) or "
+                               "has(headers.accept), and model is a variable by itself");
+    expect_error("has(headers)", "headers is a variable by itself");
+    expect_error("has(tags[0])", "column 5: has wants a field");
+    expect_error("has('a')", "column 5: has wants a field");
+    expect_error("has(key.team == 'a')", "has wants a field");
+    expect_error("has()", "has takes 1 argument");
+    expect_bool("has(key.team) && has(headers[\"x-tier\"])", true);
+}
+
+static void expect_refused(const char *text, const char *want)
+{
+    struct error err = ERROR_INIT;
+    struct buf program = BUF_INIT;
+
+    if (expr_compile(str_of(text), &strict_vars, &program, &err) == 0)
+        fail_msg("%s: compiled", text);
+    if (strstr(err.text, want) == NULL)
+        fail_msg("%s: %s", text, err.text);
+    buf_fini(&program);
+    /* Whoever is not strict finds out by evaluating, as CEL has it. */
+    assert_int_equal(expr_compile(str_of(text), &vars, &program, &err), 0);
+    buf_fini(&program);
+}
+
+static void the_strict_refuse_what_can_only_fail(void **state)
+{
+    static const char *const fine[] = {"request.tokens / 2 > 0",
+                                       "double(request.tokens) / 0.0 > 1.0",
+                                       "1 / request.tokens == 0",
+                                       "0 / 1 == 0",
+                                       "[1, 2, 3][2] == 3",
+                                       "tags[5] == 'x'",
+                                       "['a', 'b'][request.tokens - 1] == 'a'",
+                                       "int('12') == 12",
+                                       "-9223372036854775808 < 0",
+                                       "0 % 5 == 0",
+                                       "(true ? 4 : 0) / 4 == 1",
+                                       "model in ['a', 'b'] && size([1, 2]) == 2"};
+
+    (void)state;
+    expect_refused("request.tokens / 0 > 1", "column 16: division by zero");
+    expect_refused("request.tokens % 0 == 1", "column 16: remainder of a division by zero");
+    expect_refused("true || request.tokens / (3 - 3) > 1", "column 24: division by zero");
+    expect_refused("request.tokens / (true ? 0 : 1) > 1", "column 16: division by zero");
+    expect_refused("request.tokens / size([]) > 1", "column 16: division by zero");
+    expect_refused("15 / 0 == 1", "column 4: division by zero");
+    expect_refused("9223372036854775807 + 1 > request.tokens",
+                   "column 21: the result does not fit 64 bits");
+    expect_refused("request.tokens < 5000000000 * 5000000000", "column 29: the result does not");
+    expect_refused("-(-9223372036854775808) == 1", "column 1: the result does not");
+    expect_refused("-9223372036854775808 / -1 == 1", "column 22: the result does not");
+    expect_refused("[1, 2, 3][3] == 1", "column 10: the list has no such item");
+    expect_refused("tags[-1] == 'a'", "column 5: a list's items are counted from 0");
+    expect_refused("int(1e99) == 1", "column 1: this cannot be made a number");
+    expect_refused("int('abc') == 1", "column 1: this cannot be made a number");
+    for (size_t i = 0; i < ARRAY_LEN(fine); i++) {
+        struct error err = ERROR_INIT;
+        struct buf program = BUF_INIT;
+
+        if (expr_compile(str_of(fine[i]), &strict_vars, &program, &err) != 0)
+            fail_msg("%s: %s", fine[i], err.text);
+        buf_fini(&program);
+    }
 }
 
 static void bad_bytes_are_not_sound(void **state)
@@ -341,6 +421,9 @@ int main(void)
         cmocka_unit_test(sees_variables),
         cmocka_unit_test(what_is_missing_is_an_error_that_logic_absorbs),
         cmocka_unit_test(says_what_is_wrong),
+        cmocka_unit_test(refuses_patterns_that_are_none),
+        cmocka_unit_test(has_wants_a_field),
+        cmocka_unit_test(the_strict_refuse_what_can_only_fail),
         cmocka_unit_test(bad_bytes_are_not_sound),
         cmocka_unit_test(costs_little),
         cmocka_unit_test(a_runaway_pattern_is_stopped),

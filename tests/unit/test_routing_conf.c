@@ -97,6 +97,14 @@ static void refuses_what_cannot_work(void **state)
     expect_refused("rules:\n  - { when: 'model > 3', use: mock/echo }\n",
                    "column 7: > cannot take string and int");
     expect_refused("rules:\n  - { when: 'true' }\n", "needs use");
+    expect_refused(
+        "rules:\n  - { use: mock/echo }\n  - { when: 'model.matches(\"(\")', use: mock/echo "
+        "}\n",
+        "t.yaml:3: rules[1].when cannot be read: column 15: pattern, character");
+    expect_refused("rules:\n  - { when: 'request.tokens / 0 > 1', use: mock/echo }\n",
+                   "t.yaml:2: rules[0].when cannot be read: column 16: division by zero");
+    expect_refused("rules:\n  - { when: has(model), use: mock/echo }\n",
+                   "t.yaml:2: rules[0].when cannot be read: column 5: has wants a field");
     expect_refused("models: { fast: { targets: [ mock/echo ] } }\nrules:\n  - { use: fats }\n",
                    "t.yaml:3: rules: there is no model \"fats\": it must be a name of models:, or "
                    "provider/model; nearest: \"fast\"");
