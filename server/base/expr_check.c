@@ -10,9 +10,14 @@ const char *expr_type_name(const struct expr_node *n)
     return names[n->type];
 }
 
+static bool is_numeric(enum expr_type type)
+{
+    return type == EXPR_INT || type == EXPR_DOUBLE;
+}
+
 static bool is_number(const struct expr_node *n)
 {
-    return n->type == EXPR_INT || n->type == EXPR_DOUBLE;
+    return is_numeric((enum expr_type)n->type);
 }
 
 /* Whole and broken numbers compare with each other, as in CEL; they do not add up. */
@@ -23,7 +28,8 @@ static bool may_compare(const struct expr_node *a, const struct expr_node *b)
     if (a->type != b->type)
         return false;
     if (a->type == EXPR_LIST)
-        return a->item == b->item || a->item == EXPR_ERROR || b->item == EXPR_ERROR;
+        return a->item == b->item || a->item == EXPR_ERROR || b->item == EXPR_ERROR ||
+               (is_numeric(a->item) && is_numeric(b->item));
     return a->type != EXPR_MAP;
 }
 
