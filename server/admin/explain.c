@@ -29,6 +29,8 @@ static const struct body_field fields[] = {
     {"max_tokens", BODY_U64, false},  {"images", BODY_U64, false},
     {"stream", BODY_BOOL, false},     {"tools", BODY_BOOL, false},
     {"body", BODY_OBJECT, false},     {"peer", BODY_STRING, false},
+    {"dialect", BODY_STRING, false},  {"at_ms", BODY_U64, false},
+    {"budget_used", BODY_ANY, false},
 };
 
 static void answer(struct exchange *ex, const struct json *key)
@@ -126,35 +128,83 @@ static bool flag(const struct json *body, const char *name)
     return is_set;
 }
 
+/* Which endpoint is asked: told, or the one for chats in a dialect. False: answered. */
+static bool take_endpoint(struct exchange *ex, const struct json *body, struct str *out)
+{
+    struct str dialect = json_str(json_get(body, "dialect"));
+
+    *out = json_str(json_get(body, "endpoint"));
+    if (dialect.len > 0 && out->len > 0) {
+        exchange_error(ex, 400, "invalid", "dialect",
+                       "dialect and endpoint exclude each other: an endpoint is of one dialect");
+        return false;
+    }
+    if (dialect.len > 0)
+        *out = explain_endpoint(dialect);
+    if (dialect.len > 0 && out->len == 0) {
+        exchange_error(
+            ex, 400, "invalid", "dialect",
+            "there is no dialect \"%.*s\": dialect must be openai, responses, anthropic, "
+            "gemini, bedrock or cohere",
+            STR_ARGS(dialect));
+        return false;
+    }
+    if (out->len == 0)
+        *out = STR("chat");
+    return true;
+}
+
 /* The client's own body, or one that is made up. False: answered. */
 static bool take_body(struct exchange *ex, const struct json *body, struct explain_ask *ask)
 {
     const struct json *given = json_get(body, "body");
-    struct str endpoint = json_str(json_get(body, "endpoint"));
     struct explain_wish wish = {.model = json_str(json_get(body, "model")),
                                 .tokens = number(body, "tokens", EXPLAIN_TOKENS_MAX),
                                 .max_tokens = number(body, "max_tokens", UINT32_MAX),
                                 .images = number(body, "images", IMAGES_MAX),
                                 .is_stream = flag(body, "stream"),
                                 .has_tools = flag(body, "tools")};
+    struct str endpoint;
 
+    if (!take_endpoint(ex, body, &endpoint))
+        return false;
     if (given != NULL)
         ask->body = given->raw;
-    if (given != NULL && wish.model.len > 0) {
-        exchange_error(ex, 400, "invalid", "model", "a body names its model itself");
+    if (given != NULL && wish.model.len > 0 && !explain_names_model(endpoint)) {
+        exchange_error(ex, 400, "invalid", "model",
+                       "model stands in the body already: leave one of them out");
         return false;
     }
-    if (given == NULL && wish.model.len == 0 && (endpoint.len == 0 || endpoint.p[0] != '/')) {
-        exchange_error(ex, 400, "invalid", "model", "model or body: one of them is needed");
+    if (given == NULL && wish.model.len == 0 && endpoint.p[0] != '/') {
+        exchange_error(ex, 400, "invalid", "model",
+                       "what is to be explained is missing: {\"model\": \"NAME\"} describes a "
+                       "request, {\"body\": {...}} is one as a client sends it");
         return false;
     }
-    if (!explain_make(ex->arena, endpoint.len > 0 ? endpoint : STR("chat"), &wish, ask)) {
+    if (!explain_make(ex->arena, endpoint, &wish, ask)) {
         exchange_error(ex, 400, "invalid", "endpoint",
-                       "endpoint must be chat, responses, messages, completions, embeddings, or a "
-                       "path that begins with /");
+                       "there is no endpoint \"%.*s\": endpoint must be chat, responses, messages, "
+                       "completions, embeddings, gemini, converse, cohere, or a path that begins "
+                       "with /",
+                       STR_ARGS(endpoint));
         return false;
     }
     return true;
+}
+
+/* What conditions are to take for what changes by itself. False: answered. */
+static bool take_moment(struct exchange *ex, const struct json *body, struct explain_ask *ask)
+{
+    const struct json *used = json_get(body, "budget_used");
+
+    (void)json_u64(json_get(body, "at_ms"), &ask->at_ms);
+    if (used == NULL)
+        return true;
+    ask->has_used = json_double(used, &ask->used) && ask->used >= 0;
+    if (!ask->has_used)
+        exchange_error(ex, 400, "invalid", "budget_used",
+                       "budget_used must be a number from 0 on: 0.85 is 85 %% of the budget");
+    return ask->has_used;
 }
 
 void api_explain(struct exchange *ex, struct str tail)
@@ -170,7 +220,8 @@ void api_explain(struct exchange *ex, struct str tail)
     call = arena_zalloc(ex->arena, sizeof(*call));
     call->ask.peer = peer.len > 0 ? peer : STR("127.0.0.1");
     if (!take_headers(ex, json_get(body, "headers"), &call->ask) ||
-        !take_params(ex, json_get(body, "params"), &call->ask) || !take_body(ex, body, &call->ask))
+        !take_params(ex, json_get(body, "params"), &call->ask) ||
+        !take_moment(ex, body, &call->ask) || !take_body(ex, body, &call->ask))
         return;
     ex->state = call;
     if (key.len > 0)

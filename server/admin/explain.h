@@ -28,9 +28,19 @@ struct explain_wish {
 /* Fill in method, path and (unless ask->body is there) body. False: there is no such endpoint. */
 BF_MUST_CHECK bool explain_make(struct arena *a, struct str endpoint,
                                 const struct explain_wish *wish, struct explain_ask *ask);
+/* The endpoint of chats in a dialect; STR_NONE: there is no such dialect. */
+struct str explain_endpoint(struct str dialect);
+/* Has its URL the model in it, so that a body has none? */
+bool explain_names_model(struct str endpoint);
 
 /* Members of the open object; `key`: the entity as the master knows it, NULL: there is none. */
 void explain_write(struct exchange *ex, struct writer *w, struct request *r,
                    const struct json *key);
+
+/* explain_manners.c: what the name's model says beside its targets, as members of the open object. */
+void explain_manners(struct writer *w, struct request *r, const struct explain_name *n);
+
+/* Everybody's queue, where there is one. */
+void explain_queue(struct writer *w, const struct pub_image *image);
 
 #endif

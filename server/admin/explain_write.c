@@ -58,6 +58,18 @@ static void write_key(struct writer *w, const struct json *key)
     writer_object_end(w);
 }
 
+/* What is asked of the routes, beside the model. */
+static void write_wishes(struct writer *w, const struct request *r)
+{
+    const struct wishes *wish = &r->wishes;
+    struct str pinned = wish->key;
+
+    if (wish->provider.len > 0)
+        pinned = arena_printf(r->arena, "%.*s/%.*s", STR_ARGS(wish->provider), STR_ARGS(wish->key));
+    write_text(w, "provider_key", pinned);
+    write_text(w, "tags", wish->tags);
+}
+
 static void write_request(struct writer *w, struct request *r)
 {
     struct estimate estimate = {.input = 0};
@@ -78,6 +90,8 @@ static void write_request(struct writer *w, struct request *r)
     writer_u64(w, "media", r->money.ask.body.n_media);
     writer_u64(w, "bytes", r->body_bytes);
     writer_bool(w, "read", is_read);
+    write_text(w, "address", r->ex->peer);
+    write_wishes(w, r);
     writer_object_end(w);
 }
 
@@ -171,39 +185,6 @@ static void write_stands_for(struct writer *w, struct request *r, const struct e
     writer_object_end(w);
 }
 
-/* What a model of `models:` says beside its targets. */
-static void write_manners(struct writer *w, struct request *r, const struct explain_name *n)
-{
-    const struct pub_view *v = &r->worker->view;
-    const struct pub_model *m;
-
-    if (n->resolved.generation == 0 || n->resolved.model == UINT32_MAX)
-        return;
-    m = pub_model(v, n->resolved.model);
-    if (m->hedge_share > 0) {
-        writer_object(w, "hedge");
-        writer_str(w, "after",
-                   m->hedge_percentile > 0 ? arena_printf(r->arena, "p%u", m->hedge_percentile)
-                                           : arena_printf(r->arena, "%ums", m->hedge_ms));
-        writer_milli(w, "at_most_percent", m->hedge_share);
-        writer_object_end(w);
-    }
-    if (m->affinity.kind != PUB_CALLER_NONE) {
-        writer_object(w, "affinity");
-        writer_str(w, "by", pub_text(v, m->affinity.name));
-        writer_bool(w, "is_told", n->has_session);
-        writer_object_end(w);
-    }
-    if (m->queue != 0) {
-        writer_object(w, "queue");
-        writer_u64(w, "at_most", m->queue_at_most);
-        writer_u64(w, "wait_ms", m->queue_wait_ms);
-        writer_object_end(w);
-    }
-    if ((m->flags & PUB_MODEL_SHARED) != 0)
-        writer_cstr(w, "dealt_out", n->is_dealt ? "by the caller" : "by chance");
-}
-
 static void write_times(struct writer *w, const struct upstream_request *limits)
 {
     writer_object(w, "timeouts_ms");
@@ -231,6 +212,12 @@ static void write_route(struct writer *w, struct request *r, const struct explai
     writer_str(w, "provider_key", route->provider_key);
     writer_str(w, "model", route->model);
     writer_milli(w, "configured_weight", route->configured);
+    if (route->side_share > 0) {
+        writer_milli(w, "caller_share_percent", route->side_share);
+        writer_u64(w, "side_routes", route->side_routes);
+    } else {
+        writer_null(w, "caller_share_percent");
+    }
     write_share(w, "share", route->share, n->shares);
     write_share(w, "chance", route->fail == NULL ? route->chance : 0, n->chances);
     writer_bool(w, "is_spare", route->is_spare);
@@ -259,8 +246,11 @@ static void write_left(struct writer *w, const struct explain_left *left)
 
 static void write_name(struct writer *w, struct request *r, const struct explain_name *n)
 {
-    static const char *const origins[] = {
-        [EXPLAIN_ASKED] = "asked", [EXPLAIN_BY_RULE] = "rule", [EXPLAIN_FALLBACK] = "fallback"};
+    static const char *const origins[] = {[EXPLAIN_ASKED] = "asked",
+                                          [EXPLAIN_BY_RULE] = "rule",
+                                          [EXPLAIN_FALLBACK] = "fallback",
+                                          [EXPLAIN_ON_CONTEXT] = "context_fallback",
+                                          [EXPLAIN_ON_FILTER] = "content_filter_fallback"};
 
     writer_object(w, NULL);
     write_text(w, "name", n->name);
@@ -268,7 +258,7 @@ static void write_name(struct writer *w, struct request *r, const struct explain
     writer_cstr(w, "origin", origins[n->origin]);
     writer_bool(w, "is_chosen", n == r->explain->chosen);
     write_stands_for(w, r, n);
-    write_manners(w, r, n);
+    explain_manners(w, r, n);
     write_fail(w, "refusal", r, n->fail, n->detail);
     writer_array(w, "candidates");
     for (const struct explain_route *route = n->routes; route != NULL; route = route->next)
@@ -382,5 +372,8 @@ void explain_write(struct exchange *ex, struct writer *w, struct request *r, con
     writer_array_end(w);
     write_text(w, "chosen", e->chosen != NULL ? e->chosen->name : STR_NONE);
     write_limits(w, r);
+    explain_queue(w, r->worker->view.image);
+    writer_cstr(w, "fallbacks_of", r->course.are_clients ? "request" : "model");
     writer_u64(w, "attempts", route_attempts_max(r));
+    writer_milli(w, "retry_ratio_percent", r->worker->view.image->retry_ratio);
 }

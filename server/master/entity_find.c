@@ -119,6 +119,53 @@ enum entity_result entity_find_id(struct entity_call *c, enum conf_kind kind, ui
     return from_file(c, out, out->place->name);
 }
 
+/* --- names that nobody has --- */
+
+#define NAMES_MAX 1024 /* compared: bounds what a wrong name costs */
+#define SHOWN_MAX 100  /* bytes of it in an answer */
+
+static size_t names_of_keys(struct entity_call *c, const char **names)
+{
+    struct directory *d = &c->money->directory;
+    size_t at = directory_key_after(d, c->money->published, 0);
+    size_t n = 0;
+
+    for (; at < d->n_keys && n < NAMES_MAX; at++) {
+        struct virtual_key k;
+
+        if (key_table_get(c->money->keys, d->keys[at], c->arena, &k))
+            names[n++] = arena_cstr(c->arena, k.name);
+    }
+    return n;
+}
+
+static size_t names_of_places(struct entity_call *c, enum conf_kind kind, const char **names)
+{
+    const struct places *p = &c->money->directory.kinds[kind];
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n && n < NAMES_MAX; i++) {
+        if (p->by_name[i]->origin != PLACE_GONE)
+            names[n++] = arena_cstr(c->arena, p->by_name[i]->name);
+    }
+    return n;
+}
+
+static enum entity_result unknown(struct entity_call *c, enum conf_kind kind, struct str name)
+{
+    const char **names = arena_alloc(c->arena, NAMES_MAX * sizeof(*names));
+    size_t n = kind == CONF_KEY ? names_of_keys(c, names) : names_of_places(c, kind, names);
+    const char *nearest;
+
+    name.len = min_u64(name.len, SHOWN_MAX);
+    nearest = str_nearest(name, names, n);
+    if (nearest != NULL)
+        return entity_fail(c, ENTITY_NOT_FOUND, "there is no %s \"%.*s\"; did you mean \"%s\"?",
+                           conf_kind_names[kind], STR_ARGS(name), nearest);
+    return entity_fail(c, ENTITY_NOT_FOUND, "there is no %s \"%.*s\"", conf_kind_names[kind],
+                       STR_ARGS(name));
+}
+
 enum entity_result entity_find(struct entity_call *c, enum conf_kind kind, struct entity_found *out)
 {
     const struct json *name = json_get(c->json, "name");
@@ -132,12 +179,11 @@ enum entity_result entity_find(struct entity_call *c, enum conf_kind kind, struc
     }
     if (kind == CONF_KEY) {
         if (!key_table_id_of_name(c->money->keys, json_str(name), &id))
-            return entity_fail(c, ENTITY_NOT_FOUND, "there is no key of this name");
+            return unknown(c, kind, json_str(name));
         return entity_find_id(c, kind, id, out);
     }
     p = directory_name(&c->money->directory, (enum place_kind)kind, json_str(name));
     if (p == NULL)
-        return entity_fail(c, ENTITY_NOT_FOUND, "there is no %s of this name",
-                           conf_kind_names[kind]);
+        return unknown(c, kind, json_str(name));
     return entity_find_id(c, kind, p->id, out);
 }

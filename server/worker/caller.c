@@ -1,6 +1,7 @@
 #include "server/worker/caller.h"
 
 #include "server/base/mix.h"
+#include "server/worker/explain.h"
 #include "server/worker/request.h"
 #include "server/worker/worker.h"
 
@@ -86,6 +87,8 @@ uint32_t caller_side(const struct request *r, const struct pub_model *m, uint64_
     uint64_t left = SHARE_WHOLE;
     uint32_t last = 0;
 
+    if (r->explain != NULL && r->caller.is_random) /* each side is told, with its share */
+        return r->explain->side;
     for (uint32_t i = 0; i < m->n_targets; i++) {
         const struct pub_target *t = pub_target(v, m->first_target + i);
 

@@ -2,6 +2,7 @@
 
 #include "server/worker/admit.h"
 #include "server/worker/candidates.h"
+#include "server/worker/explain_shares.h"
 #include "server/worker/fail.h"
 #include "server/worker/refusal.h"
 #include "server/worker/route.h"
@@ -88,7 +89,10 @@ void explain_name_begins(struct request *r, enum explain_origin origin)
     while (*end != NULL)
         end = &(*end)->next;
     e->name = *end = arena_zalloc(e->arena, sizeof(**end));
-    e->name->origin = origin;
+    e->name->origin = origin != EXPLAIN_FALLBACK        ? origin
+                      : r->course.list == CAUSE_CONTEXT ? EXPLAIN_ON_CONTEXT
+                      : r->course.list == CAUSE_FILTER  ? EXPLAIN_ON_FILTER
+                                                        : EXPLAIN_FALLBACK;
     e->name->name = arena_str(e->arena, r->course.name);
     e->name->said = arena_str(e->arena, r->course.said);
 }
@@ -196,10 +200,17 @@ bool explain_raise(struct request *r, uint64_t likely, struct refusal *why)
     return false;
 }
 
-/* By then an earlier name will have asked it, and no route is asked twice. */
+/*
+ * By then an earlier name will have asked it, and no route is asked twice. Where the prompt itself was
+ * refused nobody knows how far the others had come.
+ */
 static bool was_asked(const struct explain *e, uint32_t row)
 {
+    bool is_diverted = e->name->origin > EXPLAIN_FALLBACK;
+
     for (const struct explain_name *n = e->names; n != NULL && n != e->name; n = n->next) {
+        if (is_diverted && n->origin != e->name->origin)
+            continue;
         for (const struct explain_route *route = n->routes; route != NULL; route = route->next) {
             if (route->row == row && route->fail == NULL)
                 return true;
@@ -225,8 +236,8 @@ static struct explain_route *add_route(struct request *r, const struct candidate
     out->model = arena_str(e->arena, found->models[i]);
     out->row = route->row;
     out->was_asked = was_asked(e, route->row);
-    out->is_spare = found->items[i].spare > 0;
-    out->configured = out->is_spare ? found->items[i].spare : found->items[i].weight;
+    out->is_spare = found->items[i].spare > 0 && !explain_is_random(r);
+    out->configured = max_u64(found->items[i].spare, found->items[i].weight);
     out->has_token = sign_is_ready(r->worker, pub_key(v, route->key));
     balance_look(r->worker, route->row, &out->health);
     route_limits(r, pub_provider(v, route->provider), &out->limits);
@@ -262,53 +273,6 @@ static bool is_usable(const struct explain_route *route)
     return route->fail == NULL && route->has_token;
 }
 
-static void find_shares(struct request *r, const struct candidates *found)
-{
-    struct explain_name *n = r->explain->name;
-    struct explain_route *route = n->routes;
-    uint64_t shares[BALANCE_MAX];
-
-    n->shares =
-        balance_shares(r->worker, found->items, found->n, loop_now_ms(r->worker->loop), shares);
-    for (size_t i = 0; i < found->n; i++, route = route->next)
-        route->share = shares[i];
-}
-
-/*
- * What is drawn and has no room by itself gives way to the others, in the same proportions. Where
- * nobody has a share, or a session has its own route, balance.c says which one it is.
- */
-static void find_chances(struct request *r, const struct candidates *found)
-{
-    struct explain_name *n = r->explain->name;
-    uint64_t now_ms = loop_now_ms(r->worker->loop);
-    struct candidates left = {.affinity = found->affinity};
-    struct explain_route *routes[BALANCE_MAX];
-    struct explain_route *route = n->routes;
-    uint64_t shares[BALANCE_MAX];
-    bool is_drawn;
-
-    for (size_t i = 0; i < found->n; i++, route = route->next) {
-        if (route->is_elsewhere || !route->has_token)
-            continue;
-        left.items[left.n] = found->items[i];
-        routes[left.n++] = route;
-    }
-    n->is_dealt = !r->caller.is_random;
-    n->has_session = found->affinity != 0;
-    if (left.n == 0)
-        return;
-    n->chances = balance_shares(r->worker, left.items, left.n, now_ms, shares);
-    is_drawn = n->chances > 0 && found->affinity == 0;
-    for (size_t i = 0; i < left.n && is_drawn; i++)
-        routes[i]->chance = shares[i];
-    if (is_drawn)
-        return;
-    route = routes[candidates_choose(r->worker, &left, now_ms)];
-    route->is_least_bad = n->chances == 0;
-    route->chance = n->chances = 1;
-}
-
 enum step_result explain_choose(struct request *r, struct candidates *found)
 {
     struct explain_name *n = r->explain->name;
@@ -323,8 +287,7 @@ enum step_result explain_choose(struct request *r, struct candidates *found)
         look_at_money(r, found->routes[i], route);
         has_usable = has_usable || is_usable(route);
     }
-    find_shares(r, found);
-    find_chances(r, found);
+    explain_shares(r, found);
     if (has_usable) {
         r->fail = NULL; /* the first name that has one is the answer; go on to the others */
         if (r->explain->chosen == NULL)
@@ -334,4 +297,24 @@ enum step_result explain_choose(struct request *r, struct candidates *found)
     n->fail = n->routes->fail != NULL ? n->routes->fail : &FAIL_NO_TOKEN;
     n->detail = n->routes->detail;
     return request_fail(r, n->fail, n->detail, STR_NONE);
+}
+
+void explain_diverts(struct request *r)
+{
+    static const enum error_cause causes[] = {CAUSE_CONTEXT, CAUSE_FILTER};
+    struct explain *e = r->explain;
+    const struct fail *fail = r->fail;
+    struct str detail = r->fail_detail;
+
+    for (size_t i = 0; i < ARRAY_LEN(causes) && e->is_routed && e->chosen != NULL; i++) {
+        if (!course_divert(r, causes[i]))
+            continue;
+        do {
+            (void)route_by_name(r); /* says STEP_FAIL, when it has told */
+            if (r->fail != NULL)
+                explain_name_fails(r);
+        } while (course_next(r));
+    }
+    r->fail = fail;
+    r->fail_detail = detail;
 }

@@ -66,7 +66,10 @@ struct explain_route {
     struct explain_route *next;
     uint32_t row;
     struct str provider, provider_key, model;
-    uint64_t configured;  /* weight, in thousandths: the target's x the key's x the virtual key's */
+    uint64_t configured; /* weight, in thousandths: the target's x the key's x the virtual key's */
+    uint32_t
+        side_share; /* of the callers, for its whole side, in thousandths of a percent; 0: none */
+    uint32_t side_routes; /* ... and how many routes that side has */
     uint64_t share;       /* of `shares` of its name; 0: not drawn now */
     uint64_t chance;      /* of `chances` of its name: where the request would end, in this state */
     struct weight health; /* as published */
@@ -84,7 +87,13 @@ struct explain_route {
     struct upstream_request limits; /* times */
 };
 
-enum explain_origin { EXPLAIN_ASKED, EXPLAIN_BY_RULE, EXPLAIN_FALLBACK };
+enum explain_origin {
+    EXPLAIN_ASKED,
+    EXPLAIN_BY_RULE,
+    EXPLAIN_FALLBACK,
+    EXPLAIN_ON_CONTEXT, /* when a provider refuses the prompt as too long */
+    EXPLAIN_ON_FILTER   /* when a content filter refuses it */
+};
 
 /* A name on the course, in the order in which they are looked at. */
 struct explain_name {
@@ -109,6 +118,10 @@ struct explain {
     struct arena *arena;
     bool has_key; /* it is asked for a virtual key ... */
     uint8_t key_hash[SHA256_BYTES];
+    uint64_t at_ms; /* what conditions take for the time; 0: now */
+    bool has_used;  /* likewise for budget.used */
+    double used;    /* ... 1 is all of it */
+    uint32_t side;  /* on which a caller of whom nothing is told is taken to be */
     struct explain_rule *rules;
     struct explain_name *names;
     struct explain_rule *rule;         /* that is looked at */
@@ -137,6 +150,11 @@ void explain_leaves_out(struct request *r, const struct pub_provider *p, const s
 enum hold_result explain_take(struct request *r, const struct hold_want *want, struct refusal *why);
 /* In the place of hold_raise, likewise: up to a tenth beyond the limits of what may be raised. */
 bool explain_raise(struct request *r, uint64_t likely, struct refusal *why);
+/*
+ * The names that are gone to for what was refused for its own sake: when the others have been walked,
+ * because nobody knows at which of them that will be.
+ */
+void explain_diverts(struct request *r);
 /* In the place of a choice: tells of all candidates and says STEP_FAIL, so that the next name is looked at. */
 enum step_result explain_choose(struct request *r, struct candidates *found);
 

@@ -96,6 +96,9 @@ struct request *explain_run(struct explainer *e, const struct pub_view *view,
                                  .told = ask->headers,
                                  .n_told = ask->n_headers};
     explain->arena = arena;
+    explain->at_ms = ask->at_ms;
+    explain->has_used = ask->has_used;
+    explain->used = ask->used;
     if (ask->key_hash != NULL) {
         explain->has_key = true;
         memcpy(explain->key_hash, ask->key_hash, sizeof(explain->key_hash));
@@ -103,6 +106,7 @@ struct request *explain_run(struct explainer *e, const struct pub_view *view,
     r = request_make(w, ex, arena);
     r->explain = explain;
     (void)request_look(r);
+    explain_diverts(r);
     worker_scratch_reset(w);
     return r;
 }

@@ -32,6 +32,9 @@ struct explain_ask {
     struct str peer;                   /* address */
     const struct http_header *headers; /* names in lower case */
     size_t n_headers;
+    uint64_t at_ms; /* what conditions take for the time; 0: now */
+    bool has_used;  /* what they take for budget.used is told ... */
+    double used;    /* ... 1: all of it */
 };
 
 /*

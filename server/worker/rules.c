@@ -145,6 +145,10 @@ static bool give_used(struct request *r, struct expr_value *out)
     double most = 0;
     bool found = false;
 
+    if (r->explain != NULL && r->explain->has_used) {
+        *out = (struct expr_value){.type = EXPR_DOUBLE, .number = r->explain->used};
+        return true;
+    }
     for (uint32_t i = 0; i < list->n; i++) {
         const struct account *a = &list->items[i];
         struct usage_now used;
@@ -184,7 +188,8 @@ static bool give_tags(struct request *r, struct expr_value *out)
 
 static bool give_time(const struct request *r, enum rule_variable which, struct expr_value *out)
 {
-    time_t now = (time_t)(r->begun_ms / 1000);
+    bool is_told = r->explain != NULL && r->explain->at_ms != 0;
+    time_t now = (time_t)((is_told ? r->explain->at_ms : r->begun_ms) / 1000);
     struct tm utc;
 
     if (gmtime_r(&now, &utc) == NULL)

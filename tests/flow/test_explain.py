@@ -4,11 +4,13 @@ import json
 import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from wire import chat, wait_until
+from gateway import BFCTL, clean_environment
+from wire import DEADLINE, chat, wait_until
 
 GOLDENS = Path(__file__).with_name("explain")
 WRITE = os.environ.get("BOWFIN_GOLDENS") == "write"
@@ -153,4 +155,72 @@ def test_who_may_ask(configured):
         assert gateway.call("POST", "/api/explain", {"model": "fast"}, key=key).status == 401
     gateway.bfctl("explain", "--model", "fast", "--tokens", "x", expect=2)
     gateway.bfctl("explain", "--model", "fast", "--header", "x", expect=2)
-    gateway.bfctl("explain", expect=1)
+
+
+def refused(gateway, *args, stdin=None, status=2):
+    done = subprocess.run([BFCTL, "--socket", gateway.run / "admin.sock", "explain", *args], input=stdin, text=True,
+                          capture_output=True, timeout=DEADLINE, env=clean_environment(), check=False)
+    assert done.returncode == status, (args, done)
+    return done.stderr
+
+
+def test_what_is_wrong_is_named(configured):
+    gateway, _ = configured("routing")
+    assert "--model NAME describes a request, --body FILE is one" in refused(gateway)
+    assert "a body is the whole request" in refused(gateway, "--body", "-", "--model", "fast", stdin="{}")
+    assert "--body - is not JSON" in refused(gateway, "--body", "-", stdin="{")
+    assert "'NAME: VALUE' or NAME=VALUE, is tier" in refused(gateway, "--model", "fast", "--header", "tier")
+    assert "exclude each other" in refused(gateway, "--model", "fast", "--dialect", "openai", "--endpoint", "chat")
+    assert "a time like" in refused(gateway, "--model", "fast", "--at", "noon")
+    assert "a share like 0.85" in refused(gateway, "--model", "fast", "--budget-used", "nan")
+    assert 'there is no dialect "opnai"' in refused(gateway, "--model", "fast", "--dialect", "opnai", status=1)
+    assert 'there is no endpoint "chats"' in refused(gateway, "--model", "fast", "--endpoint", "chats", status=1)
+    assert 'there is no key "ap"; did you mean "app"?' in refused(gateway, "--model", "fast", "--key", "ap", status=1)
+    assert 'there is no key "somebody"' in refused(gateway, "--model", "fast", "--key", "somebody", status=1)
+
+
+def test_a_canary_is_told_by_its_share(configured):
+    """Without a mark of the caller the side is a matter of chance; with one it is known."""
+    gateway, _ = configured("groups")
+    told = gateway.api("POST", "/api/explain", {"model": "trial"}, expect=200)["names"][0]
+    assert [(row["model"], row["share"], row["chance"], row["caller_share_percent"], row["is_spare"])
+            for row in told["candidates"]] == [("echo", 0.8, 0.8, None, False), ("new", 0.2, 0.2, 20, False)]
+    assert told["sticky"] == {"by": "header:x-user", "is_told": False} and told["dealt_out"] == "by chance"
+    sides = [gateway.api("POST", "/api/explain", {"model": "trial", "headers": {"x-user": f"user-{n}"}}, expect=200)
+             ["names"][0]["candidates"][1]["chance"] for n in range(400)]
+    assert set(sides) == {0, 1} and 50 < sum(sides) < 110
+
+
+def test_headers_as_they_are_written(configured):
+    gateway, _ = configured("routing")
+    ways = [("--header", "x-tier=gold"), ("--header", "X-Tier: gold"), ("--header=x-tier:gold",)]
+    told = [json.loads(gateway.bfctl("explain", "--json", "--model", "fast", "--tokens", "500", *way)) for way in ways]
+    assert [one["rule"] for one in told] == ["gold"] * 3
+
+
+FACTS = [
+    ("request.dialect == 'bedrock'", ("--dialect", "bedrock")), ("request.type == 'embeddings'", ("--endpoint", "embeddings")),
+    ("request.stream", ("--stream",)), ("request.has_tools", ("--tools",)), ("request.has_images", ("--images", "2")),
+    ("request.tokens > 900", ("--tokens", "1000")), ("request.max_tokens == 77", ("--max-tokens", "77")),
+    ("request.bytes > 3000", ("--tokens", "1000")), ("request.address == '10.1.2.3'", ("--address", "10.1.2.3")),
+    ("key.name == 'app'", ("--key", "app")), ("key.team == 'blue'", ("--key", "app")),
+    ("'night' in key.tags", ("--key", "app")), ("budget.used > 0.8", ("--key", "app", "--budget-used", "0.85")),
+    ("time.hour == 16 && time.minute == 45 && time.weekday == 0", ("--at", "2026-11-22T16:45:00Z")),
+    ("headers['x-tier'] == 'gold'", ("--header", "x-tier: gold")), ("params.region == 'eu'", ("--param", "region=eu"))]
+
+
+def test_every_fact_of_a_rule_can_be_told(start_gateway, mock):
+    """For each condition a request can be described of which it holds, and one of which it does not."""
+    rules = "".join(f'  - {{ name: "{n}", when: "model == \'m{n}\' && ({fact})", use: up/other }}\n'
+                    for n, (fact, _) in enumerate(FACTS))
+    gateway = start_gateway(f"""require_key: false
+providers: {{ up: {{ vendor: openai-compatible, base_url: "{mock.base_v1}", keys: [ {{ name: main, value: x }} ] }} }}
+models: {{ "m*": {{ targets: [ up/echo ] }} }}
+teams: {{ blue: {{ budgets: [ {{ limit: 5, window: 1d }} ] }} }}
+virtual_keys: [ {{ name: app, value: sk-bf-facts-app-000001, team: blue, tags: [ night ] }} ]
+rules:
+{rules}""", workers=1)
+    for n, (fact, options) in enumerate(FACTS):
+        told = [json.loads(gateway.bfctl("explain", "--json", "--model", f"m{n}", "--at",
+                                         "2026-11-23T01:00:00Z", *more)) for more in ((), options)]
+        assert [one["rule"] for one in told] == [None, str(n)], (fact, told)

@@ -35,26 +35,41 @@ static void put_row(void *ctx, const struct json *b)
     table_time(t, ctl_u64(b, "resets_ms"));
 }
 
+struct budgets_options {
+    const char *name, *kind, *team, *customer;
+};
+
+#define OPTION(member) offsetof(struct budgets_options, member), false
+
+static const struct arg budgets_args[] = {
+    {"--kind", "KIND", "of these owners: customer, team, key, model_limit or provider",
+     OPTION(kind)},
+    {"--name", "GLOB", "of owners called so", OPTION(name)},
+    {"--team", "NAME", "of this team and its keys", OPTION(team)},
+    {"--customer", "NAME", "of this customer, its teams and keys", OPTION(customer)},
+};
+
+const struct args budgets_uses[] = {
+    {"", "each budget: limit, used, held by requests under way, left, when it begins anew",
+     budgets_args, ARRAY_LEN(budgets_args), NULL},
+    ARGS_END,
+};
+
 int command_budgets(struct ctl *c, int argc, char **argv)
 {
-    const char *values[4] = {NULL};
-    static const char *const params[] = {"name", "kind", "team", "customer"};
-    const struct arg args[] = {{"--name", &values[0], NULL},
-                               {"--kind", &values[1], NULL},
-                               {"--team", &values[2], NULL},
-                               {"--customer", &values[3], NULL}};
+    struct budgets_options o = {.name = NULL};
     struct buf path = BUF_INIT, out = BUF_INIT;
     struct table t;
     int status;
 
-    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+    if (args_parse(&argc, argv, &budgets_uses[0], &o) != 0 ||
         args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     buf_cstr(&path, "/api/budgets");
-    for (size_t i = 0; i < ARRAY_LEN(args); i++) {
-        if (values[i] != NULL)
-            ctl_query(&path, params[i], values[i]);
-    }
+    ctl_query(&path, "name", o.name);
+    ctl_query(&path, "kind", o.kind);
+    ctl_query(&path, "team", o.team);
+    ctl_query(&path, "customer", o.customer);
     if (c->json) {
         status = ctl_print_list(c, path.data, 0);
     } else {

@@ -49,12 +49,18 @@ static void print_findings(struct ctl *c, struct str text)
     buf_fini(&out);
 }
 
+const struct args check_uses[] = {
+    ARGS_NONE("[FILE]", "is this configuration sound? As `bowfin -t`, without a gateway"),
+    ARGS_END,
+};
+
 int command_check(struct ctl *c, int argc, char **argv)
 {
     struct error err = ERROR_INIT;
     struct config *conf = NULL;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0 || args_words(argc, argv, 0, 1, "one file") != 0)
+    if (args_parse(&argc, argv, &check_uses[0], NULL) != 0 ||
+        args_words(argc, argv, 0, 1, "one file") != 0)
         return CTL_USAGE;
     const char *path = argc > 1 ? argv[1] : paths_config();
     struct conf_vendors vendors = vendors_of(c->arena);

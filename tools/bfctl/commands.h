@@ -9,6 +9,7 @@
 #ifndef BFCTL_COMMANDS_H
 #define BFCTL_COMMANDS_H
 
+#include "tools/bfctl/args.h"
 #include "tools/bfctl/ctl.h"
 
 typedef int command_fn(struct ctl *c, int argc, char **argv);
@@ -26,5 +27,11 @@ command_fn command_shadow;                                                  /* s
 command_fn command_top;                                                     /* top.c */
 command_fn command_export;                                                  /* export.c */
 command_fn command_completion, command_version, command_help;               /* help.c */
+
+/* What each takes; ARGS_END ends each list. */
+extern const struct args status_uses[], check_uses[], reload_uses[], keys_uses[], teams_uses[],
+    customers_uses[], budgets_uses[], routes_uses[], explain_uses[], rule_uses[], models_uses[],
+    usage_uses[], shadow_uses[], audit_uses[], logs_uses[], top_uses[], workers_uses[],
+    export_uses[], completion_uses[], version_uses[], help_uses[];
 
 #endif

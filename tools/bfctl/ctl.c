@@ -179,6 +179,8 @@ void ctl_query(struct buf *b, const char *name, const char *value)
     static const char plain[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~,:";
 
+    if (value == NULL)
+        return;
     buf_printf(b, "%c%s=", b->len > 0 && strchr(b->data, '?') != NULL ? '&' : '?', name);
     for (const char *p = value; *p != '\0'; p++) {
         if (strchr(plain, *p) != NULL)

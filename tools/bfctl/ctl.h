@@ -27,6 +27,7 @@
 
 #define CTL_PAGE 1000 /* rows asked for at once */
 
+struct args;
 struct client;
 
 struct ctl {
@@ -40,10 +41,13 @@ struct ctl {
 struct ctl_command {
     const char *name, *args, *help;                   /* help: one line */
     int (*run)(struct ctl *c, int argc, char **argv); /* argv[0] is the command's name */
+    const struct args *uses;                          /* what it takes: args.h */
 };
 
 /* main.c: the table; a NULL name ends it. */
 extern const struct ctl_command ctl_commands[];
+/* NULL: there is none of this name; an error was printed. */
+const struct ctl_command *ctl_find(const char *name);
 
 /*
  * Call the API; `body` STR_NONE: none. CTL_OK with the answer (parsed unless `out` is NULL; valid
@@ -71,7 +75,7 @@ BF_MUST_CHECK int ctl_print_list(struct ctl *c, const char *path, uint64_t max);
 int ctl_fail(int status, const char *fmt, ...) BF_PRINTF(2, 3);
 /* stdout could not be written: CTL_FAILED, else `status`. */
 int ctl_flush(int status);
-/* A query value: percent-encoded into `b`. */
+/* A query value: percent-encoded into `b`. NULL: it was not given, and is left out. */
 void ctl_query(struct buf *b, const char *name, const char *value);
 
 /* Readers with a default, for answers of another version. */

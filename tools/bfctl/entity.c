@@ -26,6 +26,39 @@ static bool is_id(struct str s)
     return s.len == 16 && strspn(s.p, "0123456789abcdefABCDEF") == 16;
 }
 
+struct known {
+    const char *names[CTL_PAGE];
+    size_t n;
+    struct arena *arena;
+};
+
+static void keep_name(void *ctx, const struct json *row)
+{
+    struct known *known = ctx;
+
+    if (known->n < CTL_PAGE)
+        known->names[known->n++] = arena_cstr(
+            known->arena, ctl_str(row, json_get(row, "name") != NULL ? "name" : "model"));
+}
+
+/* Nobody has this name: one that is like it, if there is any among the first. */
+static int refuse(struct ctl *c, const struct entity_verbs *v, const char *word)
+{
+    struct known *known = arena_zalloc(c->arena, sizeof(*known));
+
+    known->arena = c->arena;
+    int status = ctl_each(c, v->path, CTL_PAGE, keep_name, known);
+    if (status != CTL_OK)
+        return status;
+    const char *nearest = str_nearest(str_of(word), known->names, known->n);
+    if (nearest != NULL)
+        return ctl_fail(CTL_FAILED, "there is no %s named %s; did you mean %s?", v->noun, word,
+                        nearest);
+    return ctl_fail(CTL_FAILED,
+                    "there is no %s named %s; `bfctl %s list` shows those that there are", v->noun,
+                    word, v->command);
+}
+
 int entity_resolve(struct ctl *c, const struct entity_verbs *v, const char *word,
                    struct str *out_id)
 {
@@ -41,7 +74,7 @@ int entity_resolve(struct ctl *c, const struct entity_verbs *v, const char *word
     if (w.id.len == 0 && is_id(w.name))
         w.id = w.name;
     if (w.id.len == 0)
-        return ctl_fail(CTL_FAILED, "there is no %s named %s", v->noun, word);
+        return refuse(c, v, word);
     *out_id = w.id;
     return CTL_OK;
 }
@@ -141,25 +174,34 @@ static int print_list(struct ctl *c, const struct entity_verbs *v, const char *p
     return status;
 }
 
+struct filters {
+    const char *name, *origin, *tag, *customer, *team;
+};
+
+#define FILTER(member) offsetof(struct filters, member), false
+
+const struct arg entity_filters[ENTITY_FILTERS] = {
+    {"--name", "GLOB", "called so", FILTER(name)},
+    {"--origin", "file|api", "made by the file, or by the API", FILTER(origin)},
+    {"--tag", "TAG", "that have this tag", FILTER(tag)},
+    {"--customer", "NAME", "of this customer", FILTER(customer)},
+    {"--team", "NAME", "of this team", FILTER(team)},
+};
+
 int entity_list(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
 {
-    const char *values[5] = {NULL};
-    static const char *const params[] = {"name", "origin", "tag", "customer", "team"};
-    const struct arg args[] = {{"--name", &values[0], NULL},
-                               {"--origin", &values[1], NULL},
-                               {"--tag", &values[2], NULL},
-                               {"--customer", &values[3], NULL},
-                               {"--team", &values[4], NULL}};
-    size_t n = v->is_key ? 5 : v->has_customer ? 4 : 3;
+    struct filters f = {.name = NULL};
     struct buf path = BUF_INIT;
 
-    if (args_parse(&argc, argv, args, n) != 0 || args_words(argc, argv, 0, 0, "no words") != 0)
+    if (args_parse(&argc, argv, args_find(v->uses, argv[0]), &f) != 0 ||
+        args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     buf_cstr(&path, v->path);
-    for (size_t i = 0; i < n; i++) {
-        if (values[i] != NULL)
-            ctl_query(&path, params[i], values[i]);
-    }
+    ctl_query(&path, "name", f.name);
+    ctl_query(&path, "origin", f.origin);
+    ctl_query(&path, "tag", f.tag);
+    ctl_query(&path, "customer", f.customer);
+    ctl_query(&path, "team", f.team);
     int status = print_list(c, v, path.data);
     buf_fini(&path);
     return status;
@@ -203,13 +245,10 @@ static void tell_key(const struct json *reply)
 int entity_create(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
 {
     struct entity_options o = {0};
-    struct arg args[ENTITY_ARGS_MAX];
     const struct json *reply = NULL;
     struct buf body = BUF_INIT;
-    size_t n;
 
-    entity_args(v, &o, args, &n);
-    if (args_parse(&argc, argv, args + 1, n - 1) != 0 || /* --name is the word here */
+    if (args_parse(&argc, argv, args_find(v->uses, argv[0]), &o) != 0 ||
         args_words(argc, argv, 1, 1, "one word, the name") != 0)
         return CTL_USAGE;
     o.name = argv[1];
@@ -243,13 +282,10 @@ static int path_of(struct ctl *c, const struct entity_verbs *v, int argc, char *
 int entity_update(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
 {
     struct entity_options o = {0};
-    struct arg args[ENTITY_ARGS_MAX];
     const struct json *reply = NULL;
     struct buf body = BUF_INIT, path = BUF_INIT;
-    size_t n;
 
-    entity_args(v, &o, args, &n);
-    if (args_parse(&argc, argv, args, n) != 0)
+    if (args_parse(&argc, argv, args_find(v->uses, argv[0]), &o) != 0)
         return CTL_USAGE;
     int status = entity_body(&o, true, &body);
     if (status == CTL_OK && body.len == 2)
@@ -273,7 +309,7 @@ int entity_show(struct ctl *c, const struct entity_verbs *v, int argc, char **ar
     struct buf path = BUF_INIT;
     const struct json *reply = NULL;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0)
+    if (args_parse(&argc, argv, args_find(v->uses, argv[0]), NULL) != 0)
         return CTL_USAGE;
     int status = path_of(c, v, argc, argv, "", &path);
     if (status == CTL_OK)
@@ -293,18 +329,26 @@ int entity_show(struct ctl *c, const struct entity_verbs *v, int argc, char **ar
     return status;
 }
 
+struct delete_options {
+    const char *children;
+};
+
+const struct arg entity_delete_options[1] = {
+    {"--children", "WORD", "refuse (default), reparent or delete: what becomes of those below it",
+     offsetof(struct delete_options, children), false},
+};
+
 int entity_delete(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
 {
-    const char *children = NULL;
-    const struct arg args[] = {{"--children", &children, NULL}};
+    struct delete_options o = {NULL};
     const struct json *reply = NULL;
     struct buf path = BUF_INIT;
 
-    if (args_parse(&argc, argv, args, v->is_key ? 0 : 1) != 0)
+    if (args_parse(&argc, argv, args_find(v->uses, argv[0]), &o) != 0)
         return CTL_USAGE;
     int status = path_of(c, v, argc, argv, "", &path);
-    if (status == CTL_OK && children != NULL)
-        ctl_query(&path, "children", children);
+    if (status == CTL_OK)
+        ctl_query(&path, "children", o.children);
     if (status == CTL_OK)
         status = ctl_call(c, "DELETE", path.data, STR_NONE, &reply);
     if (status == CTL_OK && c->json)
@@ -322,7 +366,7 @@ int entity_post(struct ctl *c, const struct entity_verbs *v, int argc, char **ar
     const struct json *reply = NULL;
     struct buf path = BUF_INIT;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0)
+    if (args_parse(&argc, argv, args_find(v->uses, argv[0]), NULL) != 0)
         return CTL_USAGE;
     int status = path_of(c, v, argc, argv, verb, &path);
     if (status == CTL_OK)

@@ -16,8 +16,6 @@
 #include "tools/bfctl/args.h"
 #include "tools/bfctl/ctl.h"
 
-#define ENTITY_ARGS_MAX 16
-
 struct entity_options {
     const char *name, *models, *deny_models, *expires, *team, *customer, *budget, *rate_limit,
         *token_limit, *concurrency, *tags, *value, *priority;
@@ -25,17 +23,28 @@ struct entity_options {
 };
 
 struct entity_verbs {
-    const char *command; /* "teams" */
-    const char *path;    /* "/api/teams" */
-    const char *noun;    /* "team" */
-    const char *columns; /* of its list */
-    bool is_key;         /* has models, an expiry, a text of its own */
-    bool has_customer;   /* may belong to one */
+    const char *command;     /* "teams" */
+    const char *path;        /* "/api/teams" */
+    const char *noun;        /* "team" */
+    const char *columns;     /* of its list */
+    bool is_key;             /* has models, an expiry, a text of its own */
+    bool has_customer;       /* may belong to one */
+    const struct args *uses; /* by verb */
 };
 
-/* The options of create and update; *n of them into `out`. */
-void entity_args(const struct entity_verbs *v, struct entity_options *o,
-                 struct arg out[ENTITY_ARGS_MAX], size_t *n);
+/* The options of create and update; those that not all kinds have stand at the end. */
+#define ENTITY_OPTIONS 15
+#define ENTITY_OPTIONS_CUSTOMER 6 /* a customer has these */
+#define ENTITY_OPTIONS_TEAM 7     /* ... and a team these */
+extern const struct arg entity_options[ENTITY_OPTIONS];
+/* Those of list, likewise. */
+#define ENTITY_FILTERS 5
+#define ENTITY_FILTERS_CUSTOMER 3
+#define ENTITY_FILTERS_TEAM 4
+extern const struct arg entity_filters[ENTITY_FILTERS];
+/* That of delete, for what has others below it. */
+extern const struct arg entity_delete_options[1];
+
 /* As an object; `is_patch`: "none" takes a field away. CTL_OK, or the status of an error told. */
 BF_MUST_CHECK int entity_body(const struct entity_options *o, bool is_patch, struct buf *out);
 /* A name is looked up; only what is no name counts as an id. Else an error was told. */

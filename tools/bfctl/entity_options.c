@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "conf/values.h"
@@ -11,29 +12,30 @@
 #include "server/base/when.h"
 #include "tools/bfctl/entity.h"
 
-void entity_args(const struct entity_verbs *v, struct entity_options *o,
-                 struct arg out[ENTITY_ARGS_MAX], size_t *n)
-{
-    const struct arg all[] = {{"--name", &o->name, NULL},
-                              {"--budget", &o->budget, NULL},
-                              {"--rate-limit", &o->rate_limit, NULL},
-                              {"--token-limit", &o->token_limit, NULL},
-                              {"--concurrency", &o->concurrency, NULL},
-                              {"--tags", &o->tags, NULL}};
-    const struct arg of_keys[] = {
-        {"--models", &o->models, NULL},   {"--deny-models", &o->deny_models, NULL},
-        {"--expires", &o->expires, NULL}, {"--team", &o->team, NULL},
-        {"--value", &o->value, NULL},     {"--inactive", NULL, &o->inactive},
-        {"--strict", NULL, &o->strict},   {"--priority", &o->priority, NULL}};
+#define OPTION(member) offsetof(struct entity_options, member), false
 
-    *n = 0;
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        out[(*n)++] = all[i];
-    for (size_t i = 0; v->is_key && i < ARRAY_LEN(of_keys); i++)
-        out[(*n)++] = of_keys[i];
-    if (v->has_customer)
-        out[(*n)++] = (struct arg){"--customer", &o->customer, NULL};
-}
+/* --name is first: create has it as its word. */
+const struct arg entity_options[ENTITY_OPTIONS] = {
+    {"--name", "NEW", "a new name", OPTION(name)},
+    {"--budget", "5/1d,100/1M",
+     "dollars in a window (1m 5m 1h 1d 1w 1M 1Q 1Y, or 7d); 1000: per 1M", OPTION(budget)},
+    {"--rate-limit", "100/1m", "requests in a time; 100: per 1m", OPTION(rate_limit)},
+    {"--token-limit", "100000/1m", "tokens in a time", OPTION(token_limit)},
+    {"--concurrency", "N", "requests at the same time", OPTION(concurrency)},
+    {"--tags", "A,B", "words to find it by; rules may ask for a key's", OPTION(tags)},
+    {"--customer", "NAME", "the customer that it belongs to", OPTION(customer)},
+    {"--team", "NAME", "the team that it belongs to", OPTION(team)},
+    {"--models", "GLOB,...", "what it may use: names, or provider/model; * stands for anything",
+     OPTION(models)},
+    {"--deny-models", "GLOB,...", "what it may not use, whatever --models says",
+     OPTION(deny_models)},
+    {"--expires", "30d|2027-01-31", "when it ends; never: not at all", OPTION(expires)},
+    {"--value", "TEXT", "the key itself, where it must not be made up", OPTION(value)},
+    {"--inactive", NULL, "not usable yet", OPTION(inactive)},
+    {"--strict", NULL, "refuse what could be translated in part only", OPTION(strict)},
+    {"--priority", "WORD", "high, normal or low: whose requests go first when it is full",
+     OPTION(priority)},
+};
 
 static void member(struct buf *out, const char *name)
 {

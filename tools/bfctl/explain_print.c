@@ -1,5 +1,5 @@
 /*
- * explain_print - what a request would get, as lines for people.
+ * explain_print - what a request would get, as lines for people (explain_manners.c: what a model says).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -11,34 +11,13 @@
 #include "tools/bfctl/ctl.h"
 #include "tools/bfctl/table.h"
 
-#define LABEL "%-10s "
-#define INDENT "           " /* as wide */
-
-static const struct json *first_of(const struct json *object, const char *name)
+/* Nothing, where nothing is said. */
+static void put_said(struct buf *b, const char *words, struct str text)
 {
-    const struct json *list = json_get(object, name);
-
-    return list != NULL ? list->child : NULL;
-}
-
-static void put_clean(struct buf *b, struct str text)
-{
-    table_clean(b, text, false);
-}
-
-static void put_list(struct buf *b, const struct json *list)
-{
-    for (const struct json *item = list != NULL ? list->child : NULL; item != NULL;
-         item = item->next) {
-        put_clean(b, item->text);
-        if (item->next != NULL)
-            buf_cstr(b, ", ");
-    }
-}
-
-static bool has_items(const struct json *object, const char *name)
-{
-    return first_of(object, name) != NULL;
+    if (text.len == 0)
+        return;
+    buf_cstr(b, words);
+    explain_clean(b, text);
 }
 
 static void print_request(struct buf *b, const struct json *r)
@@ -46,13 +25,13 @@ static void print_request(struct buf *b, const struct json *r)
     struct str model = ctl_str(r, "model");
 
     buf_printf(b, LABEL, "request");
-    put_clean(b, ctl_str(r, "endpoint"));
+    explain_clean(b, ctl_str(r, "endpoint"));
     buf_cstr(b, " (");
-    put_clean(b, ctl_str(r, "dialect"));
+    explain_clean(b, ctl_str(r, "dialect"));
     buf_cstr(b, ")");
     if (model.len > 0) {
         buf_cstr(b, ", model ");
-        put_clean(b, model);
+        explain_clean(b, model);
     }
     if (!ctl_bool(r, "read")) {
         buf_cstr(b, ", not read\n");
@@ -64,15 +43,17 @@ static void print_request(struct buf *b, const struct json *r)
     buf_cstr(b, ctl_bool(r, "stream") ? ", streamed" : "");
     buf_cstr(b, ctl_bool(r, "tools") ? ", with tools" : "");
     buf_cstr(b, ctl_u64(r, "media") > 0 ? ", with images" : "");
+    put_said(b, ", only by provider key ", ctl_str(r, "provider_key"));
+    put_said(b, ", only with tags ", ctl_str(r, "tags"));
     buf_char(b, '\n');
 }
 
 static void put_scope(struct buf *b, const struct json *key, const char *name, const char *words)
 {
-    if (!has_items(key, name))
+    if (!explain_has(key, name))
         return;
     buf_printf(b, "; %s ", words);
-    put_list(b, json_get(key, name));
+    explain_list(b, json_get(key, name));
 }
 
 static void print_key(struct buf *b, const struct json *key)
@@ -84,14 +65,14 @@ static void print_key(struct buf *b, const struct json *key)
         buf_cstr(b, "none\n");
         return;
     }
-    put_clean(b, ctl_str(key, "name"));
+    explain_clean(b, ctl_str(key, "name"));
     for (size_t i = 0; i < ARRAY_LEN(above); i++) {
         struct str name = json_str(json_get(key, above[i]));
 
         if (name.len == 0)
             continue;
         buf_printf(b, ", %s ", above[i]);
-        put_clean(b, name);
+        explain_clean(b, name);
     }
     put_scope(b, key, "models", "models:");
     put_scope(b, key, "deny_models", "not:");
@@ -104,9 +85,9 @@ static void print_key(struct buf *b, const struct json *key)
 static void put_refusal(struct buf *b, const struct json *refusal)
 {
     buf_printf(b, "%" PRIu64 " ", ctl_u64(refusal, "status"));
-    put_clean(b, ctl_str(refusal, "error"));
+    explain_clean(b, ctl_str(refusal, "error"));
     buf_cstr(b, ": ");
-    put_clean(b, ctl_str(refusal, "message"));
+    explain_clean(b, ctl_str(refusal, "message"));
 }
 
 static bool is_refused(const struct json *object)
@@ -125,16 +106,16 @@ static void print_rule(struct buf *b, const struct json *rule, bool is_first)
 
     buf_printf(b, LABEL "%" PRIu64 ".", is_first ? "rules" : "", ctl_u64(rule, "number"));
     buf_char(b, ' ');
-    put_clean(b, name.len > 0 ? name : STR("(no name)"));
+    explain_clean(b, name.len > 0 ? name : STR("(no name)"));
     if (whose.len > 0) {
         buf_printf(b, " (of %.*s ", STR_ARGS(ctl_str(rule, "scope")));
-        put_clean(b, whose);
+        explain_clean(b, whose);
         buf_char(b, ')');
     }
     buf_cstr(b, ": ");
     if (str_eq(result, STR("leads")) || str_eq(result, STR("leads_nowhere"))) {
         buf_cstr(b, "holds, and leads to ");
-        put_clean(b, ctl_str(rule, "use"));
+        explain_clean(b, ctl_str(rule, "use"));
     } else {
         buf_cstr(b, str_eq(result, STR("does_not_hold")) ? "does not hold" : "is for others");
     }
@@ -148,23 +129,23 @@ static void print_rule(struct buf *b, const struct json *rule, bool is_first)
     }
     if (when.len > 0) {
         buf_cstr(b, INDENT "   when ");
-        put_clean(b, when);
+        explain_clean(b, when);
         buf_char(b, '\n');
     }
-    for (const struct json *v = first_of(rule, "values"); v != NULL; v = v->next) {
+    for (const struct json *v = explain_first(rule, "values"); v != NULL; v = v->next) {
         const struct json *value = json_get(v, "value");
 
         buf_cstr(b, INDENT "   ");
-        put_clean(b, ctl_str(v, "name"));
+        explain_clean(b, ctl_str(v, "name"));
         buf_cstr(b, value != NULL && value->type == JSON_STRING ? " is " : " is not there");
-        put_clean(b, json_str(value));
+        explain_clean(b, json_str(value));
         buf_char(b, '\n');
     }
 }
 
 static void print_rules(struct buf *b, const struct json *answer)
 {
-    const struct json *first = first_of(answer, "rules");
+    const struct json *first = explain_first(answer, "rules");
     uint64_t rest = ctl_u64(answer, "rules_not_tried");
 
     for (const struct json *rule = first; rule != NULL; rule = rule->next)
@@ -191,10 +172,10 @@ static void put_stands_for(struct buf *b, const struct json *s)
         buf_cstr(b, str_eq(kind, STR("catalogue")) ? "a model of the catalogue; provider "
                     : str_eq(kind, STR("default")) ? "no model; provider "
                                                    : "provider ");
-        put_clean(b, ctl_str(s, "provider"));
+        explain_clean(b, ctl_str(s, "provider"));
         if (json_str(json_get(s, "model")).len > 0) {
             buf_cstr(b, ", model ");
-            put_clean(b, json_str(json_get(s, "model")));
+            explain_clean(b, json_str(json_get(s, "model")));
         }
     }
 }
@@ -227,6 +208,20 @@ static void put_verdict(struct table *t, const struct json *c)
         table_str(t, json_str(json_get(c, "why")));
 }
 
+/* What a side gets of the callers counts more than the weights inside it. */
+static void put_weight(struct table *t, const struct json *c)
+{
+    struct str weight = ctl_str(c, "configured_weight");
+    struct str share = ctl_str(c, "caller_share_percent");
+
+    if (share.len == 0)
+        table_str(t, weight);
+    else if (ctl_u64(c, "side_routes") < 2)
+        table_printf(t, "%.*s%%", STR_ARGS(share));
+    else
+        table_printf(t, "%.*s in %.*s%%", STR_ARGS(weight), STR_ARGS(share));
+}
+
 static void print_candidates(struct buf *b, const struct json *name)
 {
     struct buf rows = BUF_INIT;
@@ -234,17 +229,17 @@ static void print_candidates(struct buf *b, const struct json *name)
     struct str line;
     struct table t;
 
-    if (!has_items(name, "candidates"))
+    if (!explain_has(name, "candidates"))
         return;
     table_init(&t, "provider|key|model|>weight|>health|>share|state|>reserves $|>first byte|"
                    ">silence|>whole|why");
-    for (const struct json *c = first_of(name, "candidates"); c != NULL; c = c->next) {
+    for (const struct json *c = explain_first(name, "candidates"); c != NULL; c = c->next) {
         const struct json *times = json_get(c, "timeouts_ms");
 
         table_str(&t, ctl_str(c, "provider"));
         table_str(&t, ctl_str(c, "provider_key"));
         table_str(&t, ctl_str(c, "model"));
-        table_str(&t, ctl_str(c, "configured_weight"));
+        put_weight(&t, c);
         table_printf(&t, "%.0f%%", ctl_double(c, "weight") * 100);
         table_printf(&t, "%.1f%%", ctl_double(c, "share") * 100);
         table_str(&t, ctl_str(c, "state"));
@@ -266,11 +261,11 @@ static void print_candidates(struct buf *b, const struct json *name)
     }
     table_fini(&t);
     buf_fini(&rows);
-    for (const struct json *c = first_of(name, "candidates"); c != NULL; c = c->next) {
+    for (const struct json *c = explain_first(name, "candidates"); c != NULL; c = c->next) {
         if (!is_refused(c))
             continue;
         buf_cstr(b, INDENT "no room at ");
-        put_clean(b, ctl_str(c, "provider"));
+        explain_clean(b, ctl_str(c, "provider"));
         buf_cstr(b, ": ");
         put_refusal(b, json_get(c, "refusal"));
         buf_char(b, '\n');
@@ -283,75 +278,62 @@ static void print_left_out(struct buf *b, const struct json *left)
     struct str key = json_str(json_get(left, "provider_key"));
 
     buf_cstr(b, INDENT "left out: ");
-    put_clean(b, ctl_str(left, "provider"));
+    explain_clean(b, ctl_str(left, "provider"));
     if (model.len > 0) {
         buf_char(b, '/');
-        put_clean(b, model);
+        explain_clean(b, model);
     }
     if (key.len > 0) {
         buf_cstr(b, " key ");
-        put_clean(b, key);
+        explain_clean(b, key);
     }
     buf_cstr(b, ": ");
-    put_clean(b, ctl_str(left, "why"));
+    explain_clean(b, ctl_str(left, "why"));
     buf_char(b, '\n');
 }
 
-static void print_manners(struct buf *b, const struct json *name)
+/* How it came to be looked at. */
+static void put_origin(struct buf *b, struct str origin, bool are_clients)
 {
-    const struct json *hedge = json_get(name, "hedge");
-    const struct json *affinity = json_get(name, "affinity");
-    const struct json *queue = json_get(name, "queue");
-    struct str dealt = json_str(json_get(name, "dealt_out"));
-
-    if (hedge != NULL)
-        buf_printf(b, INDENT "a second route after %.*s, for at most %.*s%% of its requests\n",
-                   STR_ARGS(ctl_str(hedge, "after")), STR_ARGS(ctl_str(hedge, "at_most_percent")));
-    if (affinity != NULL) {
-        buf_cstr(b, INDENT "sessions stay on their routes, by ");
-        put_clean(b, ctl_str(affinity, "by"));
-        buf_cstr(b, ctl_bool(affinity, "is_told") ? "\n" : ", which this request does not tell\n");
-    }
-    if (queue != NULL)
-        buf_printf(b, INDENT "who finds no place waits %.1f s at most, in a queue of %" PRIu64 "\n",
-                   ctl_double(queue, "wait_ms") / 1000, ctl_u64(queue, "at_most"));
-    if (dealt.len > 0)
-        buf_cstr(b, str_eq(dealt, STR("by chance")) ? INDENT
-                        "callers are dealt out by share; this request shows nothing to know "
-                        "it by, so its side is a matter of chance\n"
-                                                    : INDENT
-                        "callers are dealt out by share, and stay on their side\n");
+    if (str_eq(origin, STR("rule")))
+        buf_cstr(b, ", as the rule says");
+    else if (str_eq(origin, STR("context_fallback")))
+        buf_cstr(b, ", where the prompt is too long");
+    else if (str_eq(origin, STR("content_filter_fallback")))
+        buf_cstr(b, ", where a content filter refuses");
+    else if (str_eq(origin, STR("fallback")) && are_clients)
+        buf_cstr(b, ", as the request says");
 }
 
-static void print_name(struct buf *b, const struct json *name, bool is_routed)
+static void print_name(struct buf *b, const struct json *name, const struct json *answer)
 {
+    bool is_routed = ctl_bool(answer, "routed");
     struct str origin = ctl_str(name, "origin");
     struct str text = json_str(json_get(name, "name"));
     struct str said = json_str(json_get(name, "said"));
     const struct json *stands = json_get(name, "stands_for");
 
-    buf_printf(b, LABEL, str_eq(origin, STR("fallback")) ? "fallback" : "name");
-    put_clean(b, text.len > 0 ? text : STR("(no model)"));
-    if (str_eq(origin, STR("rule")))
-        buf_cstr(b, ", as the rule says");
+    buf_printf(b, LABEL, str_ends(origin, STR("fallback")) ? "fallback" : "name");
+    explain_clean(b, text.len > 0 ? text : STR("(no model)"));
+    put_origin(b, origin, str_eq(ctl_str(answer, "fallbacks_of"), STR("request")));
     if (said.len > 0) {
         buf_cstr(b, ", which the key means by ");
-        put_clean(b, said);
+        explain_clean(b, said);
     }
     if (stands != NULL && stands->type == JSON_OBJECT) {
         buf_cstr(b, ": ");
         put_stands_for(b, stands);
     }
     buf_char(b, '\n');
-    print_manners(b, name);
+    explain_print_manners(b, name);
     print_candidates(b, name);
-    for (const struct json *left = first_of(name, "left_out"); left != NULL; left = left->next)
+    for (const struct json *left = explain_first(name, "left_out"); left != NULL; left = left->next)
         print_left_out(b, left);
-    if (is_refused(name) && !has_items(name, "candidates")) {
+    if (is_refused(name) && !explain_has(name, "candidates")) {
         buf_cstr(b, INDENT "passed over: ");
         put_refusal(b, json_get(name, "refusal"));
         buf_char(b, '\n');
-    } else if (is_routed && !has_items(name, "candidates")) {
+    } else if (is_routed && !explain_has(name, "candidates")) {
         buf_cstr(b, INDENT "passed over: none of its routes can serve this\n");
     }
 }
@@ -367,7 +349,7 @@ static void print_limit(struct buf *b, const struct json *l, bool is_first)
                                                          : kind;
 
     buf_printf(b, LABEL, is_first ? "limits" : "");
-    put_clean(b, ctl_str(l, "whose"));
+    explain_clean(b, ctl_str(l, "whose"));
     buf_printf(b, ": %s%.*s of %.*s%s %.*s", is_budget ? "$" : "", STR_ARGS(ctl_str(l, "used")),
                STR_ARGS(ctl_str(l, "limit")), is_budget ? " dollars" : "", STR_ARGS(unit));
     if (window.len > 0)
@@ -379,18 +361,27 @@ static void print_limit(struct buf *b, const struct json *l, bool is_first)
 
 static void print_limits(struct buf *b, const struct json *answer)
 {
-    const struct json *first = first_of(answer, "limits");
+    const struct json *first = explain_first(answer, "limits");
+    const struct json *queue = json_get(answer, "queue");
 
     for (const struct json *l = first; l != NULL; l = l->next)
         print_limit(b, l, l == first);
-    buf_printf(b, LABEL "%" PRIu64 " at most, over all names\n", "attempts",
+    if (queue != NULL) {
+        buf_printf(b, LABEL, "queue");
+        explain_put_queue(b, queue, "everybody's");
+    }
+    buf_printf(b, LABEL "%" PRIu64 " at most, over all names", "attempts",
                ctl_u64(answer, "attempts"));
+    if (ctl_u64(answer, "attempts") > 1)
+        buf_printf(b, "; retries of all requests together: %.*s%% while they do not help",
+                   STR_ARGS(ctl_str(answer, "retry_ratio_percent")));
+    buf_char(b, '\n');
 }
 
 static void print_answer(struct buf *b, const struct json *answer)
 {
     struct str chosen = ctl_str(answer, "chosen");
-    const struct json *name = first_of(answer, "names");
+    const struct json *name = explain_first(answer, "names");
     const char *between = "";
 
     buf_printf(b, LABEL, "answer");
@@ -402,18 +393,18 @@ static void print_answer(struct buf *b, const struct json *answer)
     while (name != NULL && !ctl_bool(name, "is_chosen"))
         name = name->next;
     buf_cstr(b, "by ");
-    put_clean(b, chosen.len > 0 ? chosen : STR("its endpoint"));
+    explain_clean(b, chosen.len > 0 ? chosen : STR("its endpoint"));
     buf_cstr(b, ": ");
-    for (const struct json *c = first_of(name, "candidates"); c != NULL; c = c->next) {
+    for (const struct json *c = explain_first(name, "candidates"); c != NULL; c = c->next) {
         if (ctl_double(c, "chance") <= 0)
             continue;
         buf_cstr(b, between);
-        put_clean(b, ctl_str(c, "provider"));
+        explain_clean(b, ctl_str(c, "provider"));
         if (ctl_str(c, "model").len > 0)
             buf_char(b, '/');
-        put_clean(b, ctl_str(c, "model"));
+        explain_clean(b, ctl_str(c, "model"));
         buf_cstr(b, " key ");
-        put_clean(b, ctl_str(c, "provider_key"));
+        explain_clean(b, ctl_str(c, "provider_key"));
         buf_printf(b, " %.1f%%", ctl_double(c, "chance") * 100);
         between = ", ";
     }
@@ -425,8 +416,8 @@ void explain_print(struct buf *b, const struct json *answer)
     print_request(b, json_get(answer, "request"));
     print_key(b, json_get(answer, "key"));
     print_rules(b, answer);
-    for (const struct json *name = first_of(answer, "names"); name != NULL; name = name->next)
-        print_name(b, name, ctl_bool(answer, "routed"));
+    for (const struct json *name = explain_first(answer, "names"); name != NULL; name = name->next)
+        print_name(b, name, answer);
     print_limits(b, answer);
     print_answer(b, answer);
 }

@@ -49,13 +49,19 @@ static void add_key(void *ctx, const struct json *k)
     buf_char(&list->out, '\n');
 }
 
+const struct args export_uses[] = {
+    ARGS_NONE("", "everything as YAML: the configuration in force and all virtual keys, by hash"),
+    ARGS_END,
+};
+
 int command_export(struct ctl *c, int argc, char **argv)
 {
     struct key_list list = {BUF_INIT, 0};
     struct buf config = BUF_INIT;
     int status;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0 || args_words(argc, argv, 0, 0, "no words") != 0)
+    if (args_parse(&argc, argv, &export_uses[0], NULL) != 0 ||
+        args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     if (c->json) {
         (void)ctl_print_json(c, "/api/config", &status);

@@ -18,83 +18,185 @@ EMBED("completion_zsh", "tools/completions/_bfctl");
 EMBED("completion_fish", "tools/completions/bfctl.fish");
 extern const char completion_bash[], completion_zsh[], completion_fish[];
 
-static void print_command(const struct ctl_command *command)
+static const struct arg global_args[] = {
+    {"--socket", "PATH", "the gateway's admin socket (default: where bowfin puts it)", 0, false},
+    {"--url", "URL", "talk to it over HTTP instead", 0, false},
+    {"--token", "TOKEN", "the admin token for --url (or BOWFIN_ADMIN_TOKEN)", 0, false},
+    {"--ca", "FILE", "certificates to trust for https", 0, false},
+    {"--json", NULL, "the API's own JSON instead of tables", 0, false},
+    {"--help", NULL, "what there is; behind a command: what that takes", 0, false},
+};
+
+static const char exit_text[] =
+    "\nExit status: 0 done, 1 refused or failed, 2 wrong command line, 3 no gateway reached.\n";
+
+const struct args help_uses[] = {
+    ARGS_NONE("[COMMAND [VERB]]", "what there is; with --json all of it, options included"),
+    ARGS_END,
+};
+const struct args version_uses[] = {
+    ARGS_NONE("", "the version of bfctl"),
+    ARGS_END,
+};
+const struct args completion_uses[] = {
+    ARGS_NONE("bash|zsh|fish", "a completion script: source <(bfctl completion bash)"),
+    ARGS_END,
+};
+
+/* --- for people --- */
+
+#define OPTION_WIDTH 26 /* of an option with its value, before what it means */
+#define LINE_WIDTH 100
+
+/* Words from column `at` on, broken before LINE_WIDTH. */
+static void print_wrapped(const char *text, int at)
 {
-    printf("  %-10s %-31s %s\n", command->name, command->args, command->help);
+    struct str rest = str_of(text), word;
+    int column = at;
+
+    while (str_next(&rest, ' ', &word)) {
+        bool is_first = column == at;
+
+        if (!is_first && column + 1 + (int)word.len > LINE_WIDTH) {
+            printf("\n%*s", at, "");
+            column = at;
+            is_first = true;
+        }
+        printf("%s%.*s", is_first ? "" : " ", STR_ARGS(word));
+        column += (int)word.len + !is_first;
+    }
+    printf("\n");
 }
 
-static const char options_text[] =
-    "Options, before or behind the command:\n"
-    "  --socket PATH   the gateway's admin socket (default: where bowfin puts it)\n"
-    "  --url URL       talk to it over HTTP instead\n"
-    "  --token TOKEN   the admin token for --url (or BOWFIN_ADMIN_TOKEN)\n"
-    "  --ca FILE       certificates to trust for https\n"
-    "  --json          the API's own JSON instead of tables\n"
-    "\n"
-    "Exit status: 0 done, 1 refused or failed, 2 wrong command line, 3 no gateway reached.\n";
+/* Other names stand in the rows behind it. */
+static size_t print_option(const struct arg *items, size_t i, size_t n)
+{
+    char names[128];
+    int len = snprintf(names, sizeof(names), "%s", items[i].name);
+    size_t next = i + 1;
 
-static const char keys_text[] =
-    "  keys create NAME [--models GLOB,GLOB...] [--deny-models GLOB,...] [--team NAME]\n"
-    "              [--customer NAME] [--expires 30d|2027-01-31] [--inactive] [--strict]\n"
-    "              [--priority high|normal|low]\n"
-    "              [--value TEXT] and the options below\n"
-    "              the key stands on stdout, once; it is stored nowhere\n"
-    "  keys list   [--name GLOB] [--origin file|api] [--team NAME] [--customer NAME] [--tag TAG]\n"
-    "  keys update NAME|ID [--name NEW] [the options of create; none takes one away]\n"
-    "  keys show | delete | block | unblock | reset NAME|ID   (revoke is delete)\n"
-    "  keys rotate NAME|ID [--grace 24h]: a new text; the old one works that long\n"
-    "  keys import FILE: a JSON array, or a key in each line; all of them or none\n";
+    for (; next < n && items[next].help == NULL; next++)
+        len += snprintf(names + len, sizeof(names) - (size_t)len, ", %s", items[next].name);
+    if (items[i].value != NULL)
+        (void)snprintf(names + len, sizeof(names) - (size_t)len, " %s%s", items[i].value,
+                       items[i].many ? " ..." : "");
+    if (strlen(names) > OPTION_WIDTH)
+        printf("    %s\n    %*s", names, OPTION_WIDTH + 1, "");
+    else
+        printf("    %-*s ", OPTION_WIDTH, names);
+    print_wrapped(items[i].help, 4 + OPTION_WIDTH + 1);
+    return next;
+}
 
-static const char owners_text[] =
-    "  teams, customers: create | update | list | show | delete | block | unblock | reset NAME|ID\n"
-    "              teams take --customer NAME; delete [--children refuse|reparent|delete]\n"
-    "  Options of keys, teams and customers:\n"
-    "    --budget 1000 or 5/1d,100/1M     dollars in a window (1m 5m 1h 1d 1w 1M 1Q 1Y, 7d)\n"
-    "    --rate-limit 100 or 100/1m,5000/1d   requests; --token-limit 100000/1m   tokens\n"
-    "    --concurrency N   requests at the same time;   --tags A,B\n";
+static void print_options(const struct args *use)
+{
+    for (size_t i = 0; i < use->n;)
+        i = print_option(use->items, i, use->n);
+}
 
-static const char budgets_text[] =
-    "  budgets     [--kind customer|team|key|model_limit|provider] [--name GLOB] [--team NAME]\n"
-    "              [--customer NAME]: limit, used, held by requests under way, left\n";
+static void print_use(const struct ctl_command *command, const struct args *use)
+{
+    printf("\n  bfctl %s%s%s%s\n  %s\n", command->name, use->words[0] != '\0' ? " " : "",
+           use->words, use->n > 0 ? " [OPTION ...]" : "", use->help);
+    print_options(use);
+    for (struct str rest = str_of(use->note != NULL ? use->note : ""), line;
+         rest.len > 0 && str_next(&rest, '\n', &line) && line.len > 0;)
+        printf("    %.*s\n", STR_ARGS(line));
+}
 
-static const char journal_text[] =
-    "  Filters of usage and logs: --key NAME|ID|none  --team NAME|ID|none  --customer "
-    "NAME|ID|none\n"
-    "                             --model NAME  --provider NAME\n"
-    "                             --since TIME  --until TIME  (logs: --status 404|4xx)\n"
-    "  TIME is 2026-11-22, 2026-11-22T16:45:00Z, or an age: 15m, 24h, 7d.\n"
-    "  usage --by LIST: of day, customer, team, key, provider, model with commas\n"
-    "                   (default: key,provider,model).\n"
-    "  usage reprice --from TIME --to TIME [--prices FILE]: what the log's tokens would have cost "
-    "with\n"
-    "                the book in force, or with FILE's entries before it; nothing is changed.\n"
-    "  logs: the newest N requests (--limit, default 50), oldest first; -f goes on from there.\n";
+static void print_all(void)
+{
+    printf("usage: bfctl [--socket PATH | --url URL --token T] [--json] COMMAND ...\n\n");
+    for (const struct ctl_command *command = ctl_commands; command->name != NULL; command++)
+        printf("  %-10s %-31s %s\n", command->name, command->args, command->help);
+    printf("\n`bfctl help COMMAND` lists the options of a command.\n"
+           "\nOptions, before or behind the command:\n");
+    print_options(&(struct args){.items = global_args, .n = ARRAY_LEN(global_args)});
+    printf("%s", exit_text);
+}
+
+/* --- for programs --- */
+
+static void put_use(struct buf *b, const struct args *use)
+{
+    buf_cstr(b, "{\"words\":");
+    buf_json(b, str_of(use->words));
+    buf_cstr(b, ",\"help\":");
+    buf_json(b, str_of(use->help));
+    buf_cstr(b, ",\"options\":[");
+    for (size_t i = 0; i < use->n; i++) {
+        const struct arg *arg = &use->items[i];
+
+        buf_cstr(b, i > 0 ? ",{\"name\":" : "{\"name\":");
+        buf_json(b, str_of(arg->name));
+        buf_cstr(b, ",\"value\":");
+        if (arg->value != NULL)
+            buf_json(b, str_of(arg->value));
+        else
+            buf_cstr(b, "null");
+        buf_printf(b, ",\"repeated\":%s}", arg->many ? "true" : "false");
+    }
+    buf_cstr(b, "]}");
+}
+
+static void put_command(struct buf *b, const struct ctl_command *command)
+{
+    buf_cstr(b, "{\"name\":");
+    buf_json(b, str_of(command->name));
+    buf_cstr(b, ",\"help\":");
+    buf_json(b, str_of(command->help));
+    buf_cstr(b, ",\"uses\":[");
+    for (const struct args *use = command->uses; use->words != NULL; use++) {
+        if (use != command->uses)
+            buf_char(b, ',');
+        put_use(b, use);
+    }
+    buf_cstr(b, "]}");
+}
+
+/* `only` NULL: all of them. */
+static void print_json(const struct ctl_command *only)
+{
+    struct buf b = BUF_INIT;
+    size_t n = 0;
+
+    buf_cstr(&b, "{\"commands\":[");
+    for (const struct ctl_command *command = ctl_commands; command->name != NULL; command++) {
+        if (only != NULL && command != only)
+            continue;
+        if (n++ > 0)
+            buf_char(&b, ',');
+        put_command(&b, command);
+    }
+    buf_cstr(&b, "]}\n");
+    (void)fwrite(b.data, 1, b.len, stdout);
+    buf_fini(&b);
+}
 
 int command_help(struct ctl *c, int argc, char **argv)
 {
-    const char *only = argc > 1 ? argv[1] : NULL;
-    bool found = false;
+    const struct ctl_command *only = NULL;
+    const struct args *verb = NULL;
 
-    (void)c;
-    printf("usage: bfctl [--socket PATH | --url URL --token T] [--json] COMMAND ...\n\n");
-    for (const struct ctl_command *command = ctl_commands; command->name != NULL; command++) {
-        if (only != NULL && strcmp(only, command->name) != 0)
-            continue;
-        print_command(command);
-        found = true;
+    if (argc > 1 && (only = ctl_find(argv[1])) == NULL)
+        return CTL_USAGE;
+    if (argc > 2 && (verb = args_find(only->uses, argv[2])) == NULL)
+        return ctl_fail(CTL_USAGE, "%s has no %s; `bfctl help %s` lists what it has", argv[1],
+                        argv[2], argv[1]);
+    if (c->json) {
+        print_json(only);
+    } else if (only == NULL) {
+        print_all();
+    } else {
+        printf("bfctl %s: %s\n", only->name, only->help);
+        for (const struct args *use = only->uses; use->words != NULL; use++) {
+            if (verb == NULL || use == verb)
+                print_use(only, use);
+        }
+        printf(
+            "\nOptions of every command: --socket, --url, --token, --ca, --json (`bfctl help`).\n");
+        printf("%s", exit_text + 1);
     }
-    if (only != NULL && !found)
-        return ctl_fail(CTL_USAGE, "there is no command %s", only);
-    if (only == NULL || strcmp(only, "keys") == 0)
-        printf("\n%s", keys_text);
-    if (only == NULL || strcmp(only, "keys") == 0 || strcmp(only, "teams") == 0 ||
-        strcmp(only, "customers") == 0)
-        printf("\n%s", owners_text);
-    if (only == NULL || strcmp(only, "budgets") == 0)
-        printf("\n%s", budgets_text);
-    if (only == NULL || strcmp(only, "usage") == 0 || strcmp(only, "logs") == 0)
-        printf("\n%s", journal_text);
-    printf("\n%s", options_text);
     return CTL_OK;
 }
 

@@ -3,6 +3,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "tools/bfctl/journal.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +19,61 @@
 #define CURSOR_ROOM 32
 #define FOLLOW_MS 500 /* between looks; a look without news is one indexed read */
 
-struct filters {
-    const char *key, *team, *customer, *model, *provider, *since, *until, *status, *by, *limit;
-    bool follow;
+static const char time_note[] =
+    "A TIME is 2026-11-22, 2026-11-22T16:45:00Z, milliseconds since 1970, or an age: 15m, 24h, "
+    "7d.\n"
+    "--since is the first moment that counts, --until the first that does not.\n";
+
+#define OPTION(member) offsetof(struct journal_options, member), false
+#define FILTERS                                                                                    \
+    {"--key", "NAME|ID|none", "of this virtual key; none: of no key", OPTION(key)},                \
+        {"--team", "NAME|ID|none", "of this team's keys", OPTION(team)},                           \
+        {"--customer", "NAME|ID|none", "of this customer's keys", OPTION(customer)},               \
+        {"--model", "NAME", "the model, as its provider calls it", OPTION(model)},                 \
+        {"--provider", "NAME", "the provider that answered", OPTION(provider)},                    \
+        {"--since", "TIME", "from then on", OPTION(since)},                                        \
+        {"--from", "TIME", NULL, OPTION(since)}, {"--until", "TIME", "up to then", OPTION(until)}, \
+    {                                                                                              \
+        "--to", "TIME", NULL, OPTION(until)                                                        \
+    }
+
+static const struct arg usage_args[] = {
+    {"--by", "LIST",
+     "what to sum over: words of day, customer, team, key, provider, model with "
+     "commas (default: key,provider,model)",
+     OPTION(by)},
+    FILTERS,
 };
 
-static void add_filters(struct buf *path, const struct filters *f)
+static const struct arg reprice_args[] = {
+    {"--prices", "FILE",
+     "a price list to try, before the book in force (as below prices: in the "
+     "configuration)",
+     OPTION(prices)},
+    FILTERS,
+};
+
+static const struct arg logs_args[] = {
+    {"-f", NULL, "go on with new ones, as they come", OPTION(follow)},
+    {"--follow", NULL, NULL, OPTION(follow)},
+    {"--limit", "N", "the newest N (default: 50)", OPTION(limit)},
+    {"--status", "404|4xx", "of this status, or class of them", OPTION(status)},
+    FILTERS,
+};
+
+const struct args usage_uses[] = {
+    {"", "who spent what on which model", usage_args, ARRAY_LEN(usage_args), time_note},
+    {"reprice", "what the log's tokens would have cost by other prices; nothing is changed",
+     reprice_args, ARRAY_LEN(reprice_args), time_note},
+    ARGS_END,
+};
+
+const struct args logs_uses[] = {
+    {"", "one line per request, oldest first", logs_args, ARRAY_LEN(logs_args), time_note},
+    ARGS_END,
+};
+
+void journal_filters(struct buf *path, const struct journal_options *f)
 {
     const struct {
         const char *name, *value;
@@ -100,24 +151,19 @@ static void print_usage(const struct json *answer, const char *by)
 
 int command_usage(struct ctl *c, int argc, char **argv)
 {
-    struct filters f = {.by = "key,provider,model"};
-    const struct arg args[] = {{"--key", &f.key, NULL},           {"--team", &f.team, NULL},
-                               {"--customer", &f.customer, NULL}, {"--model", &f.model, NULL},
-                               {"--provider", &f.provider, NULL}, {"--since", &f.since, NULL},
-                               {"--from", &f.since, NULL},        {"--to", &f.until, NULL},
-                               {"--until", &f.until, NULL},       {"--by", &f.by, NULL}};
+    struct journal_options f = {.by = "key,provider,model"};
     const struct json *answer = NULL;
     struct buf path = BUF_INIT;
     int status = CTL_OK;
 
     if (argc > 1 && strcmp(argv[1], "reprice") == 0)
         return command_reprice(c, argc - 1, argv + 1);
-    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+    if (args_parse(&argc, argv, &usage_uses[0], &f) != 0 ||
         args_words(argc, argv, 0, 0, "no words, or reprice") != 0)
         return CTL_USAGE;
     buf_cstr(&path, "/api/usage");
     ctl_query(&path, "group_by", f.by);
-    add_filters(&path, &f);
+    journal_filters(&path, &f);
     if (!ctl_print_json(c, path.data, &status)) {
         status = ctl_call(c, "GET", path.data, STR_NONE, &answer);
         if (status == CTL_OK)
@@ -307,25 +353,19 @@ static int follow(struct ctl *c, const char *path, const char *start)
 
 int command_logs(struct ctl *c, int argc, char **argv)
 {
-    struct filters f = {0};
-    const struct arg args[] = {{"--key", &f.key, NULL},           {"--team", &f.team, NULL},
-                               {"--customer", &f.customer, NULL}, {"--model", &f.model, NULL},
-                               {"--provider", &f.provider, NULL}, {"--since", &f.since, NULL},
-                               {"--until", &f.until, NULL},       {"--status", &f.status, NULL},
-                               {"--limit", &f.limit, NULL},       {"-f", NULL, &f.follow},
-                               {"--follow", NULL, &f.follow}};
+    struct journal_options f = {.key = NULL};
     struct buf path = BUF_INIT;
     struct rows rows = {NULL, 0, 0};
     uint64_t limit = LOGS_DEFAULT;
     int status;
 
-    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+    if (args_parse(&argc, argv, &logs_uses[0], &f) != 0 ||
         args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     if (f.limit != NULL && (!str_parse_u64(str_of(f.limit), &limit) || limit == 0))
         return ctl_fail(CTL_USAGE, "--limit must be a whole number above 0, is %s", f.limit);
     buf_cstr(&path, "/api/logs");
-    add_filters(&path, &f);
+    journal_filters(&path, &f);
     if (c->json && !f.follow) {
         status = ctl_print_list(c, path.data, limit);
         buf_fini(&path);

@@ -12,36 +12,77 @@
 
 #define IMPORT_BYTES_MAX (64u << 20) /* the most that the API takes */
 
+struct rotate_options {
+    const char *grace;
+};
+
+static const struct arg rotate_args[] = {
+    {"--grace", "24h", "the old text works that long (default: no more)",
+     offsetof(struct rotate_options, grace), false},
+};
+
+#define LIMITS_NOTE "update: none takes a limit, team or customer away.\n"
+
+const struct args keys_uses[] = {
+    {"create NAME", "make one; it stands on stdout, once, and is stored nowhere",
+     entity_options + 1, ENTITY_OPTIONS - 1, NULL},
+    {"list", "those that there are", entity_filters, ENTITY_FILTERS, NULL},
+    {"update NAME|ID", "change what is given", entity_options, ENTITY_OPTIONS, LIMITS_NOTE},
+    ARGS_NONE("show NAME|ID", "one of them, with what it has used"),
+    ARGS_NONE("delete NAME|ID", "end it"),
+    ARGS_NONE("revoke NAME|ID", "another word for delete"),
+    ARGS_NONE("block NAME|ID", "refuse its requests"),
+    ARGS_NONE("unblock NAME|ID", "allow them again"),
+    ARGS_NONE("reset NAME|ID", "begin its budgets anew"),
+    {"rotate NAME|ID", "a new text, which stands on stdout, once", rotate_args,
+     ARRAY_LEN(rotate_args), NULL},
+    ARGS_NONE("import FILE", "a JSON array, or a key in each line; - is stdin; all or none"),
+    ARGS_END,
+};
+
+#define OWNER_USES(n_options, n_filters)                                                           \
+    {"create NAME", "make one", entity_options + 1, (n_options)-1, NULL},                          \
+        {"list", "those that there are", entity_filters, n_filters, NULL},                         \
+        {"update NAME|ID", "change what is given", entity_options, n_options, LIMITS_NOTE},        \
+        ARGS_NONE("show NAME|ID", "one of them, with what it has used"),                           \
+        {"delete NAME|ID", "take it away", entity_delete_options, 1, NULL},                        \
+        ARGS_NONE("block NAME|ID", "refuse all requests below it"),                                \
+        ARGS_NONE("unblock NAME|ID", "allow them again"),                                          \
+        ARGS_NONE("reset NAME|ID", "begin its budgets anew"), ARGS_END
+
+const struct args teams_uses[] = {OWNER_USES(ENTITY_OPTIONS_TEAM, ENTITY_FILTERS_TEAM)};
+const struct args customers_uses[] = {OWNER_USES(ENTITY_OPTIONS_CUSTOMER, ENTITY_FILTERS_CUSTOMER)};
+
 static const struct entity_verbs of_keys = {
     "keys",
     "/api/keys",
     "virtual key",
     "id|name|active|strict|models|belongs to|limits|created (UTC)|expires|origin|key",
     true,
-    true};
+    true,
+    keys_uses};
 static const struct entity_verbs of_teams = {
-    "teams", "/api/teams", "team", "id|name|customer|blocked|limits|created (UTC)|origin",
-    false,   true};
+    "teams", "/api/teams", "team",    "id|name|customer|blocked|limits|created (UTC)|origin",
+    false,   true,         teams_uses};
 static const struct entity_verbs of_customers = {
     "customers", "/api/customers", "customer", "id|name|blocked|limits|created (UTC)|origin", false,
-    false};
+    false,       customers_uses};
 
 static int keys_rotate(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
 {
-    const char *grace = NULL;
-    const struct arg args[] = {{"--grace", &grace, NULL}};
+    struct rotate_options o = {NULL};
     const struct json *reply = NULL;
     struct buf path = BUF_INIT, body = BUF_INIT;
     struct str id = STR_NONE;
 
-    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+    if (args_parse(&argc, argv, args_find(v->uses, argv[0]), &o) != 0 ||
         args_words(argc, argv, 1, 1, "one word, a key's name or id") != 0)
         return CTL_USAGE;
     int status = entity_resolve(c, v, argv[1], &id);
     buf_printf(&path, "%s/%.*s/rotate", v->path, STR_ARGS(id));
-    if (grace != NULL) {
+    if (o.grace != NULL) {
         buf_cstr(&body, "{\"grace\":");
-        buf_json(&body, str_of(grace));
+        buf_json(&body, str_of(o.grace));
         buf_char(&body, '}');
     }
     if (status == CTL_OK)
@@ -51,7 +92,7 @@ static int keys_rotate(struct ctl *c, const struct entity_verbs *v, int argc, ch
     } else if (status == CTL_OK) {
         printf("%.*s\n", STR_ARGS(ctl_str(reply, "key")));
         (void)fprintf(stderr, "rotated; the old text works %s%s\n",
-                      grace != NULL ? "for another " : "no more", grace != NULL ? grace : "");
+                      o.grace != NULL ? "for another " : "no more", o.grace != NULL ? o.grace : "");
     }
     buf_fini(&path);
     buf_fini(&body);
@@ -84,8 +125,7 @@ static int keys_import(struct ctl *c, const struct entity_verbs *v, int argc, ch
     const struct json *reply = NULL;
     struct buf body = BUF_INIT;
 
-    (void)v;
-    if (args_parse(&argc, argv, NULL, 0) != 0 ||
+    if (args_parse(&argc, argv, args_find(v->uses, argv[0]), NULL) != 0 ||
         args_words(argc, argv, 1, 1, "one word, a file (- is stdin)") != 0)
         return CTL_USAGE;
     int status = read_file(argv[1], &body);
@@ -134,8 +174,8 @@ static int run(struct ctl *c, const struct entity_verbs *v, int argc, char **arg
 
     if (argc < 2)
         return ctl_fail(CTL_USAGE,
-                        "%s what? list, create, update, show, delete, ...; see bfctl "
-                        "help %s",
+                        "%s what? list, create, update, show, delete, ...; `bfctl help %s` lists "
+                        "them with their options",
                         v->command, v->command);
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
         if (verbs[i].of_keys_only && !v->is_key)

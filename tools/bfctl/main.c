@@ -13,35 +13,43 @@
 #include "tools/bfctl/ctl.h"
 
 const struct ctl_command ctl_commands[] = {
-    {"status", "", "what runs, since when, how much", command_status},
-    {"check", "[FILE]", "is this configuration sound? (as bowfin -t)", command_check},
-    {"reload", "", "load the configuration again; prints what changed or why not", command_reload},
-    {"keys", "list|create|update|show ...", "virtual keys", command_keys},
-    {"teams", "list|create|update|show ...", "teams: budgets that keys share", command_teams},
+    {"status", "", "what runs, since when, how much", command_status, status_uses},
+    {"check", "[FILE]", "is this configuration sound? (as bowfin -t)", command_check, check_uses},
+    {"reload", "", "load the configuration again; prints what changed or why not", command_reload,
+     reload_uses},
+    {"keys", "list|create|update|show ...", "virtual keys", command_keys, keys_uses},
+    {"teams", "list|create|update|show ...", "teams: budgets that keys share", command_teams,
+     teams_uses},
     {"customers", "list|create|update|show ...", "customers: budgets that teams share",
-     command_customers},
-    {"budgets", "[--kind KIND] [--name GLOB] ...", "what is used and left of every budget",
-     command_budgets},
-    {"routes", "[--provider NAME] [--model NAME]", "weights and health of every route, and why",
-     command_routes},
+     command_customers, customers_uses},
+    {"budgets", "[--kind KIND] [--name G] ...", "what is used and left of every budget",
+     command_budgets, budgets_uses},
+    {"routes", "[--provider P] [--model M]", "weights and health of every route, and why",
+     command_routes, routes_uses},
     {"explain", "--model NAME [--key KEY] ...", "what a request would get, step by step",
-     command_explain},
-    {"rule", "list|add NAME --use MODEL ...|remove NAME", "which model serves which request",
-     command_rule},
-    {"models", "", "the models that clients may use, and what is known of them", command_models},
-    {"usage", "[--by LIST] ... | reprice [--prices FILE] ...", "who spent what; what it would cost",
-     command_usage},
-    {"shadow", "[--model NAME] [--since TIME] ...", "routes compared with their shadows",
-     command_shadow},
-    {"audit", "money", "do counters, journal and log agree? (exit 1: no)", command_audit},
-    {"logs", "[-f] [--limit N] ...", "one line per request; -f follows", command_logs},
-    {"top", "[--once] [--interval SECONDS]", "a live table of workers and routes", command_top},
-    {"workers", "", "the worker processes", command_workers},
-    {"export", "", "everything as YAML: configuration and virtual keys", command_export},
-    {"completion", "bash|zsh|fish", "a completion script for the shell", command_completion},
-    {"version", "", "the version of bfctl", command_version},
-    {"help", "[COMMAND]", "this text", command_help},
-    {NULL, NULL, NULL, NULL},
+     command_explain, explain_uses},
+    {"rule", "list|add ...|remove NAME", "which model serves which request", command_rule,
+     rule_uses},
+    {"models", "", "the models that clients may use, and what is known of them", command_models,
+     models_uses},
+    {"usage", "[--by LIST] ... | reprice ...", "who spent what; what it would cost", command_usage,
+     usage_uses},
+    {"shadow", "[--model M] [--since TIME]", "routes compared with their shadows", command_shadow,
+     shadow_uses},
+    {"audit", "money", "do counters, journal and log agree? (exit 1: no)", command_audit,
+     audit_uses},
+    {"logs", "[-f] [--limit N] ...", "one line per request; -f follows", command_logs, logs_uses},
+    {"top", "[--once] [--interval SECONDS]", "a live table of workers and routes", command_top,
+     top_uses},
+    {"workers", "", "the worker processes", command_workers, workers_uses},
+    {"export", "", "everything as YAML: configuration and virtual keys", command_export,
+     export_uses},
+    {"completion", "bash|zsh|fish", "a completion script for the shell", command_completion,
+     completion_uses},
+    {"version", "", "the version of bfctl", command_version, version_uses},
+    {"help", "[COMMAND [VERB]]", "this text; of a command with its options", command_help,
+     help_uses},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 struct global {
@@ -99,7 +107,7 @@ static int take_globals(struct ctl *c, int *argc, char **argv, bool *out_help, b
     return 0;
 }
 
-static const struct ctl_command *find_command(const char *name)
+const struct ctl_command *ctl_find(const char *name)
 {
     const char *names[ARRAY_LEN(ctl_commands)];
     size_t n = 0;
@@ -120,15 +128,20 @@ static const struct ctl_command *find_command(const char *name)
 static int run(struct ctl *c, int argc, char **argv)
 {
     bool help = false, version = false;
-    char *help_words[] = {"help", argc > 1 ? argv[1] : NULL, NULL};
+    char *help_words[] = {"help", NULL, NULL, NULL};
 
     if (take_globals(c, &argc, argv, &help, &version) != 0)
         return CTL_USAGE;
     if (version)
         return command_version(c, 1, (char *[]){"version", NULL});
     if (help) {
-        help_words[1] = argc > 1 ? argv[1] : NULL;
-        return command_help(c, argc > 1 ? 2 : 1, help_words);
+        for (int i = 1; i < argc && i < 3 && argv[i][0] != '-'; i++)
+            help_words[i] = argv[i];
+        return command_help(c,
+                            help_words[1] == NULL   ? 1
+                            : help_words[2] == NULL ? 2
+                                                    : 3,
+                            help_words);
     }
     if (argc < 2) {
         (void)command_help(c, 1, help_words);
@@ -136,7 +149,7 @@ static int run(struct ctl *c, int argc, char **argv)
     }
     if (c->socket != NULL && c->url != NULL)
         return ctl_fail(CTL_USAGE, "--socket and --url exclude each other");
-    const struct ctl_command *command = find_command(argv[1]);
+    const struct ctl_command *command = ctl_find(argv[1]);
     return command != NULL ? command->run(c, argc - 1, argv + 1) : CTL_USAGE;
 }
 

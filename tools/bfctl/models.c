@@ -46,13 +46,19 @@ static void model_row(void *ctx, const struct json *m)
     table_str(t, ctl_str(m, "origin"));
 }
 
+const struct args models_uses[] = {
+    ARGS_NONE("", "each name that clients may use, who serves it, and what is known of it"),
+    ARGS_END,
+};
+
 int command_models(struct ctl *c, int argc, char **argv)
 {
     struct buf out = BUF_INIT;
     struct table t;
     int status;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0 || args_words(argc, argv, 0, 0, "no words") != 0)
+    if (args_parse(&argc, argv, &models_uses[0], NULL) != 0 ||
+        args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     if (c->json)
         return ctl_print_list(c, "/api/models", 0);

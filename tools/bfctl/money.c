@@ -17,6 +17,7 @@
 #include "shm/prices.h"
 #include "tools/bfctl/args.h"
 #include "tools/bfctl/commands.h"
+#include "tools/bfctl/journal.h"
 #include "tools/bfctl/table.h"
 
 #define AUDITS_MAX 8
@@ -224,30 +225,18 @@ static int reprice(struct ctl *c, const struct buf *query, struct str body,
 
 int command_reprice(struct ctl *c, int argc, char **argv)
 {
-    const char *prices = NULL;
-    struct {
-        const char *name, *value;
-    } q[] = {{"since", NULL},    {"until", NULL}, {"key", NULL},     {"team", NULL},
-             {"customer", NULL}, {"model", NULL}, {"provider", NULL}};
-    const struct arg args[] = {{"--prices", &prices, NULL},    {"--from", &q[0].value, NULL},
-                               {"--since", &q[0].value, NULL}, {"--to", &q[1].value, NULL},
-                               {"--until", &q[1].value, NULL}, {"--key", &q[2].value, NULL},
-                               {"--team", &q[3].value, NULL},  {"--customer", &q[4].value, NULL},
-                               {"--model", &q[5].value, NULL}, {"--provider", &q[6].value, NULL}};
+    struct journal_options o = {.by = NULL};
     struct repriced_all all = {NULL, 0};
     struct buf path = BUF_INIT, body = BUF_INIT;
     int status = CTL_OK;
 
-    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+    if (args_parse(&argc, argv, args_find(usage_uses, "reprice"), &o) != 0 ||
         args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     buf_cstr(&path, "/api/usage/reprice");
-    for (size_t i = 0; i < ARRAY_LEN(q); i++) {
-        if (q[i].value != NULL)
-            ctl_query(&path, q[i].name, q[i].value);
-    }
-    if (prices != NULL)
-        status = read_book(c, prices, &body);
+    journal_filters(&path, &o);
+    if (o.prices != NULL)
+        status = read_book(c, o.prices, &body);
     else
         buf_cstr(&body, "{}");
     if (status == CTL_OK)
@@ -356,12 +345,19 @@ static int audit(struct ctl *c, const struct json **out)
     return status;
 }
 
+const struct args audit_uses[] = {
+    ARGS_NONE("money", "counters, journal and log compared, to the nano-dollar (exit status 1: "
+                       "there is a difference)"),
+    ARGS_END,
+};
+
 int command_audit(struct ctl *c, int argc, char **argv)
 {
     const struct json *answer = NULL;
     int status;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0 || args_words(argc, argv, 1, 1, "money") != 0)
+    if (args_parse(&argc, argv, &audit_uses[0], NULL) != 0 ||
+        args_words(argc, argv, 1, 1, "money") != 0)
         return CTL_USAGE;
     if (strcmp(argv[1], "money") != 0)
         return ctl_fail(CTL_USAGE, "audit what? There is: bfctl audit money");

@@ -34,13 +34,40 @@ static void rule_row(void *ctx, const struct json *r)
     table_str(t, ctl_str(r, "origin"));
 }
 
+struct rule_options {
+    const char *use, *when, *key, *team, *customer, *priority;
+};
+
+#define OPTION(member) offsetof(struct rule_options, member), false
+
+static const struct arg add_args[] = {
+    {"--use", "MODEL", "the model that it leads to: a name of models:, or provider/model (needed)",
+     OPTION(use)},
+    {"--when", "CONDITION", "for which requests, as in the configuration (default: all)",
+     OPTION(when)},
+    {"--key", "NAME", "only requests of this virtual key", OPTION(key)},
+    {"--team", "NAME", "only requests of this team", OPTION(team)},
+    {"--customer", "NAME", "only requests of this customer", OPTION(customer)},
+    {"--priority", "N", "lower goes first, 0 to 1000000 (default: 100)", OPTION(priority)},
+};
+
+const struct args rule_uses[] = {
+    ARGS_NONE("list", "the rules of the file and of the API, in the order in which they are tried"),
+    {"add NAME", "make a rule; it holds at once", add_args, ARRAY_LEN(add_args),
+     "A CONDITION: 'key.team == \"research\" && budget.used > 0.8'; what it may ask for stands in\n"
+     "conf/README.md (rules[]) and bowfin.yaml(5). bfctl explain shows which rules hold.\n"},
+    ARGS_NONE("remove NAME|ID", "take one away that the API made"),
+    ARGS_END,
+};
+
 static int list(struct ctl *c, int argc, char **argv)
 {
     struct buf out = BUF_INIT;
     struct table t;
     int status;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0 || args_words(argc, argv, 0, 0, "no words") != 0)
+    if (args_parse(&argc, argv, args_find(rule_uses, "list"), NULL) != 0 ||
+        args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     if (c->json)
         return ctl_print_list(c, "/api/rules", 0);
@@ -65,31 +92,27 @@ static void put(struct buf *b, const char *name, const char *value)
 
 static int add(struct ctl *c, int argc, char **argv)
 {
-    const char *use = NULL, *when = NULL, *key = NULL, *team = NULL, *customer = NULL;
-    const char *priority = NULL;
-    const struct arg args[] = {{"--use", &use, NULL},           {"--when", &when, NULL},
-                               {"--key", &key, NULL},           {"--team", &team, NULL},
-                               {"--customer", &customer, NULL}, {"--priority", &priority, NULL}};
+    struct rule_options o = {.use = NULL};
     const struct json *made;
     struct buf body = BUF_INIT;
     uint64_t n = 0;
     int status;
 
-    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+    if (args_parse(&argc, argv, args_find(rule_uses, "add"), &o) != 0 ||
         args_words(argc, argv, 1, 1, "the rule's name") != 0)
         return CTL_USAGE;
-    if (use == NULL)
+    if (o.use == NULL)
         return ctl_fail(CTL_USAGE, "--use is missing: the model that the rule leads to");
-    if (priority != NULL && !str_parse_u64(str_of(priority), &n))
-        return ctl_fail(CTL_USAGE, "--priority must be a whole number, is %s", priority);
+    if (o.priority != NULL && !str_parse_u64(str_of(o.priority), &n))
+        return ctl_fail(CTL_USAGE, "--priority must be a whole number, is %s", o.priority);
     buf_char(&body, '{');
     put(&body, "name", argv[1]);
-    put(&body, "use", use);
-    put(&body, "when", when);
-    put(&body, "key", key);
-    put(&body, "team", team);
-    put(&body, "customer", customer);
-    if (priority != NULL)
+    put(&body, "use", o.use);
+    put(&body, "when", o.when);
+    put(&body, "key", o.key);
+    put(&body, "team", o.team);
+    put(&body, "customer", o.customer);
+    if (o.priority != NULL)
         buf_printf(&body, ",\"priority\":%" PRIu64, n);
     buf_char(&body, '}');
     status = ctl_call(c, "POST", "/api/rules", buf_view(&body), &made);
@@ -107,7 +130,7 @@ static int take_away(struct ctl *c, int argc, char **argv)
     struct buf path = BUF_INIT;
     int status;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0 ||
+    if (args_parse(&argc, argv, args_find(rule_uses, "remove"), NULL) != 0 ||
         args_words(argc, argv, 1, 1, "the rule's name or id") != 0)
         return CTL_USAGE;
     buf_cstr(&path, "/api/rules/");

@@ -75,27 +75,42 @@ static void pair(struct table *t, const struct json *row)
     put_difference(t, primary, shadow);
 }
 
+struct shadow_options {
+    const char *model, *since, *until;
+};
+
+#define OPTION(member) offsetof(struct shadow_options, member), false
+
+static const struct arg shadow_args[] = {
+    {"--model", "NAME", "of this name of models: only", OPTION(model)},
+    {"--since", "TIME", "requests from then on", OPTION(since)},
+    {"--until", "TIME", "requests up to then", OPTION(until)},
+};
+
+const struct args shadow_uses[] = {
+    {"", "routes compared with their shadows: status, latency, tokens and cost of both",
+     shadow_args, ARRAY_LEN(shadow_args),
+     "A TIME is 2026-11-22, 2026-11-22T16:45:00Z, or an age: 15m, 24h, 7d.\n"
+     "A model that is not there is an error (exit status 1).\n"},
+    ARGS_END,
+};
+
 int command_shadow(struct ctl *c, int argc, char **argv)
 {
-    const char *model = NULL, *since = NULL, *until = NULL;
-    const struct arg args[] = {
-        {"--model", &model, NULL}, {"--since", &since, NULL}, {"--until", &until, NULL}};
+    struct shadow_options o = {NULL, NULL, NULL};
     const struct json *answer = NULL;
     struct buf path = BUF_INIT;
     struct buf out = BUF_INIT;
     struct table t;
     int status;
 
-    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+    if (args_parse(&argc, argv, &shadow_uses[0], &o) != 0 ||
         args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     buf_cstr(&path, "/api/shadow");
-    if (model != NULL)
-        ctl_query(&path, "model", model);
-    if (since != NULL)
-        ctl_query(&path, "since", since);
-    if (until != NULL)
-        ctl_query(&path, "until", until);
+    ctl_query(&path, "model", o.model);
+    ctl_query(&path, "since", o.since);
+    ctl_query(&path, "until", o.until);
     if (!ctl_print_json(c, path.data, &status)) {
         table_init(&t, "model|route|>requests|>same status|>failed|>first byte ms p50/p95|"
                        ">total ms p50/p95|>tokens in|>tokens out|>cost $|>difference");

@@ -83,12 +83,18 @@ static void print_children(const struct json *s)
     print_table(&t);
 }
 
+const struct args status_uses[] = {
+    ARGS_NONE("", "what runs, since when and how much; each child process"),
+    ARGS_END,
+};
+
 int command_status(struct ctl *c, int argc, char **argv)
 {
     const struct json *s = NULL;
     int status;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0 || args_words(argc, argv, 0, 0, "no words") != 0)
+    if (args_parse(&argc, argv, &status_uses[0], NULL) != 0 ||
+        args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     if (ctl_print_json(c, "/api/status", &status))
         return status;
@@ -101,12 +107,18 @@ int command_status(struct ctl *c, int argc, char **argv)
     return CTL_OK;
 }
 
+const struct args workers_uses[] = {
+    ARGS_NONE("", "each worker process with what it has under way"),
+    ARGS_END,
+};
+
 int command_workers(struct ctl *c, int argc, char **argv)
 {
     const struct json *s = NULL;
     struct table t;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0 || args_words(argc, argv, 0, 0, "no words") != 0)
+    if (args_parse(&argc, argv, &workers_uses[0], NULL) != 0 ||
+        args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     int status = ctl_call(c, "GET", "/api/status", STR_NONE, &s);
     const struct json *workers = json_get(s, "workers");
@@ -178,23 +190,40 @@ static void route_row(void *ctx, const struct json *r)
     table_str(t, ctl_str(r, "why"));
 }
 
+struct routes_options {
+    const char *provider, *model;
+};
+
+static const struct arg routes_args[] = {
+    {"--provider", "NAME", "only routes of this provider",
+     offsetof(struct routes_options, provider), false},
+    {"--model", "NAME",
+     "only routes that serve it: a name as a client writes it (also provider/model), or as a "
+     "provider calls it",
+     offsetof(struct routes_options, model), false},
+};
+
+const struct args routes_uses[] = {
+    {"", "each route (provider, key, model): weight, share, health, traffic, and why", routes_args,
+     ARRAY_LEN(routes_args),
+     "Shares are among the routes of one target; with --model among all that serve the name.\n"
+     "A name that is not there, or that nobody serves, is an error (exit status 1).\n"},
+    ARGS_END,
+};
+
 int command_routes(struct ctl *c, int argc, char **argv)
 {
-    const char *provider = NULL;
-    const char *model = NULL;
-    const struct arg args[] = {{"--provider", &provider, NULL}, {"--model", &model, NULL}};
+    struct routes_options o = {NULL, NULL};
     struct buf path = BUF_INIT;
     struct table t;
     int status;
 
-    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+    if (args_parse(&argc, argv, &routes_uses[0], &o) != 0 ||
         args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     buf_cstr(&path, "/api/routes");
-    if (provider != NULL)
-        ctl_query(&path, "provider", provider);
-    if (model != NULL)
-        ctl_query(&path, "model", model);
+    ctl_query(&path, "provider", o.provider);
+    ctl_query(&path, "model", o.model);
     if (c->json) {
         status = ctl_print_list(c, path.data, 0);
     } else {
@@ -210,12 +239,19 @@ int command_routes(struct ctl *c, int argc, char **argv)
     return status;
 }
 
+const struct args reload_uses[] = {
+    ARGS_NONE("",
+              "reads the configuration again, waits, and prints what changed or why nothing did"),
+    ARGS_END,
+};
+
 int command_reload(struct ctl *c, int argc, char **argv)
 {
     const struct json *reply = NULL;
     struct buf text = BUF_INIT;
 
-    if (args_parse(&argc, argv, NULL, 0) != 0 || args_words(argc, argv, 0, 0, "no words") != 0)
+    if (args_parse(&argc, argv, &reload_uses[0], NULL) != 0 ||
+        args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
     int status = ctl_call(c, "POST", "/api/reload", STR_NONE, &reply);
     if (status != CTL_OK)

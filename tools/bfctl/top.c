@@ -206,22 +206,37 @@ static int live(struct ctl *c, struct top *t, int interval_ms)
     return status;
 }
 
+struct top_options {
+    const char *interval;
+    bool once;
+};
+
+static const struct arg top_args[] = {
+    {"--once", NULL, "one picture, and end", offsetof(struct top_options, once), false},
+    {"--interval", "SECONDS", "between pictures, 1 to 3600 (default: 1)",
+     offsetof(struct top_options, interval), false},
+};
+
+const struct args top_uses[] = {
+    {"", "a live table of workers and routes; one picture where nobody looks at a screen", top_args,
+     ARRAY_LEN(top_args), NULL},
+    ARGS_END,
+};
+
 int command_top(struct ctl *c, int argc, char **argv)
 {
     static struct top t; /* large: counters of every route */
-    const char *interval = NULL;
-    bool once = false;
-    const struct arg args[] = {{"--once", NULL, &once}, {"--interval", &interval, NULL}};
+    struct top_options o = {NULL, false};
     struct buf picture = BUF_INIT;
     uint64_t seconds = 1;
 
-    if (args_parse(&argc, argv, args, ARRAY_LEN(args)) != 0 ||
+    if (args_parse(&argc, argv, &top_uses[0], &o) != 0 ||
         args_words(argc, argv, 0, 0, "no words") != 0)
         return CTL_USAGE;
-    if (interval != NULL &&
-        (!str_parse_u64(str_of(interval), &seconds) || seconds == 0 || seconds > 3600))
-        return ctl_fail(CTL_USAGE, "--interval must be 1 to 3600 seconds, is %s", interval);
-    if (!once && !c->json && isatty(STDOUT_FILENO))
+    if (o.interval != NULL &&
+        (!str_parse_u64(str_of(o.interval), &seconds) || seconds == 0 || seconds > 3600))
+        return ctl_fail(CTL_USAGE, "--interval must be 1 to 3600 seconds, is %s", o.interval);
+    if (!o.once && !c->json && isatty(STDOUT_FILENO))
         return live(c, &t, (int)seconds * 1000);
     int status = draw(c, &t, &picture);
     if (status == CTL_OK)
