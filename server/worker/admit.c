@@ -7,7 +7,8 @@
 #include "server/worker/worker.h"
 #include "shm/scope.h"
 
-#define TELL_MAX 20 /* patterns named in a refusal */
+#define TELL_MAX 20   /* patterns named in a refusal */
+#define SHOWN_MAX 100 /* bytes of the client's own text in an answer */
 
 bool admit_name(const struct request *r, struct str name)
 {
@@ -79,23 +80,39 @@ static struct str tell_providers(struct request *r)
     return list;
 }
 
+static struct str shown(struct str s)
+{
+    return (struct str){s.p, min_u64(s.len, SHOWN_MAX)};
+}
+
+/* Who wrote an alias looks for it in vain in the lists below: it is told what it stands for. */
+static struct str tell_alias(struct request *r, struct str list)
+{
+    if (r->course.said.len == 0 || str_eq(r->course.said, r->course.name))
+        return list;
+    return arena_printf(r->arena, "\"%.*s\" is this key's alias of \"%.*s\"; %.*s",
+                        STR_ARGS(shown(r->course.said)), STR_ARGS(shown(r->course.name)),
+                        STR_ARGS(list));
+}
+
 enum step_result admit_refuse(struct request *r)
 {
     struct str param = needs_endpoint(r) ? STR_NONE : STR("model");
     struct str list;
 
     if (!route_has_provider(r))
-        return request_fail(r, &FAIL_PROVIDER_NOT_ALLOWED, tell_providers(r), param);
+        return request_fail(r, &FAIL_PROVIDER_NOT_ALLOWED, tell_alias(r, tell_providers(r)), param);
     if (r->key.models.len == 0) {
         list = r->scope.denied.len > 0 ? tell(r, STR("this key may not use: "), r->scope.denied)
                                        : STR("its providers were given other models");
-        return request_fail(r, &FAIL_MODEL_NOT_ALLOWED, list, param);
+        return request_fail(r, &FAIL_MODEL_NOT_ALLOWED, tell_alias(r, list), param);
     }
     list = needs_endpoint(r)
                ? arena_printf(r->arena,
                               "this needs PROVIDER/%s, and this key may use: ", r->path.endpoint)
                : STR("this key may use: ");
-    return request_fail(r, &FAIL_MODEL_NOT_ALLOWED, tell(r, list, r->key.models), param);
+    return request_fail(r, &FAIL_MODEL_NOT_ALLOWED, tell_alias(r, tell(r, list, r->key.models)),
+                        param);
 }
 
 /* Requests and tokens of the key, its team and its customer. */

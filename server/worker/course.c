@@ -35,19 +35,53 @@ static bool try_name(struct request *r, struct str name, enum explain_origin ori
     return is_good;
 }
 
-/* Where a rule that holds leads to: is it there, for this key, and what was wished for? */
-static bool lead(struct request *r, struct str name)
+static void note_skip(struct request *r, struct str name, const struct fail *why, uint32_t room)
 {
-    const struct fail *ignored;
-    bool is_good = try_name(r, name, EXPLAIN_BY_RULE, &ignored) &&
-                   (!r->wishes.are_any || route_has_untried(r));
+    struct course *c = &r->course;
 
-    if (r->explain != NULL)
-        explain_rule_ends(r, is_good ? EXPLAIN_RULE_LEADS : EXPLAIN_RULE_NOWHERE);
-    return is_good;
+    for (uint32_t i = 0; i < c->n_skips; i++) {
+        if (str_eq(c->skips[i].name, name))
+            return;
+    }
+    if (c->n_skips < room)
+        c->skips[c->n_skips++] = (struct course_skip){name, why};
 }
 
-/* The first rule that holds and leads somewhere. */
+/* Why a rule whose model the key may use is passed over all the same: nothing there is as was wished for. */
+static const struct fail *unwished(struct request *r)
+{
+    const struct fail *why =
+        r->wishes.tags.len > 0 ? &FAIL_UNKNOWN_TAGS : &FAIL_UNKNOWN_PROVIDER_KEY;
+
+    if (r->explain != NULL) {
+        r->fail = why;
+        explain_name_fails(r);
+        r->fail = NULL;
+    }
+    return why;
+}
+
+/* Where a rule that holds leads to: is it there, for this key, and what was wished for? NULL: it is. */
+static const struct fail *lead(struct request *r, struct str name)
+{
+    const struct fail *why = NULL;
+
+    if (try_name(r, name, EXPLAIN_BY_RULE, &why))
+        why = r->wishes.are_any && !route_has_untried(r) ? unwished(r) : NULL;
+    if (r->explain != NULL)
+        explain_rule_ends(r, why == NULL ? EXPLAIN_RULE_LEADS : EXPLAIN_RULE_NOWHERE);
+    return why;
+}
+
+static struct str rule_name(const struct request *r, uint32_t index)
+{
+    const struct pub_view *v = &r->worker->view;
+    struct str name = pub_text(v, pub_rule(v, index)->name);
+
+    return name.len > 0 ? arena_str(r->arena, name) : arena_printf(r->arena, "%u", index + 1);
+}
+
+/* The first rule that holds and leads somewhere. One that holds and does not is named in the answer. */
 static bool follow_rule(struct request *r)
 {
     struct rule_walk walk;
@@ -56,14 +90,17 @@ static bool follow_rule(struct request *r)
     rules_begin(r, &walk);
     while (rules_next(&walk, &i)) {
         const struct pub_view *v = &r->worker->view;
-        const struct pub_rule *rule = pub_rule(v, i);
+        const struct fail *why;
 
-        if (!rules_hold(r, i) || !lead(r, arena_str(r->arena, pub_text(v, rule->use))))
+        if (!rules_hold(r, i))
             continue;
-        r->course.rule = arena_str(r->arena, pub_text(v, rule->name));
-        if (r->course.rule.len == 0)
-            r->course.rule = arena_printf(r->arena, "%u", i + 1);
-        return true;
+        why = lead(r, arena_str(r->arena, pub_text(v, pub_rule(v, i)->use)));
+        if (why == NULL) {
+            r->course.rule = rule_name(r, i);
+            return true;
+        }
+        note_skip(r, arena_concat(r->arena, (struct str[]){STR("rule:"), rule_name(r, i)}, 2), why,
+                  COURSE_RULE_SKIPS_MAX);
     }
     return false;
 }
@@ -165,18 +202,6 @@ enum step_result course_begin(struct request *r)
     return result;
 }
 
-static void note_skip(struct request *r, struct str name, const struct fail *why)
-{
-    struct course *c = &r->course;
-
-    for (uint32_t i = 0; i < c->n_skips; i++) {
-        if (str_eq(c->skips[i].name, name))
-            return;
-    }
-    if (c->n_skips < COURSE_FALLBACKS_MAX)
-        c->skips[c->n_skips++] = (struct course_skip){name, why};
-}
-
 static bool try_fallback(struct request *r, struct str name, bool are_ours)
 {
     const struct fail *why;
@@ -189,7 +214,7 @@ static bool try_fallback(struct request *r, struct str name, bool are_ours)
             explain_name_is_good(r);
         return true;
     }
-    note_skip(r, name, why);
+    note_skip(r, name, why, COURSE_SKIPS_MAX);
     return false;
 }
 

@@ -3,7 +3,8 @@
  *
  * Runs in:  worker.   Reads: published (rules, fallbacks, owners), counters (for budget.used).
  * Writes: nothing shared.
- * The first rule that holds, and whose model the key may use, decides instead of what was asked for.
+ * The first rule that holds, and whose model the key may use, decides instead of what was asked for;
+ * one that holds and leads nowhere is passed over and named.
  * When no route of a name is left, or its price fits no budget, the next fallback is looked at: those
  * that the client names in x-bf-fallbacks or its body (brought.c), else those that the model declares. A
  * prompt that was too long, or that a content filter refused, leads to the model's own list for that
@@ -29,8 +30,10 @@ struct fail;
 struct request;
 
 #define COURSE_FALLBACKS_MAX 8
-#define COURSE_CLIENT_MAX 5 /* of them a client may name */
-#define COURSE_LISTS 3      /* the usual one, and one for each cause */
+#define COURSE_CLIENT_MAX 5     /* of them a client may name */
+#define COURSE_LISTS 3          /* the usual one, and one for each cause */
+#define COURSE_RULE_SKIPS_MAX 4 /* rules named in x-bf-skipped: a file may have a thousand */
+#define COURSE_SKIPS_MAX (COURSE_RULE_SKIPS_MAX + COURSE_FALLBACKS_MAX)
 
 struct course_list {
     const struct str *names; /* arena */
@@ -38,9 +41,9 @@ struct course_list {
     bool are_ours;           /* the model's own: who may use its name may use them */
 };
 
-/* A fallback that was passed over, and why. */
+/* A fallback, or a rule that holds, that was passed over, and why. */
 struct course_skip {
-    struct str name;
+    struct str name; /* a rule's: "rule:NAME", or its number as in x-bf-rule */
     const struct fail *why;
 };
 
@@ -56,7 +59,7 @@ struct course {
     bool allowed_by_name;  /* the key may use the name itself, whatever stands behind it */
     enum error_cause list; /* which of the lists is gone through */
     struct course_list lists[COURSE_LISTS]; /* by their cause; good once is_listed */
-    struct course_skip skips[COURSE_FALLBACKS_MAX];
+    struct course_skip skips[COURSE_SKIPS_MAX];
     uint32_t n_skips;
 };
 
@@ -70,7 +73,7 @@ bool course_has_list(struct request *r, enum error_cause cause);
 bool course_is_filtered(const struct request *r);
 /* Go on with that list: as course_next. False, and nothing has changed: nothing in it can be asked. */
 bool course_divert(struct request *r, enum error_cause cause);
-/* "claude/echo=model_not_allowed, ..." of those that were passed over; empty: none was. */
+/* "claude/echo=model_not_allowed, rule:gold=model_not_allowed, ..." of those that were passed over; empty: none was. */
 struct str course_skipped(struct request *r);
 
 #endif

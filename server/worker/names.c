@@ -186,6 +186,9 @@ enum step_result route_resolve(struct request *r)
     wishes_renew(r);
     if (r->course.name.len == 0)
         return resolve_default(r);
+    /* A pattern is no model: not for clients, whose star would be sent upstream as it is. */
+    if (str_index(r->course.name, '*') >= 0)
+        return suggest_model(r);
     model = find_model(v, r->course.name, &star);
     if (model != NULL) {
         r->resolved = (struct resolved){.generation = v->generation,
