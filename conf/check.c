@@ -9,6 +9,7 @@
 #include "conf/check_models.h"
 #include "conf/check_money.h"
 #include "conf/check_routing.h"
+#include "conf/groups.h"
 #include "conf/price.h"
 #include "conf/set.h"
 #include "server/base/buf.h"
@@ -240,7 +241,9 @@ static void check_virtual_keys(const struct config *c, struct findings *f)
     struct set names;
     struct set hashes;
     struct parents parents;
+    struct groups groups;
 
+    groups_init(&groups, c);
     check_parents_init(&parents, c);
     set_init(&names, c->n_keys);
     set_init(&hashes, c->n_keys);
@@ -252,7 +255,7 @@ static void check_virtual_keys(const struct config *c, struct findings *f)
         pace();
         check_key_size(k, f);
         check_key_parents(c, k, &parents, f);
-        check_key_aliases(c, k, f);
+        check_key_names(&groups, k, f);
         if (first != 0)
             findings_add(f, k->origin.line, "duplicate virtual key name %s, first on line %d",
                          findings_quote(f, str_of(k->name)), first);
@@ -267,6 +270,7 @@ static void check_virtual_keys(const struct config *c, struct findings *f)
     set_fini(&names);
     set_fini(&hashes);
     check_parents_fini(&parents);
+    groups_fini(&groups);
 }
 
 void check_config(const struct config *c, const struct conf_vendors *vendors, struct findings *f)

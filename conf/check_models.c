@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "conf/groups.h"
+#include "conf/values.h"
 #include "server/base/buf.h"
 #include "server/base/pace.h"
 
-#define TARGETS_ALL 32768  /* over all models, with their groups unfolded */
-#define NAMES_SHOWN 256    /* that a suggestion is sought among */
-#define SHARE_WHOLE 100000 /* thousandths of a percent */
+#define TARGETS_ALL 32768 /* over all models, with their groups unfolded */
+#define NAMES_SHOWN 256   /* that a suggestion is sought among */
 
 /* --- targets --- */
 
@@ -92,6 +92,36 @@ static void cycle(const struct conf_model *m, const struct flat *flat, struct fi
                  STR_ARGS(route_of(f, flat, 0)));
 }
 
+static uint64_t sum_of_shares(const struct conf_model *m)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < m->n_targets; i++)
+        sum += m->targets[i].share;
+    return sum;
+}
+
+/* Who is on no target's share goes to the others, by weight. */
+static void nobody_left(const struct conf_model *m, struct findings *f)
+{
+    uint64_t sum = sum_of_shares(m);
+    struct buf percent = BUF_INIT;
+
+    if (sum == 0) {
+        findings_add(f, m->origin.line,
+                     "models.%s: the weights of its targets sum to zero: at least one needs a "
+                     "weight above 0",
+                     m->name);
+        return;
+    }
+    value_format_thousandths(&percent, sum);
+    findings_add(f, m->origin.line,
+                 "models.%s: the shares of its targets sum to %s%%, and nobody serves the others: "
+                 "make them 100%%, or have a target without share and with a weight above 0",
+                 m->name, percent.data);
+    buf_fini(&percent);
+}
+
 static void too_much(const struct conf_model *m, enum groups_result why, const struct flat *flat,
                      struct findings *f)
 {
@@ -118,10 +148,7 @@ static void too_much(const struct conf_model *m, enum groups_result why, const s
         break;
     case GROUPS_NOTHING:
         if (where == m && m->n_targets > 0)
-            findings_add(f, m->origin.line,
-                         "models.%s: the weights of its targets without share sum to zero: at "
-                         "least one needs a weight above 0",
-                         m->name);
+            nobody_left(m, f);
         break;
     case GROUPS_OK:
         break;
@@ -130,11 +157,7 @@ static void too_much(const struct conf_model *m, enum groups_result why, const s
 
 static void check_shares(const struct conf_model *m, struct findings *f)
 {
-    uint64_t sum = 0;
-
-    for (size_t i = 0; i < m->n_targets; i++)
-        sum += m->targets[i].share;
-    if (sum > SHARE_WHOLE)
+    if (sum_of_shares(m) > GROUP_SHARE_WHOLE)
         findings_add(f, m->origin.line,
                      "models.%s: the shares of its targets sum to more than 100%%", m->name);
 }

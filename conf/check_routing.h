@@ -12,9 +12,18 @@
 #include "conf/config.h"
 #include "conf/findings.h"
 
-/* What a virtual key's aliases lead to must be there. */
-void check_key_aliases(const struct config *c, const struct conf_virtual_key *k,
-                       struct findings *f);
+struct groups;
+
+/* Where a name stands that leads to a model. */
+struct check_naming {
+    const char *where;
+    int line;
+};
+/* It must be there, and be one: no pattern. */
+void check_name(const struct config *c, const struct check_naming *at, const char *name,
+                struct findings *f);
+/* What a virtual key's aliases lead to must be there; and may it use that, and what it lists? check_keys.c */
+void check_key_names(const struct groups *g, const struct conf_virtual_key *k, struct findings *f);
 /* Limits of targets, queues. check_queue.c */
 void check_queues(const struct config *c, struct findings *f);
 void check_routing(const struct config *c, struct findings *f);

@@ -105,6 +105,10 @@ int config_load_text(const struct conf_source *source, const struct conf_overrid
     zero_config(c);
     build(&l, source, overrides, tree);
     rc = findings_report(findings, err);
+    if (rc == 0) {
+        c->n_warnings = findings->n_warnings;
+        findings_warnings(findings, arena, &c->warnings);
+    }
     free_wiped(tree);
     if (rc != 0)
         config_free(c);

@@ -210,6 +210,7 @@ struct conf_hedge {
 struct conf_queue {
     uint32_t at_most; /* requests at the same time; 0: nobody waits */
     uint64_t wait_ms; /* for one of them */
+    int line;
 };
 #define CONF_QUEUE_AT_MOST 100
 #define CONF_QUEUE_WAIT_MS 5000
@@ -364,6 +365,8 @@ struct config {
     uint32_t unknown_price;           /* enum conf_unknown_price; default CONF_PRICE_ALLOW */
     uint32_t budget_status;           /* of an answer when a budget is used up; 402, 429 or 400 */
     bool is_zero_config;              /* no file was given or found */
+    const char *const *warnings;      /* "FILE:LINE: text" of what is hardly meant so */
+    size_t n_warnings;
 };
 
 /* What the command line adds to a file. */

@@ -14,6 +14,7 @@ void findings_init(struct findings *f, const char *file, struct arena *arena)
     f->arena = arena;
     f->n = 0;
     f->total = 0;
+    f->n_warnings = 0;
 }
 
 void findings_add(struct findings *f, int line, const char *fmt, ...)
@@ -30,6 +31,21 @@ void findings_add(struct findings *f, int line, const char *fmt, ...)
     f->items[f->n].line = line;
     f->items[f->n].text = arena_cstr(f->arena, str_of(text));
     f->n++;
+}
+
+void findings_warn(struct findings *f, int line, const char *fmt, ...)
+{
+    char text[LINE_MAX_BYTES];
+    va_list args;
+
+    if (f->n_warnings == WARNINGS_MAX)
+        return;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args); /* cut is fine */
+    va_end(args);
+    f->warnings[f->n_warnings].line = line;
+    f->warnings[f->n_warnings].text = arena_cstr(f->arena, str_of(text));
+    f->n_warnings++;
 }
 
 /* Insertion keeps the order of findings on the same line, and few are ever there. */
@@ -67,6 +83,21 @@ int findings_report(struct findings *f, struct error *err)
     if (f->total > f->n)
         error_add(err, "... and %zu more", f->total - f->n);
     return -1;
+}
+
+void findings_warnings(struct findings *f, struct arena *to, const char *const **out)
+{
+    const char **texts = arena_zalloc(to, (f->n_warnings + 1) * sizeof(*texts));
+
+    sort_by_line(f->warnings, f->n_warnings);
+    for (size_t i = 0; i < f->n_warnings; i++) {
+        const struct finding *w = &f->warnings[i];
+
+        texts[i] = f->file != NULL && w->line > 0
+                       ? arena_printf(to, "%s:%d: %s", f->file, w->line, w->text).p
+                       : arena_cstr(to, str_of(w->text));
+    }
+    *out = texts;
 }
 
 const char *findings_quote(struct findings *f, struct str value)

@@ -240,6 +240,16 @@ static double sum_of(const struct conf_model *m)
     return sum;
 }
 
+/* Nobody is left for the others to have. */
+static bool shares_are_all(const struct conf_model *m)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < m->n_targets; i++)
+        sum += m->targets[i].share;
+    return sum >= GROUP_SHARE_WHOLE;
+}
+
 static enum groups_result unfold(struct unfolding *u, const struct conf_model *m,
                                  const struct above *above);
 
@@ -275,7 +285,7 @@ static enum groups_result unfold(struct unfolding *u, const struct conf_model *m
     double sum = sum_of(m);
     uint32_t sides = 0;
 
-    if (result == GROUPS_OK && sum <= 0)
+    if (result == GROUPS_OK && sum <= 0 && !shares_are_all(m))
         result = GROUPS_NOTHING;
     for (size_t i = 0; i < m->n_targets && result == GROUPS_OK; i++) {
         const struct conf_target *t = &m->targets[i];

@@ -43,13 +43,15 @@ const struct conf_model *groups_match(const struct config *c, struct str name);
 /* Tags as bits by their places in g->tags; those past TAGS_ALL_MAX have none. */
 uint64_t groups_tags(const struct groups *g, const char *const *tags, size_t n);
 
+#define GROUP_SHARE_WHOLE 100000 /* thousandths of a percent */
+
 enum groups_result {
     GROUPS_OK,
     GROUPS_CYCLE,
     GROUPS_DEEP,
     GROUPS_MANY,
     GROUPS_SHARED, /* a target with a share, inside another group */
-    GROUPS_NOTHING /* all weights are zero */
+    GROUPS_NOTHING /* all weights are zero, and shares leave something */
 };
 
 /* A model's targets when all groups in it are unfolded: each is a provider's. */

@@ -9,6 +9,7 @@
 #include "server/base/pace.h"
 
 #define KEYS_MAX_PER_TABLE 32 /* bits in a mask of what was seen; and a list in a message */
+#define KEYS_TOLD 8           /* where a mapping is wanted and something else is there */
 #define TEXT_LINE 900
 
 static void format_path(struct buf *b, const struct load_at *at)
@@ -117,11 +118,44 @@ struct conf_origin load_origin(const struct load *l, const struct node *node)
     return (struct conf_origin){l->findings->file, node->line};
 }
 
+/*
+ * A key of another mapping, found by its name: of one below this one, or of the file itself. NULL: of none,
+ * or of several, where any guess would be wrong half of the time.
+ */
+static const char *find_elsewhere(struct load *l, const struct load_table *here, struct str key)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < load_tables_n; i++) {
+        const struct load_table *t = load_tables[i];
+        size_t len = strlen(here->path);
+        bool is_below =
+            t != here && (len == 0 ? strpbrk(t->path, "<[") == NULL
+                                   : strncmp(t->path, here->path, len) == 0 && t->path[len] == '.');
+
+        for (size_t j = 0; (is_below || t->path[0] == '\0') && t != here && j < t->n; j++) {
+            if (!str_eq(key, str_of(t->keys[j].name)))
+                continue;
+            if (found != NULL)
+                return NULL;
+            found = t->path[0] == '\0'
+                        ? arena_printf(l->findings->arena, "\"%s\" at the top level of the file",
+                                       t->keys[j].name)
+                              .p
+                        : arena_printf(l->findings->arena, "\"%s.%s\"", t->path + len + (len > 0),
+                                       t->keys[j].name)
+                              .p;
+        }
+    }
+    return found;
+}
+
 static void unknown_key(struct load *l, const struct load_at *at, const struct load_table *table,
                         const struct node *member)
 {
     const char *names[KEYS_MAX_PER_TABLE];
     const char *nearest;
+    const char *elsewhere;
     const char *quoted = findings_quote(l->findings, member->key);
     const char *where = at->up == NULL ? "" : load_path(l, at);
     const char *in = at->up == NULL ? "" : " in ";
@@ -132,12 +166,28 @@ static void unknown_key(struct load *l, const struct load_at *at, const struct l
         buf_printf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
     }
     nearest = str_nearest(member->key, names, table->n);
+    elsewhere = nearest == NULL ? find_elsewhere(l, table, member->key) : NULL;
     if (nearest != NULL)
         findings_add(l->findings, member->key_line, "unknown key %s%s%s, did you mean \"%s\"?",
                      quoted, in, where, nearest);
+    else if (elsewhere != NULL)
+        findings_add(l->findings, member->key_line, "unknown key %s%s%s, did you mean %s?", quoted,
+                     in, where, elsewhere);
     else
         findings_add(l->findings, member->key_line, "unknown key %s%s%s; known here: %s", quoted,
                      in, where, list.data);
+    buf_fini(&list);
+}
+
+/* What is wanted is told by its keys; the text itself might be a secret in the wrong place. */
+static void not_a_mapping(struct load *l, const struct load_at *at, const struct load_table *table)
+{
+    struct buf list = BUF_INIT;
+
+    for (size_t i = 0; i < table->n && i < KEYS_TOLD; i++)
+        buf_printf(&list, "%s%s", i > 0 ? ", " : "", table->keys[i].name);
+    load_fail(l, at, "must be a mapping, is %s; its keys: %s%s", node_type_name(at->node),
+              list.data, table->n > KEYS_TOLD ? ", ..." : "");
     buf_fini(&list);
 }
 
@@ -159,8 +209,10 @@ void load_object(struct load *l, const struct load_at *at, const struct load_tab
     uint32_t seen = 0;
 
     must(table->n <= KEYS_MAX_PER_TABLE);
-    if (!load_is_type(l, at, NODE_MAPPING, "a mapping"))
+    if (at->node->type != NODE_MAPPING) {
+        not_a_mapping(l, at, table);
         return;
+    }
     for (const struct node *member = at->node->child; member != NULL; member = member->next) {
         const struct load_key *key = find_key(table, member->key);
         struct load_at down = load_down(at, member);

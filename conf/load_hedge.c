@@ -70,6 +70,8 @@ void load_set_hedge(struct load *l, const struct load_at *at, const struct load_
     struct conf_model *m = object;
 
     (void)key;
+    if (!load_is_type(l, at, NODE_MAPPING, "a mapping such as { after: p95, at_most: 5% }"))
+        return;
     m->hedge.at_most = HEDGE_SHARE_DEFAULT;
     m->hedge.line = at->node->key_line;
     load_object(l, at, &table_hedge, &m->hedge);

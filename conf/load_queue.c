@@ -21,7 +21,7 @@ void load_set_queue(struct load *l, const struct load_at *at, const struct load_
 
     if (!load_is_type(l, at, NODE_MAPPING, "a mapping such as { at_most: 100, wait: 5s }"))
         return;
-    *q = (struct conf_queue){CONF_QUEUE_AT_MOST, CONF_QUEUE_WAIT_MS};
+    *q = (struct conf_queue){CONF_QUEUE_AT_MOST, CONF_QUEUE_WAIT_MS, at->node->key_line};
     load_object(l, at, &table_queue, q);
 }
 

@@ -81,6 +81,13 @@ static int read_settings(const struct master *m, const struct config *conf, stru
     return 0;
 }
 
+/* They stop nothing, so that somebody must be told. */
+static void tell_warnings(const struct config *conf)
+{
+    for (size_t i = 0; i < conf->n_warnings; i++)
+        log_warn("config_warning", "text=\"%s\"", conf->warnings[i]);
+}
+
 static void keep_effective(struct master *m, const struct config *conf, struct entities *entities)
 {
     buf_clear(&m->effective.json);
@@ -128,6 +135,7 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
     }
     m->generation = (uint64_t)generation;
     m->settings = settings;
+    tell_warnings(conf);
     entities_diff(how->when == APPLY_RELOAD ? m->effective.entities : NULL, entities, how->changes);
     keep_effective(m, conf, entities);
     entities = NULL;

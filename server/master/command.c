@@ -38,6 +38,8 @@ static int check(const struct options *o)
         config_free(conf);
         return EXIT_CONFIG;
     }
+    for (size_t i = 0; i < conf->n_warnings; i++)
+        (void)dprintf(STDOUT_FILENO, "warning: %s\n", conf->warnings[i]);
     config_free(conf);
     (void)dprintf(STDOUT_FILENO, "%s: ok\n", path != NULL ? path : "(no file)");
     return 0;

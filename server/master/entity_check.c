@@ -48,6 +48,8 @@ bool entity_is_model(const struct pub_view *v, struct str name)
     ptrdiff_t slash = str_index(name, '/');
     struct str star;
 
+    if (str_index(name, '*') >= 0) /* a pattern: nothing tells what its star would be */
+        return false;
     if (pub_find_model(v, name) != NULL || pub_match_model(v, name, &star) != NULL ||
         (slash > 0 && pub_find_provider(v, (struct str){name.p, (size_t)slash}) != NULL) ||
         cat_find_any(pub_catalogue(v), name) != NULL)
@@ -69,7 +71,7 @@ static enum entity_result check_aliases(struct entity_call *c, const struct conf
         if (!entity_is_model(&view, str_of(s->aliases[i + 1])))
             return entity_fail(c, ENTITY_INVALID,
                                "aliases.%s: there is no model \"%s\": it must be a name that "
-                               "clients may use, or provider/model",
+                               "clients may use, or provider/model, and no pattern",
                                s->aliases[i], s->aliases[i + 1]);
     }
     return ENTITY_OK;

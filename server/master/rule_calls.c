@@ -100,7 +100,7 @@ static enum entity_result check(struct rule_call *c, const struct conf_rule *r)
     if (!entity_is_model(&c->view, str_of(r->use)))
         return fail(c, ENTITY_INVALID,
                     "use: there is no model \"%s\": it must be a name that clients may use, or "
-                    "provider/model",
+                    "provider/model, and no pattern",
                     r->use);
     if (!has_owner(c, r))
         return fail(c, ENTITY_INVALID, "%s: there is none called \"%s\"", scopes[r->scope],

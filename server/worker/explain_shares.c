@@ -160,7 +160,8 @@ static void add_sides(struct request *r)
         left -= part;
         add_side(r, t->side, part);
     }
-    add_side(r, 0, left);
+    if (left > 0)
+        add_side(r, 0, left);
 }
 
 void explain_shares(struct request *r, const struct candidates *found)

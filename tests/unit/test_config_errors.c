@@ -94,7 +94,9 @@ static void wrong_types(void **state)
          "t.yaml:1: limits.body_max must be a size with its unit (64KiB, 32MiB, 1GiB), is \"32\""},
         {"limits: { body_max: 1B }\n",
          "t.yaml:1: limits.body_max must be between 1KiB and 1GiB, is \"1B\""},
-        {"limits: 5\n", "t.yaml:1: limits must be a mapping, is a text"},
+        {"limits: 5\n",
+         "t.yaml:1: limits must be a mapping, is a text; its keys: body_max, relay_max, "
+         "buffered_max, connections, streams, streams_per_second, resets, attempts, ..."},
         {"limits: { body_max: 20MiB, buffered_max: 10MiB }\n",
          "t.yaml:1: limits.buffered_max must not be smaller than limits.body_max"},
         {"log: { level: loud }\n",
@@ -104,7 +106,7 @@ static void wrong_types(void **state)
          "\"../root\""},
         {"admin: { token: short }\n",
          "t.yaml:1: admin.token must be 16 to 127 characters long, has 5"},
-        {"admin: token\n", "t.yaml:1: admin must be a mapping, is a text"},
+        {"admin: token\n", "t.yaml:1: admin must be a mapping, is a text; its keys: token"},
     };
 
     (void)state;
@@ -193,7 +195,9 @@ static void providers(void **state)
          "t.yaml:3: providers.openai.keys must be a list of keys such as [{ value: env.NAME }], is "
          "a text"},
         {"providers:\n  openai:\n    keys: [ sk-secret-in-the-wrong-place ]\n",
-         "t.yaml:3: providers.openai.keys[0] must be a mapping, is a text"},
+         "t.yaml:3: providers.openai.keys[0] must be a mapping, is a text; its keys: name, value, "
+         "aws, "
+         "gcp, azure, weight, models, tags, ..."},
         {"providers: { openai: { keys: [ { value: x, weight: -1 } ] } }\n",
          "t.yaml:1: providers.openai.keys[0].weight must be a number such as 1 or 0.2 (at most "
          "three "

@@ -111,11 +111,21 @@ static void refuses_what_cannot_work(void **state)
     expect_refused("rules:\n  - { use: mock/echo, key: a, team: b }\n",
                    "stands beside another one");
     expect_refused("teams: { research: {} }\nrules:\n  - { use: mock/echo, team: reserch }\n",
-                   "there is no team \"reserch\"");
+                   "t.yaml:3: rules: there is no team \"reserch\", did you mean \"research\"?");
+    expect_refused("customers: { acme: {} }\nrules:\n  - { use: mock/echo, customer: acmee }\n",
+                   "t.yaml:3: rules: there is no customer \"acmee\", did you mean \"acme\"?");
+    expect_refused("virtual_keys: [ { name: ci, value: sk-bf-0123456789012 } ]\n"
+                   "rules:\n  - { use: mock/echo, key: cii }\n  - { use: mock/echo, key: ci }\n",
+                   "t.yaml:3: rules: there is no key \"cii\", did you mean \"ci\"?");
     expect_refused("models: { fast: { targets: [ mock/echo ], fallbacks: [ fast ] } }\n",
                    "a model cannot be its own fallback");
     expect_refused("models: { fast: { targets: [ mock/echo ], fallbacks: [ nobody/x ] } }\n",
-                   "models.fast.fallbacks: there is no model \"nobody/x\"");
+                   "models.fast.fallbacks: there is no provider \"nobody\" for nobody/x");
+    expect_refused("models: { fast: { targets: [ mock/echo ], fallbacks: [ mokc/x ] } }\n",
+                   "models.fast.fallbacks: there is no provider \"mokc\" for mokc/x; nearest: "
+                   "\"mock\"");
+    expect_refused("rules: [ { use: mokc/x } ]\n",
+                   "rules: there is no provider \"mokc\" for mokc/x");
     expect_refused("models: { fast: { targets: [ mock/echo ], fallbacks: [ mock/a, mock/a ] } }\n",
                    "mock/a is there twice");
     expect_refused("models: { fast: { targets: [ mock/echo ], fallbacks: [ mock/a, mock/b, mock/c, "
@@ -124,6 +134,133 @@ static void refuses_what_cannot_work(void **state)
     expect_refused("models: { fast: { targets: [ mock/echo ], timeout: { first_byte: 0 } } }\n",
                    "models.fast.timeout.first_byte");
     expect_refused("rule: []\n", "did you mean \"rules\"?");
+}
+
+static void refuses_patterns_where_one_model_is_wanted(void **state)
+{
+    static const char models[] = "models: { 'team-*': { targets: [ 'mock/*' ] } }\n";
+    static const char *const names[] = {"mock/*", "team-*", "*", "mock/echo*"};
+    char text[512];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        (void)snprintf(text, sizeof(text), "%srules: [ { use: '%s' } ]\n", models, names[i]);
+        expect_refused(text, "t.yaml:2: rules: ");
+        expect_refused(text, "is a pattern");
+        (void)snprintf(text, sizeof(text),
+                       "models: { fast: { targets: [ mock/echo ], fallbacks: [ '%s' ] } }\n",
+                       names[i]);
+        expect_refused(text, "models.fast.fallbacks: ");
+        expect_refused(text, "is a pattern");
+        (void)snprintf(text, sizeof(text),
+                       "virtual_keys: [ { name: a, value: sk-bf-0123456789012, aliases: { x: '%s' "
+                       "} } ]\n",
+                       names[i]);
+        expect_refused(text, "virtual_keys[0].aliases.x must be");
+    }
+}
+
+static void shares_leave_something_or_nothing(void **state)
+{
+    struct config *c = NULL;
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    if (fixture_load("models: { fast: { targets: [ { model: mock/a, share: 50% }, { model: mock/b, "
+                     "share: 50% } ] } }\n",
+                     &c, &err) != 0)
+        fail_msg("%s", err.text);
+    config_free(c);
+    expect_refused("models: { fast: { targets: [ { model: mock/a, share: 50% }, { model: mock/b, "
+                   "share: 20.5% } ] } }\n",
+                   "models.fast: the shares of its targets sum to 70.5%, and nobody serves the "
+                   "others");
+    expect_refused("models: { fast: { targets: [ { model: mock/a, share: 60% }, { model: mock/b, "
+                   "share: 50% } ] } }\n",
+                   "the shares of its targets sum to more than 100%");
+    expect_refused("models: { fast: { targets: [ { model: mock/a, weight: 0 } ] } }\n",
+                   "models.fast: the weights of its targets sum to zero");
+}
+
+static void finds_keys_that_stand_elsewhere(void **state)
+{
+    (void)state;
+    expect_refused("retry_ratio: 5%\n", "t.yaml:1: unknown key \"retry_ratio\", did you mean "
+                                        "\"limits.retry_ratio\"?");
+    expect_refused("limits: { drain_timeout: 5s }\n",
+                   "did you mean \"drain_timeout\" at the top level of the file?");
+    expect_refused("models: { fast: { targets: [ mock/a ], first_byte: 5s } }\n",
+                   "unknown key \"first_byte\" in models.fast, did you mean "
+                   "\"timeout.first_byte\"?");
+    expect_refused("models: { fast: { targets: [ mock/a ], hedge: true } }\n",
+                   "models.fast.hedge must be a mapping such as { after: p95, at_most: 5% }");
+    expect_refused("models: { fast: { targets: [ mock/a ], shadow: 5% } }\n",
+                   "models.fast.shadow must be a mapping, is a text; its keys: model, share, "
+                   "timeout");
+}
+
+static void expect_warnings(const char *text, const char *const *want, size_t n)
+{
+    struct config *c = NULL;
+    struct error err = ERROR_INIT;
+
+    if (fixture_load(text, &c, &err) != 0)
+        fail_msg("%s\n%s", text, err.text);
+    assert_int_equal(c->n_warnings, n);
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(c->warnings[i], want[i], strlen(want[i])) != 0)
+            fail_msg("%s\nsays: %s\nwanted: %s", text, c->warnings[i], want[i]);
+    }
+    config_free(c);
+}
+
+static void warns_of_names_that_a_key_cannot_use(void **state)
+{
+    static const char *const aliases[] = {
+        "t.yaml:4: virtual key \"ci\": aliases.b stands for \"openai/gpt-4o\", which the key may "
+        "not use",
+        "t.yaml:4: virtual key \"ci\": aliases.c stands for \"big\"",
+        "t.yaml:4: virtual key \"ci\": models: \"mokc/*\" allows nothing: there is no provider "
+        "\"mokc\", did you mean \"mock\"?"};
+    static const char *const other[] = {"t.yaml:1: virtual key \"d\": aliases.a stands for",
+                                        "t.yaml:1: virtual key \"p\": aliases.a stands for"};
+
+    (void)state;
+    expect_warnings(
+        "models:\n  big: { targets: [ openai/gpt-4o ] }\nvirtual_keys:\n  - { name: ci, "
+        "value: sk-bf-0123456789012, models: [ mock/echo, 'mokc/*', named ], aliases: { "
+        "a: mock/echo, b: openai/gpt-4o, c: big, named: big } }\n",
+        aliases, ARRAY_LEN(aliases));
+    expect_warnings(
+        "virtual_keys: [ { name: d, value: sk-bf-0123456789012, deny_models: [ 'mock/*' "
+        "], aliases: { a: mock/echo } }, { name: p, value: sk-bf-0123456789013, "
+        "providers: [ openai ], aliases: { a: mock/echo, b: openai/x } } ]\n",
+        other, ARRAY_LEN(other));
+    expect_warnings("virtual_keys: [ { name: ci, value: sk-bf-0123456789012, aliases: { b: "
+                    "openai/gpt-4o } } ]\n",
+                    NULL, 0);
+}
+
+static void warns_of_queues_that_nobody_waits_in(void **state)
+{
+    static const char *const idle[] = {
+        "t.yaml:1: models.fast.queue: nothing here has a concurrency",
+        "t.yaml:2: queue: nothing here has a concurrency"};
+
+    (void)state;
+    expect_warnings("models: { fast: { targets: [ mock/a ], queue: { at_most: 5 } } }\n"
+                    "queue: { at_most: 5 }\n",
+                    idle, 2);
+    expect_warnings("models: { fast: { targets: [ mock/a ], queue: {} } }\n"
+                    "model_limits: [ { model: 'mock/*', concurrency: 3 } ]\nqueue: {}\n",
+                    NULL, 0);
+    expect_warnings(
+        "models: { fast: { targets: [ { model: mock/a, concurrency: 2 } ], queue: {} } }"
+        "\nqueue: {}\n",
+        NULL, 0);
+    expect_warnings("models: { fast: { targets: [ mock/a ], queue: {} } }\n"
+                    "providers: { mock: { concurrency: 3 } }\n",
+                    NULL, 0);
 }
 
 static void refused_hedge(const char *hedge, const char *want)
@@ -216,6 +353,11 @@ int main(void)
         cmocka_unit_test(reads_rules),
         cmocka_unit_test(an_export_says_the_same),
         cmocka_unit_test(refuses_what_cannot_work),
+        cmocka_unit_test(refuses_patterns_where_one_model_is_wanted),
+        cmocka_unit_test(shares_leave_something_or_nothing),
+        cmocka_unit_test(finds_keys_that_stand_elsewhere),
+        cmocka_unit_test(warns_of_names_that_a_key_cannot_use),
+        cmocka_unit_test(warns_of_queues_that_nobody_waits_in),
         cmocka_unit_test(refuses_hedges_that_cannot_be),
         cmocka_unit_test(refuses_shadows_that_cannot_be),
         cmocka_unit_test(a_hedge_is_modest_by_default),

@@ -49,6 +49,29 @@ static void print_findings(struct ctl *c, struct str text)
     buf_fini(&out);
 }
 
+/* Warnings stop nothing: they are told beside the good news. */
+static void print_sound(const struct ctl *c, const char *path, const struct config *conf)
+{
+    struct buf out = BUF_INIT;
+
+    if (c->json)
+        buf_cstr(&out, "{\"ok\":true,\"errors\":[],\"warnings\":[");
+    for (size_t i = 0; i < conf->n_warnings; i++) {
+        if (!c->json) {
+            buf_printf(&out, "warning: %s\n", conf->warnings[i]);
+            continue;
+        }
+        buf_cstr(&out, i > 0 ? "," : "");
+        buf_json(&out, str_of(conf->warnings[i]));
+    }
+    if (c->json)
+        buf_cstr(&out, "]}\n");
+    else
+        buf_printf(&out, "%s: ok\n", path);
+    (void)fwrite(out.data, 1, out.len, stdout);
+    buf_fini(&out);
+}
+
 const struct args check_uses[] = {
     ARGS_NONE("[FILE]", "is this configuration sound? As `bowfin -t`, without a gateway"),
     ARGS_END,
@@ -70,10 +93,7 @@ int command_check(struct ctl *c, int argc, char **argv)
         print_findings(c, str_of(err.text));
         return CTL_FAILED;
     }
+    print_sound(c, path, conf);
     config_free(conf);
-    if (c->json)
-        printf("{\"ok\":true,\"errors\":[]}\n");
-    else
-        printf("%s: ok\n", path);
     return CTL_OK;
 }
