@@ -69,7 +69,7 @@ static void refuses_what_cannot_work(void **state)
                    "models.f.context_fallbacks: a model cannot be its own fallback");
     expect_refused(
         "models: { f: { targets: [ mock/echo ], content_filter_fallbacks: [ no/x ] } }\n",
-        "models.f.content_filter_fallbacks: there is no model \"no/x\"");
+        "models.f.content_filter_fallbacks: there is no provider \"no\" for no/x");
     expect_refused(
         "models: { f: { targets: [ mock/echo ], context_fallbacks: [ mock/a, mock/a ] } }\n",
         "mock/a is there twice");
