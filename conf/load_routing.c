@@ -30,6 +30,7 @@ static const struct expr_variable variables[] = {
     {"time.weekday", EXPR_INT},
     {"headers", EXPR_MAP},
     {"params", EXPR_MAP},
+    {"request.tags", EXPR_LIST},
 };
 const struct expr_variables conf_rule_variables = {variables, ARRAY_LEN(variables), true};
 

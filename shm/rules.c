@@ -23,4 +23,5 @@ const char *const rule_variable_names[RULE_VARIABLES] = {
     [RULE_TIME_WEEKDAY] = "time.weekday",
     [RULE_HEADERS] = "headers",
     [RULE_PARAMS] = "params",
+    [RULE_REQUEST_TAGS] = "request.tags",
 };

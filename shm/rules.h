@@ -39,7 +39,8 @@ enum rule_variable {
     RULE_TIME_MINUTE,
     RULE_TIME_WEEKDAY, /* 0: Sunday */
     RULE_HEADERS,
-    RULE_PARAMS, /* of the URL */
+    RULE_PARAMS,       /* of the URL */
+    RULE_REQUEST_TAGS, /* of x-bf-tags */
     RULE_VARIABLES
 };
 extern const char *const rule_variable_names[RULE_VARIABLES]; /* "key.team" */

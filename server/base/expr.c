@@ -70,6 +70,16 @@ struct str expr_pattern(const struct expr_program *p, uint32_t number)
     return expr_text(p, &p->nodes[p->patterns[number]]);
 }
 
+bool expr_asks_for(const struct expr_program *p, uint32_t variable)
+{
+    for (uint32_t i = 0; i < p->n_nodes; i++) {
+        if ((p->nodes[i].op == OP_VARIABLE || p->nodes[i].op == OP_MEMBER) &&
+            p->nodes[i].a == variable)
+            return true;
+    }
+    return false;
+}
+
 /* --- is it sound? --- */
 
 static bool is_child(const struct expr_program *p, uint32_t child, uint32_t parent)

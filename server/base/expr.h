@@ -78,6 +78,8 @@ BF_MUST_CHECK int expr_compile(struct str text, const struct expr_variables *var
 /* Its type: rules want EXPR_BOOL. */
 enum expr_type expr_result(const struct expr_program *p);
 size_t expr_bytes(const struct expr_program *p);
+/* Is this variable named anywhere in it? */
+bool expr_asks_for(const struct expr_program *p, uint32_t variable);
 /* Every index and offset is within it and every child before its parent: once, before the first use. */
 BF_MUST_CHECK bool expr_is_sound(const struct expr_program *p, size_t room);
 /* The patterns of its matches(), for the caller to compile; number < expr_patterns(). */

@@ -105,12 +105,11 @@ static bool follow_rule(struct request *r)
     return false;
 }
 
-static enum step_result too_many(struct request *r)
+static enum step_result too_many(struct request *r, size_t n)
 {
-    return request_fail(
-        r, &FAIL_BAD_FALLBACKS,
-        arena_printf(r->arena, "x-bf-fallbacks may name at most %d models", COURSE_CLIENT_MAX),
-        STR("x-bf-fallbacks"));
+    return request_fail(r, &FAIL_BAD_FALLBACKS,
+                        arena_printf(r->arena, "the header x-bf-fallbacks names %zu", n),
+                        STR("x-bf-fallbacks"));
 }
 
 static void list_add(struct request *r, struct course_list *list, struct str name)
@@ -188,7 +187,7 @@ enum step_result course_begin(struct request *r)
     for (size_t i = 0; i < wishes.len; i++)
         commas += wishes.p[i] == ',';
     if (commas >= COURSE_CLIENT_MAX)
-        return too_many(r);
+        return too_many(r, commas + 1);
     if (r->asked.len > 0 && r->worker->view.image->n_rules > 0 && follow_rule(r))
         return STEP_NEXT;
     say(r, r->asked, true);

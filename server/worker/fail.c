@@ -28,7 +28,7 @@ const struct fail FAIL_BAD_MODEL = {
     "\"model\" must be a string of 1 to 512 bytes without control characters"};
 const struct fail FAIL_BAD_FALLBACKS = {
     "bad_fallbacks", 400, INVALID,
-    "\"fallbacks\" must be a list of at most 5 names of models, as x-bf-fallbacks is"};
+    "fallbacks are a list of at most 5 names of models, in the body or in x-bf-fallbacks"};
 const struct fail FAIL_UNKNOWN_PROVIDER = {"unknown_provider", 404, INVALID,
                                            "no such provider is configured here"};
 const struct fail FAIL_UNKNOWN_PROVIDER_KEY = {

@@ -19,6 +19,7 @@ static const uint8_t costs[RULE_VARIABLES] = {
     [RULE_BUDGET_USED] = 40,      [RULE_TIME_HOUR] = 10,
     [RULE_TIME_MINUTE] = 10,      [RULE_TIME_WEEKDAY] = 10,
     [RULE_HEADERS] = 2,           [RULE_PARAMS] = 2,
+    [RULE_REQUEST_TAGS] = 10,
 };
 
 /* What a guard compares with: by kind numbers of a text, or the ends of a range. */

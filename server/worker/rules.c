@@ -20,6 +20,7 @@ struct rules {
     uint32_t n;
     struct regex *(*patterns)[EXPR_REGEX_MAX]; /* by rule; NULL where there is none */
     struct rule_index *index;
+    bool ask_for_tags;
 };
 
 /* --- patterns --- */
@@ -71,8 +72,10 @@ static struct rules *current(struct worker *w)
     for (uint32_t i = 0; i < rules->n; i++) {
         const struct expr_program *p = pub_program(v, pub_rule(v, i));
 
-        if (p != NULL)
-            compile(rules, i, p);
+        if (p == NULL)
+            continue;
+        compile(rules, i, p);
+        rules->ask_for_tags = rules->ask_for_tags || expr_asks_for(p, RULE_REQUEST_TAGS);
     }
     return rules;
 }
@@ -165,25 +168,33 @@ static bool give_used(struct request *r, struct expr_value *out)
     return found;
 }
 
+/* Texts with this between them; empty ones are none. */
+static bool give_list(struct request *r, struct str texts, char separator, struct expr_value *out)
+{
+    struct str rest = texts;
+    struct str *items;
+    struct str item;
+    size_t n = 0;
+
+    while (str_next(&rest, separator, &item))
+        n++;
+    items = arena_alloc(r->arena, (n + 1) * sizeof(*items));
+    n = 0;
+    while (str_next(&texts, separator, &item)) {
+        items[n] = str_trim(item);
+        n += items[n].len > 0;
+    }
+    *out = (struct expr_value){.type = EXPR_LIST, .list = {items, n}};
+    return n > 0;
+}
+
 static bool give_tags(struct request *r, struct expr_value *out)
 {
     struct scope *scope = arena_alloc(r->arena, sizeof(*scope));
-    struct str *tags;
-    struct str rest;
-    struct str tag;
-    size_t n = 0;
 
     if (r->key.scope.len == 0 || scope_decode(r->key.scope, scope) != 0 || scope->tags.len == 0)
         return false;
-    rest = scope->tags;
-    while (str_next(&rest, '\0', &tag))
-        n++;
-    tags = arena_alloc(r->arena, n * sizeof(*tags));
-    rest = scope->tags;
-    for (size_t i = 0; i < n && str_next(&rest, '\0', &tag); i++)
-        tags[i] = tag;
-    *out = (struct expr_value){.type = EXPR_LIST, .list = {tags, n}};
-    return true;
+    return give_list(r, scope->tags, '\0', out);
 }
 
 static bool give_time(const struct request *r, enum rule_variable which, struct expr_value *out)
@@ -281,6 +292,8 @@ static bool get(void *ctx, uint32_t variable, struct str key, struct expr_value 
         return give_text(out, http_find(r->ex, key));
     case RULE_PARAMS:
         return give_text(out, query_find(r->ex->query, key));
+    case RULE_REQUEST_TAGS:
+        return give_list(r, r->wishes.tags, ',', out);
     case RULE_VARIABLES:
         break;
     }
@@ -352,4 +365,9 @@ bool rules_next(struct rule_walk *walk, uint32_t *index)
         return true;
     }
     return false;
+}
+
+bool rules_ask_for_tags(struct worker *w)
+{
+    return w->view.image->n_rules > 0 && current(w)->ask_for_tags;
 }

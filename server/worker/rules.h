@@ -17,6 +17,7 @@
 #include "server/worker/rule_index.h"
 
 struct request;
+struct worker;
 struct rules; /* this worker's compiled patterns */
 
 /* The rules that may hold for a request, in the order in which they are tried. */
@@ -30,5 +31,7 @@ void rules_free(struct rules *rules); /* takes NULL */
 bool rules_hold(struct request *r, uint32_t index);
 void rules_begin(struct request *r, struct rule_walk *walk);
 bool rules_next(struct rule_walk *walk, uint32_t *index); /* false: that was the last one */
+/* Does any of them ask for request.tags? */
+bool rules_ask_for_tags(struct worker *w);
 
 #endif

@@ -3,6 +3,7 @@
 #include "server/worker/candidates.h"
 #include "server/worker/fail.h"
 #include "server/worker/route.h"
+#include "server/worker/rules.h"
 #include "server/worker/worker.h"
 
 #define SHOWN_MAX 100 /* bytes of the client's own text in an answer */
@@ -67,7 +68,8 @@ void wishes_renew(struct request *r)
         if (tag.len == 0)
             continue;
         bit = bit_of(v, tag);
-        w->is_unheard_of = w->is_unheard_of || bit == 0;
+        /* What no route ever has may be for rules alone, if there is one that asks. */
+        w->is_unheard_of = w->is_unheard_of || (bit == 0 && !rules_ask_for_tags(r->worker));
         w->bits |= bit;
     }
 }

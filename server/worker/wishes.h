@@ -28,7 +28,7 @@ struct wishes {
     uint64_t bits;       /* of these in the image of `generation` */
     uint64_t generation;
     bool is_pinned;
-    bool is_unheard_of; /* that image has not all of the tags */
+    bool is_unheard_of; /* that image has not all of the tags, and no rule that asks for tags */
     bool are_any;
 };
 
