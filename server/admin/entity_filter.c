@@ -49,8 +49,9 @@ static void take_id(struct exchange *ex, const struct json *reply, const char *p
         *out = arena_str(ex->arena, json_str(json_get(json_get(reply, "entity"), "id")));
         go_on(ex, ex->state);
     } else if (str_eq(json_str(json_get(reply, "kind")), STR("not_found"))) {
-        exchange_error(ex, 400, "bad_parameter", param,
-                       "there is no %s with this name; give its name or its id", param);
+        struct str why = json_str(json_get(reply, "error")); /* which one, and what is like it */
+
+        exchange_error(ex, 400, "bad_parameter", param, "%.*s", STR_ARGS(why));
     } else {
         call_refuse(ex, reply);
     }

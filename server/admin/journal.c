@@ -19,14 +19,22 @@
 bool journal_key_param(struct exchange *ex, bool *out_has, uint64_t *out_id)
 {
     struct str text = params_get(ex, "key");
+    const char *nearest;
 
     *out_has = text.len > 0;
     *out_id = 0;
     if (text.len == 0 || str_eq(text, STR("none")) || params_id_parse(text, out_id) ||
         key_text_id_of_name(&ex->admin->regions->published, text, out_id))
         return true;
-    exchange_error(ex, 400, "unknown_key", "key",
-                   "there is no virtual key with this name; give its name, its id, or \"none\"");
+    nearest = key_text_nearest(&ex->admin->regions->published, text, ex->arena);
+    if (nearest != NULL)
+        exchange_error(ex, 400, "unknown_key", "key",
+                       "there is no virtual key \"%.*s\"; did you mean \"%s\"?", STR_ARGS(text),
+                       nearest);
+    else
+        exchange_error(ex, 400, "unknown_key", "key",
+                       "there is no virtual key \"%.*s\"; give its name, its id, or \"none\"",
+                       STR_ARGS(text));
     return false;
 }
 
@@ -218,8 +226,7 @@ bool journal_log_filter(struct exchange *ex, struct log_filter *out)
     *out = (struct log_filter){.provider = params_get(ex, "provider"),
                                .model = params_get(ex, "model")};
     return journal_key_param(ex, &out->has_key_id, &out->key_id) &&
-           params_time(ex, "since", 0, &out->since_ms) &&
-           params_time(ex, "until", 0, &out->until_ms) && status_param(ex, out);
+           params_span(ex, &out->since_ms, &out->until_ms) && status_param(ex, out);
 }
 
 void journal_take_owners(struct log_filter *f, const struct owner_names *names)

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define NAMES_MAX 1024 /* compared: bounds what a wrong name costs */
+
 void key_id_format(uint64_t id, char out[KEY_ID_TEXT])
 {
     (void)snprintf(out, KEY_ID_TEXT, "%016" PRIx64, id);
@@ -53,4 +55,21 @@ bool key_text_id_of_name(const struct region *published, struct str name, uint64
         *out_id = key.id;
     arena_free(scratch);
     return found;
+}
+
+const char *key_text_nearest(const struct region *published, struct str name, struct arena *a)
+{
+    const char **names = arena_alloc(a, NAMES_MAX * sizeof(*names));
+    struct arena *scratch = arena_create(KEY_BLOB_MAX);
+    uint32_t high = keys_high(published);
+    struct virtual_key key;
+    size_t n = 0;
+
+    for (uint32_t at = 0; at < high && n < NAMES_MAX; at++) {
+        arena_reset(scratch);
+        if (keys_at(published, at, scratch, &key))
+            names[n++] = arena_cstr(a, key.name);
+    }
+    arena_free(scratch);
+    return str_nearest(name, names, n);
 }

@@ -25,4 +25,7 @@ void key_text_write_hash(struct writer *w, const struct virtual_key *key); /* "s
 BF_MUST_CHECK bool key_text_id_of_name(const struct region *published, struct str name,
                                        uint64_t *out_id);
 
+/* A name that was not found: one that is like it, of the first ones; NULL: none is. */
+const char *key_text_nearest(const struct region *published, struct str name, struct arena *a);
+
 #endif

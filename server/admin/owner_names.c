@@ -23,9 +23,10 @@ static void on_filter(struct exchange *ex, const struct json *reply)
 
     if (!call_is_ok(reply) || !params_id_parse(json_str(json_get(json_get(reply, "entity"), "id")),
                                                &names->filters[side].id)) {
-        exchange_error(ex, 400, "unknown_owner", sides[side].name,
-                       "there is no %s with this name; give its name, its id, or \"none\"",
-                       sides[side].name);
+        struct str why = json_str(json_get(reply, "error")); /* which one, and what is like it */
+
+        exchange_error(ex, 400, "unknown_owner", sides[side].name, "%.*s%s", STR_ARGS(why),
+                       str_ends(why, STR("?")) ? "" : "; give its name, its id, or \"none\"");
         return;
     }
     names->at++;

@@ -189,6 +189,17 @@ bool params_time(struct exchange *ex, const char *name, uint64_t fallback, uint6
     return false;
 }
 
+bool params_span(struct exchange *ex, uint64_t *out_since_ms, uint64_t *out_until_ms)
+{
+    if (!params_time(ex, "since", 0, out_since_ms) || !params_time(ex, "until", 0, out_until_ms))
+        return false;
+    if (*out_until_ms == 0 || *out_since_ms < *out_until_ms)
+        return true;
+    exchange_error(ex, 400, "bad_parameter", "until",
+                   "nothing lies between: since must be earlier than until");
+    return false;
+}
+
 bool params_id_parse(struct str text, uint64_t *out)
 {
     uint8_t bytes[8];

@@ -34,6 +34,8 @@ BF_MUST_CHECK bool params_u64(struct exchange *ex, const char *name, uint64_t fa
  */
 BF_MUST_CHECK bool params_time(struct exchange *ex, const char *name, uint64_t fallback,
                                uint64_t *out);
+/* "since" and "until", each 0 where it is absent; what ends before it begins is refused. */
+BF_MUST_CHECK bool params_span(struct exchange *ex, uint64_t *out_since_ms, uint64_t *out_until_ms);
 /* 16 hex digits, not 0. */
 BF_MUST_CHECK bool params_id_parse(struct str text, uint64_t *out);
 

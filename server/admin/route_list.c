@@ -7,125 +7,23 @@
 #include "server/admin/api.h"
 #include "server/admin/health_row.h"
 #include "server/admin/params.h"
+#include "server/admin/route_find.h"
 #include "server/admin/snapshot.h"
 #include "server/admin/writer.h"
 #include "server/base/clock.h"
-#include "server/worker/balance.h"
 #include "shm/ledger.h"
 #include "shm/weights.h"
 
-/* Routes among which requests are shared: those of one target, or of all targets of a name. */
-struct set {
-    uint64_t declared, now;
-};
-
-struct listed {
-    const struct pub_route *route;
-    uint64_t declared, now; /* weights; what balance makes of them */
-    uint32_t set;
-    uint32_t target_weight; /* thousandths, in the group that was asked for; else 1000 */
-};
-
-struct list {
-    struct exchange *ex;
-    const struct pub_view *v;
-    struct listed *items;
-    struct set *sets;
-    uint32_t n, n_sets;
-    uint64_t mono_ms, real_ms;
+struct page {
+    const struct route_list *list;
+    uint64_t real_ms;
     struct snapshot *live;
 };
 
-/* --- which ones --- */
-
-/* At most a row for each route of each target of a name. */
-static void make_room(struct list *l)
+static struct exchange *exchange_of(const struct page *page)
 {
-    size_t room = (size_t)l->v->image->n_routes + 1;
-
-    l->items = arena_alloc(l->ex->arena, room * sizeof(*l->items));
-    l->sets = arena_alloc(l->ex->arena, room * sizeof(*l->sets));
+    return page->list->ex;
 }
-
-static void begin_set(struct list *l)
-{
-    l->sets[l->n_sets++] = (struct set){0, 0};
-}
-
-static void add(struct list *l, const struct pub_route *route, uint32_t target_weight)
-{
-    struct listed *it = &l->items[l->n];
-    struct set *set = &l->sets[l->n_sets - 1];
-    struct weight row = {.weight = WEIGHT_FULL, .state = ROUTE_HEALTHY};
-
-    if (l->n == l->v->image->n_routes) /* a name may have a target twice */
-        return;
-    l->n++;
-    /* a row whose writer died inside it: as the workers take it when they have never seen it */
-    if (!weights_read(&l->ex->admin->regions->weights, route->row, &row))
-        row = (struct weight){.weight = WEIGHT_FULL, .state = ROUTE_HEALTHY};
-    it->route = route;
-    it->set = l->n_sets - 1;
-    it->target_weight = target_weight;
-    it->declared = (uint64_t)route->weight * target_weight;
-    it->now = balance_share(&row, it->declared, 0, l->mono_ms);
-    set->declared += it->declared;
-    set->now += it->now;
-}
-
-static void add_all(struct list *l)
-{
-    for (uint32_t i = 0; i < l->v->image->n_routes; i++) {
-        const struct pub_route *route = pub_route(l->v, i);
-        const struct pub_route *before = i > 0 ? pub_route(l->v, i - 1) : NULL;
-
-        if (before == NULL || before->provider != route->provider ||
-            !str_eq(pub_text(l->v, before->model), pub_text(l->v, route->model)))
-            begin_set(l);
-        add(l, route, 1000);
-    }
-}
-
-/* Those that serve a name: all targets of one of `models:`, or "provider/model". */
-static void add_named(struct list *l, struct str name)
-{
-    const struct pub_model *m = pub_find_model(l->v, name);
-    ptrdiff_t slash = str_index(name, '/');
-    const struct pub_provider *p = NULL;
-    const struct pub_route *routes;
-    uint32_t n;
-
-    begin_set(l);
-    for (uint32_t i = 0; m != NULL && i < m->n_targets; i++) {
-        const struct pub_target *t = pub_target(l->v, m->first_target + i);
-
-        for (uint32_t j = 0; j < t->n_routes; j++)
-            add(l, pub_route(l->v, t->first_route + j), t->weight);
-    }
-    if (m != NULL || slash <= 0)
-        return;
-    p = pub_find_provider(l->v, (struct str){name.p, (size_t)slash});
-    if (p == NULL)
-        return;
-    routes = pub_find_routes(l->v, p, str_skip(name, (size_t)slash + 1), &n);
-    for (uint32_t i = 0; i < n; i++)
-        add(l, routes + i, 1000);
-}
-
-static void keep_provider(struct list *l, struct str provider)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < l->n; i++) {
-        const struct pub_route *route = l->items[i].route;
-
-        if (str_eq(provider, pub_text(l->v, pub_provider(l->v, route->provider)->name)))
-            l->items[n++] = l->items[i];
-    }
-    l->n = n;
-}
-
-/* --- as JSON --- */
 
 static void write_traffic(struct writer *w, const struct snapshot_route *r)
 {
@@ -141,10 +39,10 @@ static void write_traffic(struct writer *w, const struct snapshot_route *r)
 }
 
 /* Calls at the same time, of its provider's model and of its provider, where they are limited. */
-static void write_places(struct list *l, struct writer *w, const struct pub_route *route)
+static void write_places(const struct page *page, struct writer *w, const struct pub_route *route)
 {
-    const struct regions *regions = l->ex->admin->regions;
-    const uint32_t owners[] = {route->owner, pub_provider(l->v, route->provider)->owner};
+    const struct regions *regions = exchange_of(page)->admin->regions;
+    const uint32_t owners[] = {route->owner, pub_provider(page->list->v, route->provider)->owner};
     static const char *const names[] = {"target", "provider"};
 
     writer_array(w, "concurrency");
@@ -160,7 +58,7 @@ static void write_places(struct list *l, struct writer *w, const struct pub_rout
             if (!account_read(&regions->published, owner.accounts[j], &a) ||
                 a.kind != ACCOUNT_CONCURRENCY)
                 continue;
-            account_usage(regions, &a, l->real_ms, &now);
+            account_usage(regions, &a, page->real_ms, &now);
             writer_object(w, NULL);
             writer_cstr(w, "of", names[i]);
             writer_u64(w, "limit", a.limit);
@@ -171,20 +69,21 @@ static void write_places(struct list *l, struct writer *w, const struct pub_rout
     writer_array_end(w);
 }
 
-static void write_share(struct writer *w, const char *key, uint64_t part, uint64_t whole)
+static void write_share(struct writer *w, const char *key, double share)
 {
-    writer_milli(w, key, whole > 0 ? (part * 1000 + whole / 2) / whole : 0);
+    writer_milli(w, key, (uint64_t)(share * 1000 + 0.5));
 }
 
-static void write_route(struct list *l, struct writer *w, const struct listed *it)
+static void write_route(const struct page *page, struct writer *w, const struct listed_route *it)
 {
+    const struct regions *regions = exchange_of(page)->admin->regions;
+    const struct route_list *l = page->list;
     const struct pub_view *v = l->v;
     const struct pub_route *route = it->route;
-    const struct set *set = &l->sets[it->set];
     struct str model = pub_text(v, route->model);
     struct snapshot_route traffic;
 
-    snapshot_route(&l->ex->admin->regions->live, l->live, route->row, &traffic);
+    snapshot_route(&regions->live, page->live, route->row, &traffic);
     writer_object(w, NULL);
     writer_u64(w, "row", route->row);
     writer_str(w, "provider", pub_text(v, pub_provider(v, route->provider)->name));
@@ -195,23 +94,28 @@ static void write_route(struct list *l, struct writer *w, const struct listed *i
         writer_null(w, "model");
     writer_milli(w, "configured_weight", it->declared / 1000);
     writer_milli(w, "effective_weight", it->now / WEIGHT_FULL / 1000);
-    write_share(w, "declared_share", it->declared, set->declared);
-    write_share(w, "share", it->now, set->now);
-    health_row_write(w, &l->ex->admin->regions->weights, route->row,
-                     (struct health_clock){l->mono_ms, l->real_ms});
-    write_places(l, w, route);
+    if (it->caller_share > 0)
+        writer_milli(w, "caller_share_percent", it->caller_share);
+    else
+        writer_null(w, "caller_share_percent");
+    write_share(w, "declared_share", route_declared_share(l, it));
+    write_share(w, "share", route_share(l, it));
+    health_row_write(w, &regions->weights, route->row,
+                     (struct health_clock){l->mono_ms, page->real_ms});
+    write_places(page, w, route);
     write_traffic(w, &traffic);
     writer_object_end(w);
 }
 
-static void write_page(struct list *l, uint64_t at, uint64_t limit)
+static void write_page(const struct page *page, uint64_t at, uint64_t limit)
 {
+    const struct route_list *l = page->list;
     struct writer w = WRITER_INIT(&l->ex->out);
 
     writer_object(&w, NULL);
     writer_array(&w, "data");
     for (; at < l->n && limit > 0; at++, limit--)
-        write_route(l, &w, &l->items[at]);
+        write_route(page, &w, &l->items[at]);
     writer_array_end(&w);
     if (at < l->n)
         writer_str(&w, "next", arena_printf(l->ex->arena, "%llu", (unsigned long long)at));
@@ -223,9 +127,8 @@ static void write_page(struct list *l, uint64_t at, uint64_t limit)
 
 void api_routes(struct exchange *ex, struct str tail)
 {
-    struct list l = {.ex = ex, .v = admin_view(ex->admin)};
-    struct str provider = params_get(ex, "provider");
-    struct str model = params_get(ex, "model");
+    struct route_list l = {.ex = ex, .v = admin_view(ex->admin), .mono_ms = clock_mono_ms()};
+    struct page page = {&l, clock_real_ms(), arena_alloc(ex->arena, sizeof(*page.live))};
     uint64_t limit;
     uint64_t at;
 
@@ -237,16 +140,7 @@ void api_routes(struct exchange *ex, struct str tail)
     if (!params_u64(ex, "limit", API_PAGE_MAX, API_PAGE_MAX, &limit) ||
         !params_u64(ex, "cursor", 0, UINT32_MAX, &at))
         return;
-    l.mono_ms = clock_mono_ms();
-    l.real_ms = clock_real_ms();
-    l.live = arena_alloc(ex->arena, sizeof(*l.live));
-    snapshot_take(&ex->admin->regions->live, l.mono_ms, l.live);
-    make_room(&l);
-    if (model.len > 0)
-        add_named(&l, model);
-    else
-        add_all(&l);
-    if (provider.len > 0)
-        keep_provider(&l, provider);
-    write_page(&l, at, max_u64(limit, 1));
+    snapshot_take(&ex->admin->regions->live, l.mono_ms, page.live);
+    if (route_find(&l, params_get(ex, "provider"), params_get(ex, "model")))
+        write_page(&page, at, max_u64(limit, 1));
 }

@@ -100,8 +100,24 @@ static bool read_name(struct exchange *ex, struct str tail, struct str *out)
 {
     if (params_unescape(ex->arena, tail, out) && out->len > 0)
         return true;
-    exchange_error(ex, 404, "not_found", "id", "there is no rule with this id or name");
+    exchange_error(ex, 404, "not_found", "id", "which rule? Its name or id stands in the path");
     return false;
+}
+
+#define NAMES_MAX 1024 /* compared with a wrong one */
+
+static void refuse_name(struct exchange *ex, const struct pub_view *v, struct str wanted)
+{
+    const char **names = arena_alloc(ex->arena, NAMES_MAX * sizeof(*names));
+    const char *nearest;
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < v->image->n_rules && n < NAMES_MAX; i++)
+        names[n++] = arena_cstr(ex->arena, pub_text(v, pub_rule(v, i)->name));
+    nearest = str_nearest(wanted, names, n);
+    exchange_error(ex, 404, "not_found", "id", "there is no rule \"%.*s\"%s%s%s", STR_ARGS(wanted),
+                   nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                   nearest != NULL ? "\"?" : "");
 }
 
 static void answer_one(struct exchange *ex, struct str wanted, int status)
@@ -113,7 +129,7 @@ static void answer_one(struct exchange *ex, struct str wanted, int status)
     if (v == NULL)
         return;
     if (!find(v, wanted, &at)) {
-        exchange_error(ex, 404, "not_found", "id", "there is no rule with this id or name");
+        refuse_name(ex, v, wanted);
         return;
     }
     writer_object(&w, NULL);

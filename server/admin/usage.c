@@ -140,8 +140,8 @@ void api_usage(struct exchange *ex, struct str tail)
     c->filter.provider = params_get(ex, "provider");
     c->filter.model = params_get(ex, "model");
     if (!journal_key_param(ex, &c->filter.has_key_id, &c->filter.key_id) ||
-        !params_time(ex, "since", 0, &c->filter.since_ms) ||
-        !params_time(ex, "until", 0, &c->filter.until_ms) || !group_param(ex, &c->filter.group))
+        !params_span(ex, &c->filter.since_ms, &c->filter.until_ms) ||
+        !group_param(ex, &c->filter.group))
         return;
     ex->state = c;
     owner_names_filters(ex, read_usage);

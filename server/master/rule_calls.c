@@ -176,7 +176,8 @@ static enum entity_result find(struct rule_call *c, const struct api_rule **out)
                         "the rule \"%.*s\" is the configuration file's: change it there",
                         STR_ARGS(id));
     }
-    return fail(c, ENTITY_NOT_FOUND, "there is no rule with this id or name");
+    return fail(c, ENTITY_NOT_FOUND, "there is no rule \"%.*s\": GET /api/rules lists them",
+                STR_ARGS(id));
 }
 
 /* Whose a rule is, is one thing in three members: a new one takes the place of the old. */

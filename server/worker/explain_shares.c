@@ -110,19 +110,21 @@ static void add_chances(struct request *r, const struct candidates *found, uint6
     struct explain_route *route = n->routes;
     uint64_t shares[BALANCE_MAX];
     uint64_t total;
+    size_t n_left = 0;
 
     for (size_t i = 0; i < found->n; i++, route = route->next) {
         if (route->is_elsewhere || !route->has_token)
             continue;
-        left->items[left->n] = found->items[i];
-        routes[left->n++] = route;
+        left->items[n_left] = found->items[i];
+        routes[n_left++] = route;
     }
-    if (left->n == 0)
+    if (n_left == 0)
         return;
+    left->n = n_left;
     left->affinity = found->affinity;
     n->chances = (uint64_t)SIDES_WHOLE * SHARE_SCALE;
-    total = balance_shares(r->worker, left->items, left->n, now_ms, shares);
-    for (size_t i = 0; i < left->n && total > 0 && found->affinity == 0; i++)
+    total = balance_shares(r->worker, left->items, n_left, now_ms, shares);
+    for (size_t i = 0; i < n_left && total > 0 && found->affinity == 0; i++)
         routes[i]->chance +=
             (uint64_t)((double)shares[i] / (double)total * (double)part * SHARE_SCALE);
     if (total > 0 && found->affinity == 0)

@@ -245,3 +245,142 @@ def test_man_pages(page):
         text = file.read_text()
         for command in re.findall(r"^  ([a-z]+) ", bfctl("help").stdout.split("\n\n")[1], re.M):
             assert f".It Cm {command}" in text, f"{command} is not described"
+
+
+RICH = """require_key: false
+providers:
+  up: { vendor: openai-compatible, base_url: "{base}", keys: [ { name: main, value: x }, { name: spare, value: y, weight: 0.5 } ], models: [ small, large ] }
+  new: { vendor: openai-compatible, base_url: "{base}", keys: [ { name: main, value: z } ] }
+models:
+  fast: { targets: [ { model: up/echo, weight: 8 }, { model: new/echo, weight: 2 } ] }
+  trial: { targets: [ up/echo, { model: new/next, share: 20% } ] }
+  compared: { targets: [ up/echo ], shadow: { model: new/echo, share: 100% } }
+  "claude-*": { targets: [ "new/claude-*" ] }
+teams: { research: { budgets: [ { limit: 5, window: 1d } ] } }
+virtual_keys: [ { name: app, value: sk-bf-bfctl-app-000001, team: research } ]
+rules: [ { name: gold, when: 'headers["x-tier"] == "gold"', use: fast } ]
+"""
+
+
+@pytest.fixture
+def rich(start_gateway, mock):
+    return start_gateway(RICH.replace("{base}", mock.base_v1), workers=1)
+
+
+def told(gateway, *args, status=0):
+    """What bfctl says on stderr, and its stdout."""
+    done = bfctl("--socket", gateway.run / "admin.sock", *args)
+    assert done.returncode == status, (args, done)
+    return done.stderr.strip(), done.stdout
+
+
+def routes_of(gateway, *args):
+    rows = json.loads(gateway.bfctl("routes", "--json", *args))["data"]
+    return {(row["provider"], row["provider_key"], row["model"]): row["share"] for row in rows}
+
+
+def test_routes_are_found_by_every_name(rich):
+    assert routes_of(rich, "--model", "fast") == {
+        ("up", "main", "echo"): 0.571, ("up", "spare", "echo"): 0.286, ("new", "main", "echo"): 0.143}
+    # as a provider calls it, bare or with it, or with the filter
+    small = {("up", "main", "small"): 0.667, ("up", "spare", "small"): 0.333}
+    for args in (("small",), ("up/small",), ("small", "--provider", "up")):
+        assert routes_of(rich, "--model", *args) == small, args
+    assert routes_of(rich, "--model", "claude-9") == {("new", "main", None): 1}  # a pattern's
+    assert routes_of(rich, "--model", "any", "--provider", "new") == {("new", "main", None): 1}
+    assert routes_of(rich, "--model", "fast", "--provider", "new") == {("new", "main", "echo"): 0.143}
+    # every route that is listed is found by its own columns
+    for provider, key, model in routes_of(rich):
+        if model is not None:
+            assert (provider, key, model) in routes_of(rich, "--model", model, "--provider", provider)
+
+
+def test_routes_of_a_canary(rich):
+    assert routes_of(rich, "--model", "trial") == {
+        ("up", "main", "echo"): 0.533, ("up", "spare", "echo"): 0.267, ("new", "main", "next"): 0.2}
+    assert re.search(r"^new +main +next +healthy +20% ", rich.bfctl("routes", "--model", "trial"), re.M)
+
+
+@pytest.mark.parametrize("args,words", [
+    (("routes", "--provider", "upp"), 'there is no provider "upp"; did you mean "up"?'),
+    (("routes", "--provider", "zzzzzz"), 'there is no provider "zzzzzz"; there are: up, new'),
+    (("routes", "--model", "fasst"), 'no route serves a model "fasst"; did you mean "fast"?'),
+    (("routes", "--model", "small", "--provider", "new"), 'has no route for "small"; it is served by: up'),
+    (("shadow", "--model", "comparde"), 'there is no model "comparde" in models:; did you mean "compared"?'),
+    (("usage", "--key", "ap"), 'there is no virtual key "ap"; did you mean "app"?'),
+    (("logs", "--team", "reserch"), 'there is no team "reserch"; did you mean "research"?'),
+    (("usage", "--since", "1h", "--until", "2h"), "since must be earlier than until"),
+    (("logs", "--since", "soon"), "since must be a time like"), (("logs", "--status", "9xx"), "a class like 4xx"),
+    (("usage", "--by", "color"), "group_by must be one or more of"), (("budgets", "--kind", "foo"), "kind must be"),
+    (("keys", "list", "--team", "reserch"), 'there is no team "reserch"; did you mean "research"?'),
+    (("keys", "show", "ap"), "there is no virtual key named ap; did you mean app?"),
+    (("teams", "show", "zzzzz"), "there is no team named zzzzz; `bfctl teams list` shows"),
+    (("rule", "remove", "gould"), 'there is no rule "gould"'), (("rule", "add", "x", "--use", "nope"), 'no model "nope"'),
+    (("usage", "reprice", "--prices", "/nonexistent"), "/nonexistent")])
+def test_what_is_not_there_is_named(rich, args, words):
+    assert words in told(rich, *args, status=1)[0], args
+    assert told(rich, "--json", *args, status=1)[1] == ""
+
+
+@pytest.mark.parametrize("args,words", [
+    (("rule",), "rule what? list, add, remove"), (("rule", "ad"), "did you mean rule add?"), (("audit",), "bfctl audit money"),
+    (("--jsno", "status"), "did you mean --json?"), (("--json=1", "status"), "--json takes no value"),
+    (("usage", "--by", ""), "--by needs words of"), (("keys",), "keys what?"), (("help", "keys", "lst"), "keys has no lst"),
+    (("logs", "--limit"), "--limit needs a value: N"), (("rule", "add", "x"), "--use is missing")])
+def test_what_is_wrong_in_a_command_line(rich, args, words):
+    assert words in told(rich, *args, status=2)[0], args
+
+
+@pytest.mark.parametrize("args,words", [
+    (("logs", "--status", "404"), "no request in the log matches"), (("logs",), "no request was logged so far"),
+    (("usage",), "no request was counted so far"), (("usage", "--until", "2020-01-01"), "no request was counted that matches"),
+    (("usage", "reprice"), "no request of the log matches"), (("budgets", "--kind", "key"), "no budget matches"),
+    (("keys", "list", "--name", "zz"), "no virtual key matches"), (("customers", "list"), "there is no customer"),
+    (("shadow",), "nothing was compared in this time"), (("shadow", "--model", "fast"), "this model has no shadow:")])
+def test_an_empty_answer_says_so(rich, args, words):
+    words_told, out = told(rich, *args)
+    assert words in words_told and out == "", args
+    words_told, out = told(rich, "--json", *args)
+    assert words_told == "" and json.loads(out)["data"] == [], args
+
+
+def test_help_lists_every_option(rich):
+    """The table that reads the options is the one that help shows, and completions and manual page know them."""
+    commands = json.loads(bfctl("help", "--json").stdout)["commands"]
+    scripts = {name: (ROOT / "tools" / "completions" / name).read_text() for name in ("bfctl.bash", "_bfctl", "bfctl.fish")}
+    page = (ROOT / "tools" / "man" / "bfctl.1").read_text().replace("\\-", "-")
+    for command in commands:
+        text = bfctl("help", command["name"]).stdout
+        assert bfctl(command["name"], "--help").stdout == text
+        for use in command["uses"]:
+            for option in use["options"]:
+                name = option["name"]
+                assert re.search(rf"{re.escape(name)}\b", text), (command["name"], name)
+                for script, body in scripts.items():
+                    spelt = rf"-l {name[2:]}\b" if script.endswith("fish") and name.startswith("--") else rf"{re.escape(name)}\b"
+                    spelt = r"-s f\b" if script.endswith("fish") and name == "-f" else spelt
+                    assert re.search(spelt, body), (script, command["name"], name)
+                assert re.search(r"\bFl (Fl )?" + re.escape(name.lstrip("-")) + r"\b", page), (command["name"], name)
+    assert {option["name"] for command in commands if command["name"] == "explain" for option in command["uses"][0]["options"]} >= {
+        "--fallbacks", "--header", "--body", "--tags", "--stream", "--dialect", "--address", "--provider-key", "--param"}
+
+
+def test_pages_filters_and_times(rich):
+    for model in ("up/echo", "new/echo", "up/lorem-3"):
+        for _ in range(4):
+            assert ask(rich, model=model).status == 200
+    wait_until(lambda: len(json.loads(rich.bfctl("logs", "--json"))["data"]) == 12, "12 rows")
+
+    def logged(*args):
+        return json.loads(rich.bfctl("logs", "--json", *args))["data"]
+
+    assert len(logged("--limit", "5")) == 5 and len(logged("--provider", "up")) == 8
+    assert len(logged("--model", "lorem-3")) == 4 and len(logged("--key", "none")) == 12 and not logged("--key", "app")
+    assert len(logged("--since", "1h")) == 12 and not logged("--since", "1h", "--until", "59m")
+    middle = logged("--limit", "6")[-1]["begun_ms"]
+    assert len(logged("--since", str(middle))) + len(logged("--until", str(middle))) == 12
+    wait_until(lambda: sum(row["requests"] for row in json.loads(rich.bfctl("usage", "--json"))["data"]) == 12, "the sums")
+    assert [row["requests"] for row in json.loads(rich.bfctl("usage", "--json", "--by", "none"))["data"]] == [12]
+    assert {row["provider"]: row["requests"] for row in json.loads(rich.bfctl("usage", "--json", "--by", "provider"))["data"]} \
+        == {"up": 8, "new": 4}
+    assert not json.loads(rich.bfctl("usage", "--json", "--until", "2020-01-01"))["data"]

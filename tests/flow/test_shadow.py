@@ -127,7 +127,8 @@ def test_a_copy_is_sent_and_compared(world):
     assert headers["authorization"] == "Bearer new-key-0001" and KEY not in str(headers)
     text = w.gateway.bfctl("shadow")
     assert "old/m" in text and "new/n" in text, text
-    assert w.gateway.api("GET", "/api/shadow?model=other", expect=200)["data"] == []
+    assert w.gateway.api("GET", "/api/shadow?model=other").status == 404
+    assert w.gateway.api("GET", "/api/shadow?until=2020-01-01", expect=200)["data"] == []
 
 
 def test_its_spend_is_nobodys(world):

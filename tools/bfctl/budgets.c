@@ -55,6 +55,11 @@ const struct args budgets_uses[] = {
     ARGS_END,
 };
 
+static bool is_filtered(const struct budgets_options *o)
+{
+    return o->name != NULL || o->kind != NULL || o->team != NULL || o->customer != NULL;
+}
+
 int command_budgets(struct ctl *c, int argc, char **argv)
 {
     struct budgets_options o = {.name = NULL};
@@ -76,7 +81,10 @@ int command_budgets(struct ctl *c, int argc, char **argv)
         table_init(&t, "kind|owner|provider|window|>limit|>used|>held|>left|resets (UTC)");
         status = ctl_each(c, path.data, 0, put_row, &t);
         if (status == CTL_OK) {
-            table_print(&t, &out);
+            if (table_rows(&t) == 0)
+                ctl_nothing(c, "no budget %s", is_filtered(&o) ? "matches" : "is set anywhere");
+            else
+                table_print(&t, &out);
             (void)fwrite(out.data, 1, out.len, stdout);
         }
         table_fini(&t);

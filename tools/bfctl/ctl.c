@@ -22,6 +22,19 @@ int ctl_fail(int status, const char *fmt, ...)
     return status;
 }
 
+void ctl_nothing(const struct ctl *c, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (c->json)
+        return;
+    (void)fputs("bfctl: ", stderr);
+    va_start(ap, fmt);
+    (void)vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    (void)fputc('\n', stderr);
+}
+
 int ctl_flush(int status)
 {
     if (fflush(stdout) != 0 || ferror(stdout))

@@ -71,6 +71,8 @@ BF_MUST_CHECK int ctl_each(struct ctl *c, const char *path, uint64_t max, ctl_ro
 /* The rows of all pages as one {"data":[...],"next":null}. */
 BF_MUST_CHECK int ctl_print_list(struct ctl *c, const char *path, uint64_t max);
 
+/* An answer without rows is one, but says so: on stderr, unless it is for a program. */
+void ctl_nothing(const struct ctl *c, const char *fmt, ...) BF_PRINTF(2, 3);
 /* "bfctl: text" on stderr. Returns `status`. */
 int ctl_fail(int status, const char *fmt, ...) BF_PRINTF(2, 3);
 /* stdout could not be written: CTL_FAILED, else `status`. */

@@ -158,6 +158,7 @@ static void put_row(void *ctx, const struct json *e)
 
 static int print_list(struct ctl *c, const struct entity_verbs *v, const char *path)
 {
+    bool is_filtered = strchr(path, '?') != NULL;
     struct listing l = {.v = v};
     struct buf out = BUF_INIT;
 
@@ -165,7 +166,9 @@ static int print_list(struct ctl *c, const struct entity_verbs *v, const char *p
         return ctl_print_list(c, path, 0);
     table_init(&l.t, v->columns);
     int status = ctl_each(c, path, 0, put_row, &l);
-    if (status == CTL_OK) {
+    if (status == CTL_OK && table_rows(&l.t) == 0) {
+        ctl_nothing(c, is_filtered ? "no %s matches" : "there is no %s", v->noun);
+    } else if (status == CTL_OK) {
         table_print(&l.t, &out);
         (void)fwrite(out.data, 1, out.len, stdout);
     }

@@ -29,7 +29,6 @@ static const char time_note[] =
     {"--key", "NAME|ID|none", "of this virtual key; none: of no key", OPTION(key)},                \
         {"--team", "NAME|ID|none", "of this team's keys", OPTION(team)},                           \
         {"--customer", "NAME|ID|none", "of this customer's keys", OPTION(customer)},               \
-        {"--model", "NAME", "the model, as its provider calls it", OPTION(model)},                 \
         {"--provider", "NAME", "the provider that answered", OPTION(provider)},                    \
         {"--since", "TIME", "from then on", OPTION(since)},                                        \
         {"--from", "TIME", NULL, OPTION(since)}, {"--until", "TIME", "up to then", OPTION(until)}, \
@@ -39,9 +38,10 @@ static const char time_note[] =
 
 static const struct arg usage_args[] = {
     {"--by", "LIST",
-     "what to sum over: words of day, customer, team, key, provider, model with "
-     "commas (default: key,provider,model)",
+     "what to sum over: words of day, customer, team, key, provider, model with commas, or none "
+     "(default: key,provider,model)",
      OPTION(by)},
+    {"--model", "NAME", "the model, as its provider calls it", OPTION(model)},
     FILTERS,
 };
 
@@ -50,6 +50,7 @@ static const struct arg reprice_args[] = {
      "a price list to try, before the book in force (as below prices: in the "
      "configuration)",
      OPTION(prices)},
+    {"--model", "NAME", "the model, as its provider calls it", OPTION(model)},
     FILTERS,
 };
 
@@ -57,12 +58,17 @@ static const struct arg logs_args[] = {
     {"-f", NULL, "go on with new ones, as they come", OPTION(follow)},
     {"--follow", NULL, NULL, OPTION(follow)},
     {"--limit", "N", "the newest N (default: 50)", OPTION(limit)},
+    {"--model", "NAME", "the model, as it was asked for or as its provider calls it",
+     OPTION(model)},
     {"--status", "404|4xx", "of this status, or class of them", OPTION(status)},
     FILTERS,
 };
 
 const struct args usage_uses[] = {
-    {"", "who spent what on which model", usage_args, ARRAY_LEN(usage_args), time_note},
+    {"", "who spent what on which model", usage_args, ARRAY_LEN(usage_args),
+     "A TIME is 2026-11-22, 2026-11-22T16:45:00Z, or an age: 15m, 24h, 7d.\n"
+     "Sums are of whole days (UTC): each day that has a moment from --since up to --until counts.\n"
+     "bfctl logs and bfctl usage reprice go by the moment in which a request began.\n"},
     {"reprice", "what the log's tokens would have cost by other prices; nothing is changed",
      reprice_args, ARRAY_LEN(reprice_args), time_note},
     ARGS_END,
@@ -121,8 +127,16 @@ static void usage_row(struct table *t, const struct json *r, const char *by)
     table_count(t, ctl_u64(r, "unpriced"));
 }
 
-static void print_usage(const struct json *answer, const char *by)
+static bool is_filtered(const struct journal_options *f)
 {
+    return f->key != NULL || f->team != NULL || f->customer != NULL || f->model != NULL ||
+           f->provider != NULL || f->since != NULL || f->until != NULL || f->status != NULL;
+}
+
+static void print_usage(const struct ctl *c, const struct json *answer,
+                        const struct journal_options *f)
+{
+    const char *by = f->by;
     const struct json *data = json_get(answer, "data");
     struct buf head = BUF_INIT, out = BUF_INIT;
     struct table t;
@@ -136,7 +150,10 @@ static void print_usage(const struct json *answer, const char *by)
     table_init(&t, head.data);
     for (const struct json *r = data != NULL ? data->child : NULL; r != NULL; r = r->next)
         usage_row(&t, r, by);
-    table_print(&t, &out);
+    if (table_rows(&t) == 0)
+        ctl_nothing(c, "no request was counted%s", is_filtered(f) ? " that matches" : " so far");
+    else
+        table_print(&t, &out);
     (void)fwrite(out.data, 1, out.len, stdout);
     if (ctl_u64(answer, "truncated") > 0)
         (void)fprintf(stderr, "bfctl: %llu more rows are not shown; filter or group less\n",
@@ -161,13 +178,16 @@ int command_usage(struct ctl *c, int argc, char **argv)
     if (args_parse(&argc, argv, &usage_uses[0], &f) != 0 ||
         args_words(argc, argv, 0, 0, "no words, or reprice") != 0)
         return CTL_USAGE;
+    if (f.by[0] == '\0')
+        return ctl_fail(CTL_USAGE, "--by needs words of day, customer, team, key, provider, model, "
+                                   "or none");
     buf_cstr(&path, "/api/usage");
     ctl_query(&path, "group_by", f.by);
     journal_filters(&path, &f);
     if (!ctl_print_json(c, path.data, &status)) {
         status = ctl_call(c, "GET", path.data, STR_NONE, &answer);
         if (status == CTL_OK)
-            print_usage(answer, f.by);
+            print_usage(c, answer, &f);
     }
     buf_fini(&path);
     return status;
@@ -376,8 +396,12 @@ int command_logs(struct ctl *c, int argc, char **argv)
     status = f.follow ? newest_cursor(c, start) : CTL_OK;
     if (status == CTL_OK)
         status = ctl_each(c, path.data, limit, keep_row, &rows);
+    if (status == CTL_OK && rows.n == 0 && !f.follow)
+        ctl_nothing(c, "no request %s",
+                    is_filtered(&f) ? "in the log matches" : "was logged so far");
     if (status == CTL_OK) {
-        print_rows(&rows, c->json, true);
+        if (rows.n > 0 || f.follow)
+            print_rows(&rows, c->json, true);
         if (f.follow && rows.n > 0 && str_cmp(ctl_str(rows.items[0], "cursor"), str_of(start)) > 0)
             (void)snprintf(start, sizeof(start), "%.*s",
                            STR_ARGS(ctl_str(rows.items[0], "cursor")));

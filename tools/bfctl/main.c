@@ -70,6 +70,8 @@ static int take_global(int argc, char **argv, int i, const struct global *global
             *globals[g].flag = true;
             return 1;
         }
+        if (globals[g].flag != NULL && argv[i][len] == '=' && len > 2)
+            return ctl_fail(-1, "%s takes no value", globals[g].name);
         if (globals[g].value != NULL && argv[i][len] == '=') {
             *globals[g].value = argv[i] + len + 1;
             return 1;
@@ -125,6 +127,21 @@ const struct ctl_command *ctl_find(const char *name)
     return NULL;
 }
 
+/* Before a command stand options of all commands only. */
+static int refuse_option(const char *word)
+{
+    static const char *const names[] = {"--socket", "--url",  "--token",  "--ca",
+                                        "--json",   "--help", "--version"};
+    const char *nearest = str_nearest(str_of(word), names, ARRAY_LEN(names));
+
+    if (nearest != NULL)
+        return ctl_fail(CTL_USAGE, "unknown option %s; did you mean %s?", word, nearest);
+    return ctl_fail(CTL_USAGE,
+                    "unknown option %s before the command; `bfctl help` lists what there "
+                    "is",
+                    word);
+}
+
 static int run(struct ctl *c, int argc, char **argv)
 {
     bool help = false, version = false;
@@ -149,6 +166,8 @@ static int run(struct ctl *c, int argc, char **argv)
     }
     if (c->socket != NULL && c->url != NULL)
         return ctl_fail(CTL_USAGE, "--socket and --url exclude each other");
+    if (argv[1][0] == '-')
+        return refuse_option(argv[1]);
     const struct ctl_command *command = ctl_find(argv[1]);
     return command != NULL ? command->run(c, argc - 1, argv + 1) : CTL_USAGE;
 }

@@ -65,7 +65,10 @@ int command_models(struct ctl *c, int argc, char **argv)
     table_init(&t, "model|providers|>context|>max output|can|knowledge|origin");
     status = ctl_each(c, "/api/models", 0, model_row, &t);
     if (status == CTL_OK) {
-        table_print(&t, &out);
+        if (table_rows(&t) == 0)
+            ctl_nothing(c, "there are no models: no provider is configured");
+        else
+            table_print(&t, &out);
         (void)fwrite(out.data, 1, out.len, stdout);
     }
     buf_fini(&out);

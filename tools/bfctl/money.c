@@ -243,6 +243,8 @@ int command_reprice(struct ctl *c, int argc, char **argv)
         status = reprice(c, &path, buf_view(&body), &all);
     if (status == CTL_OK && c->json)
         print_repriced_json(&all);
+    else if (status == CTL_OK && all.n == 0)
+        ctl_nothing(c, "no request of the log matches");
     else if (status == CTL_OK)
         print_repriced(&all);
     free(all.rows);
@@ -356,10 +358,9 @@ int command_audit(struct ctl *c, int argc, char **argv)
     const struct json *answer = NULL;
     int status;
 
-    if (args_parse(&argc, argv, &audit_uses[0], NULL) != 0 ||
-        args_words(argc, argv, 1, 1, "money") != 0)
+    if (args_parse(&argc, argv, &audit_uses[0], NULL) != 0)
         return CTL_USAGE;
-    if (strcmp(argv[1], "money") != 0)
+    if (argc != 2 || strcmp(argv[1], "money") != 0)
         return ctl_fail(CTL_USAGE, "audit what? There is: bfctl audit money");
     status = audit(c, &answer);
     if (status != CTL_OK)

@@ -74,7 +74,10 @@ static int list(struct ctl *c, int argc, char **argv)
     table_init(&t, ">place|name|of|>priority|when|use|origin");
     status = ctl_each(c, "/api/rules", 0, rule_row, &t);
     if (status == CTL_OK) {
-        table_print(&t, &out);
+        if (table_rows(&t) == 0)
+            ctl_nothing(c, "there are no rules");
+        else
+            table_print(&t, &out);
         (void)fwrite(out.data, 1, out.len, stdout);
     }
     buf_fini(&out);
@@ -152,9 +155,17 @@ int command_rule(struct ctl *c, int argc, char **argv)
         int (*run)(struct ctl *c, int argc, char **argv);
     } verbs[] = {{"list", list}, {"add", add}, {"remove", take_away}};
 
-    for (size_t i = 0; argc > 1 && i < ARRAY_LEN(verbs); i++) {
+    const char *names[ARRAY_LEN(verbs)];
+
+    if (argc < 2)
+        return ctl_fail(CTL_USAGE,
+                        "rule what? list, add, remove; `bfctl help rule` lists their options");
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+        names[i] = verbs[i].name;
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].run(c, argc - 1, argv + 1);
     }
-    return ctl_fail(CTL_USAGE, "rule needs one of: list, add, remove");
+    const char *nearest = str_nearest(str_of(argv[1]), names, ARRAY_LEN(names));
+    return ctl_fail(CTL_USAGE, "rule %s is not known; did you mean rule %s?", argv[1],
+                    nearest != NULL ? nearest : "list");
 }

@@ -91,6 +91,7 @@ const struct args shadow_uses[] = {
     {"", "routes compared with their shadows: status, latency, tokens and cost of both",
      shadow_args, ARRAY_LEN(shadow_args),
      "A TIME is 2026-11-22, 2026-11-22T16:45:00Z, or an age: 15m, 24h, 7d.\n"
+     "Sums are of whole days (UTC): each day that has a moment of the time counts.\n"
      "A model that is not there is an error (exit status 1).\n"},
     ARGS_END,
 };
@@ -121,7 +122,10 @@ int command_shadow(struct ctl *c, int argc, char **argv)
             for (const struct json *row = data != NULL ? data->child : NULL; row != NULL;
                  row = row->next)
                 pair(&t, row);
-            table_print(&t, &out);
+            if (table_rows(&t) > 0)
+                table_print(&t, &out);
+            else
+                ctl_nothing(c, "%.*s", STR_ARGS(ctl_str(answer, "note")));
             (void)fwrite(out.data, 1, out.len, stdout);
         }
         table_fini(&t);

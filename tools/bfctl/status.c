@@ -173,7 +173,10 @@ static void route_row(void *ctx, const struct json *r)
     table_str(t, ctl_str(r, "provider_key"));
     table_str(t, model.len > 0 ? model : STR("*"));
     table_str(t, ctl_str(r, "state"));
-    table_str(t, ctl_str(r, "configured_weight"));
+    if (ctl_str(r, "caller_share_percent").len > 0)
+        table_printf(t, "%.*s%%", STR_ARGS(ctl_str(r, "caller_share_percent")));
+    else
+        table_str(t, ctl_str(r, "configured_weight"));
     put_percent(t, ctl_double(r, "weight"));
     put_percent(t, ctl_double(r, "declared_share"));
     put_percent(t, ctl_double(r, "share"));
@@ -230,7 +233,9 @@ int command_routes(struct ctl *c, int argc, char **argv)
         table_init(&t, "provider|key|model|state|>weight|>health|>share|>now|>in flight|>calls|"
                        ">errors|>first byte ms|>headroom|>since|>waits|why");
         status = ctl_each(c, path.data, 0, route_row, &t);
-        if (status == CTL_OK)
+        if (status == CTL_OK && table_rows(&t) == 0)
+            ctl_nothing(c, "there are no routes: no provider has a key that serves anything");
+        if (status == CTL_OK && table_rows(&t) > 0)
             print_table(&t);
         else
             table_fini(&t);

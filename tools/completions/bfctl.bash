@@ -5,12 +5,12 @@ _bfctl() {
     local global="--socket --url --token --ca --json --help --version"
     local command="" verb="" word i
     case $previous in
-    --socket | --ca)
+    --socket | --ca | --body | --prices)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
     --by)
-        mapfile -t COMPREPLY < <(compgen -W "day key provider model" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "day customer team key provider model none" -- "$current")
         return
         ;;
     --origin)
@@ -22,7 +22,22 @@ _bfctl() {
         return
         ;;
     --kind)
-        mapfile -t COMPREPLY < <(compgen -W "customer team key model_limit" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "customer team key model_limit provider" -- "$current")
+        return
+        ;;
+    --dialect)
+        mapfile -t COMPREPLY < <(compgen -W "openai responses anthropic gemini bedrock cohere" -- "$current")
+        return
+        ;;
+    --endpoint)
+        mapfile -t COMPREPLY < <(compgen -W "chat responses messages completions embeddings gemini converse cohere" -- "$current")
+        return
+        ;;
+    --priority)
+        mapfile -t COMPREPLY < <(compgen -W "high normal low" -- "$current")
+        return
+        ;;
+    --header | --param | --address | --peer | --at | --budget-used | --fallbacks | --provider-key | --tokens | --max-tokens | --images | --use | --when)
         return
         ;;
     --budget | --rate-limit | --token-limit | --concurrency | --tags | --tag | --team | --customer | --value | --deny-models | --grace)
@@ -68,12 +83,17 @@ _bfctl() {
         ;;
     budgets) words="--kind --name --team --customer $global" ;;
     routes) words="--provider --model $global" ;;
-    explain) words="--key --model --endpoint --tokens --max-tokens --images --stream --tools --body --peer --header --param $global" ;;
-    rule) words="list add remove --use --when --key --team --customer --priority $global" ;;
+    explain) words="--model --key --fallbacks --provider-key --tags --endpoint --dialect --tokens --max-tokens --images --stream --tools --header --param --address --peer --at --budget-used --body $global" ;;
+    rule)
+        case $verb in
+        "") words="list add remove" ;;
+        add) words="--use --when --key --team --customer --priority $global" ;;
+        esac
+        ;;
     usage) words="reprice --by --key --team --customer --model --provider --since --until --from --to --prices $global" ;;
     shadow) words="--model --since --until $global" ;;
     audit) words="money $global" ;;
-    logs) words="-f --follow --limit --key --team --customer --model --provider --since --until --status $global" ;;
+    logs) words="-f --follow --limit --key --team --customer --model --provider --since --until --from --to --status $global" ;;
     top) words="--once --interval $global" ;;
     completion) words="bash zsh fish" ;;
     help) words=$commands ;;

@@ -54,20 +54,36 @@ complete -c bfctl -n '__fish_seen_subcommand_from list' -l tag -x
 complete -c bfctl -n '__fish_seen_subcommand_from update budgets' -l name -x
 complete -c bfctl -n '__fish_seen_subcommand_from delete' -l children -x -a 'refuse reparent delete'
 complete -c bfctl -n '__fish_seen_subcommand_from rotate' -l grace -x -d 'how long the old text works'
-complete -c bfctl -n '__fish_seen_subcommand_from budgets' -l kind -x -a 'customer team key model_limit'
+complete -c bfctl -n '__fish_seen_subcommand_from budgets' -l kind -x -a 'customer team key model_limit provider'
 complete -c bfctl -n '__fish_seen_subcommand_from list' -l name -x -d 'only names like this'
 complete -c bfctl -n '__fish_seen_subcommand_from list' -l origin -x -a 'file api'
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l models -x -d 'what it may use'
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l expires -x -d 'duration or date'
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l inactive -d 'not usable yet'
 complete -c bfctl -n '__fish_seen_subcommand_from create' -l strict -d 'refuse partial translations'
-for option in key model endpoint tokens max-tokens images peer header param
-    complete -c bfctl -n '__fish_seen_subcommand_from explain' -l $option -x
-end
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l model -x -d 'as a client writes it'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l key -x -d 'name or id'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l fallbacks -x -d 'instead of those of the model'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l provider-key -x -d 'pinned'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l tags -x -d 'that routes must have'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l tokens -x -d 'of the prompt'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l max-tokens -x -d 'of the answer'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l images -x -d 'in the prompt'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l header -x -d 'name: value'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l param -x -d 'name=value of the URL'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l address -x -d 'that it comes from'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l peer -x -d 'that it comes from'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l at -x -d 'time for rules'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l budget-used -x -d 'share for rules'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l endpoint -x -a 'chat responses messages completions embeddings gemini converse cohere'
+complete -c bfctl -n '__fish_seen_subcommand_from explain' -l dialect -x -a 'openai responses anthropic gemini bedrock cohere'
 complete -c bfctl -n '__fish_seen_subcommand_from rule' -a 'list add remove'
-for option in use when key team customer priority
-    complete -c bfctl -n '__fish_seen_subcommand_from rule' -l $option -x
-end
+complete -c bfctl -n '__fish_seen_subcommand_from rule' -l use -x
+complete -c bfctl -n '__fish_seen_subcommand_from rule' -l when -x
+complete -c bfctl -n '__fish_seen_subcommand_from rule' -l key -x
+complete -c bfctl -n '__fish_seen_subcommand_from rule' -l team -x
+complete -c bfctl -n '__fish_seen_subcommand_from rule' -l customer -x
+complete -c bfctl -n '__fish_seen_subcommand_from rule' -l priority -x
 complete -c bfctl -n '__fish_seen_subcommand_from explain' -l body -r -d 'the request itself'
 complete -c bfctl -n '__fish_seen_subcommand_from explain' -l stream
 complete -c bfctl -n '__fish_seen_subcommand_from explain' -l tools
@@ -77,7 +93,9 @@ complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l key -x -d 'name
 complete -c bfctl -n '__fish_seen_subcommand_from routes usage logs' -l model -x
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l since -x -d 'from then on'
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l until -x -d 'up to then'
-complete -c bfctl -n '__fish_seen_subcommand_from usage' -l by -x -a 'day customer team key provider model'
+complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l from -x -d 'from then on'
+complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l to -x -d 'up to then'
+complete -c bfctl -n '__fish_seen_subcommand_from usage' -l by -x -a 'day customer team key provider model none'
 complete -c bfctl -n '__fish_seen_subcommand_from usage' -a reprice -d 'what another book would cost'
 complete -c bfctl -n '__fish_seen_subcommand_from usage' -l prices -r -d 'a price file'
 complete -c bfctl -n '__fish_seen_subcommand_from usage logs' -l team -x -d 'name, id or none'
