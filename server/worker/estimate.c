@@ -11,13 +11,15 @@
 #define SOME 3   /* ... after which a route's are better than a guess */
 #define FIXED 256u   /* ratios and means have 8 bits behind the point */
 #define RATIO_MIN 1u /* bytes of a token: nobody has less */
-#define RATIO_MAX 16u
+#define RATIO_MAX 5u
+#define LONG_TEXT 2048 /* shorter ones are mostly the envelope: nothing is learned from them */
 
 /* Decayed figures of one route, or one key. */
 struct seen {
     uint64_t id;              /* 0: free */
     uint32_t n;               /* answers; stops at ENOUGH */
     uint32_t ratio;           /* bytes of text for a token, FIXED */
+    uint32_t n_ratio;         /* long texts behind it; likewise */
     uint64_t mean, deviation; /* tokens of one answer, FIXED */
 };
 
@@ -71,6 +73,83 @@ static bool is_media_at(struct str body, size_t at)
     return true;
 }
 
+/* --- density --- */
+
+#define WINDOW 32 /* bytes looked at in one place */
+#define WINDOWS 32
+#define OF_PROSE 4u  /* 16ths of a token for a letter of a word, or a blank */
+#define OF_OTHERS 8u /* ... a digit, a sign, a byte of another script */
+#define OF_NOISE 12u /* ... any byte where no word ends: keys, hashes, media in words' place */
+
+static uint32_t weigh_window(const char *p)
+{
+    uint32_t weight = 0;
+    bool has_end = false;
+
+    for (size_t i = 0; i < WINDOW; i++) {
+        has_end = has_end || !is_base64(p[i]);
+        weight += (p[i] >= 'a' && p[i] <= 'z') || p[i] == ' ' ? OF_PROSE : OF_OTHERS;
+    }
+    return has_end ? weight : OF_NOISE * WINDOW;
+}
+
+/* Weights and places of one text. */
+struct samples {
+    uint64_t weight;
+    uint32_t n;
+};
+
+static void sample(struct samples *s, struct str body, size_t at)
+{
+    if (body.len - at < WINDOW)
+        return;
+    s->weight += weigh_window(body.p + at);
+    s->n++;
+}
+
+static uint32_t density_of(const struct samples *s)
+{
+    return s->n == 0 ? 0 : (uint32_t)(s->weight * (FIXED / 16) / ((uint64_t)s->n * WINDOW));
+}
+
+/* Members in which the dialects carry media. What looks like some in any other is read as it is. */
+static bool is_name_of_media(struct str name)
+{
+    static const char *const names[] = {"data",     "url",   "image_url", "file_data",
+                                        "b64_json", "bytes", "image",     "document_url"};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (str_eq(name, str_of(names[i])))
+            return true;
+    }
+    return false;
+}
+
+static const char *before_blanks(const char *p, const char *begin)
+{
+    while (p > begin && (p[-1] == ' ' || p[-1] == '\n' || p[-1] == '\t' || p[-1] == '\r'))
+        p--;
+    return p;
+}
+
+static bool is_of_media(struct str body, const char *begin)
+{
+    const char *p;
+    const char *name;
+
+    if (begin <= body.p + 1)
+        return false;
+    p = before_blanks(begin - 1, body.p);
+    if (p == body.p || p[-1] != ':')
+        return false;
+    p = before_blanks(p - 1, body.p);
+    if (p == body.p || p[-1] != '"')
+        return false;
+    p--;
+    name = memrchr(body.p, '"', (size_t)(p - body.p));
+    return name != NULL && is_name_of_media((struct str){name + 1, (size_t)(p - name - 1)});
+}
+
 /* What may be fetched by its address counts as one of them. */
 static uint32_t count_links(struct str body)
 {
@@ -90,26 +169,32 @@ static uint32_t count_links(struct str body)
 
 void estimate_look(struct str body, struct estimate_body *out)
 {
+    struct samples samples = {0};
     size_t at = STRIDE;
 
     *out = (struct estimate_body){.text_bytes = body.len};
     if (body.len == 0)
         return;
     out->n_media = count_links(body);
-    if (body.len < LONG_BODY)
+    if (body.len < LONG_BODY) {
+        for (at = 0; body.len >= LONG_TEXT && at < body.len; at += body.len / WINDOWS)
+            sample(&samples, body, at);
+        out->density = density_of(&samples);
         return;
+    }
     while (at < body.len) {
         const char *begin;
         const char *end;
         size_t len;
 
-        if (!is_media_at(body, at)) {
+        begin = is_media_at(body, at) ? memrchr(body.p, '"', at) : NULL;
+        if (begin == NULL || !is_of_media(body, begin + 1)) {
+            sample(&samples, body, at);
             at += STRIDE;
             continue;
         }
-        begin = memrchr(body.p, '"', at);
         end = memchr(body.p + at, '"', body.len - at);
-        begin = begin != NULL ? begin + 1 : body.p;
+        begin++;
         end = end != NULL ? end : body.p + body.len;
         len = (size_t)(end - begin);
         out->n_media++;
@@ -117,6 +202,7 @@ void estimate_look(struct str body, struct estimate_body *out)
         out->text_bytes -= min_u64(len, out->text_bytes);
         at = (size_t)(end - body.p) + STRIDE;
     }
+    out->density = density_of(&samples);
 }
 
 /* --- tokens --- */
@@ -129,7 +215,7 @@ static uint64_t tokens_of(uint64_t bytes, uint64_t ratio)
 
 static uint64_t ratio_of(const struct seen *s)
 {
-    return s != NULL && s->n >= SOME ? s->ratio : ESTIMATE_BYTES_PER_TOKEN * FIXED;
+    return s != NULL && s->n_ratio >= SOME ? s->ratio : ESTIMATE_BYTES_PER_TOKEN * FIXED;
 }
 
 uint64_t estimate_text(uint64_t bytes)
@@ -197,7 +283,11 @@ void estimate_make(const struct estimator *e, const struct estimate_ask *ask, st
                                                b->media_bytes / ESTIMATE_MEDIA_BYTES);
     uint64_t pieces = b->media_bytes > 0 ? max_u64(b->n_media, 1) * ESTIMATE_MEDIA : 0;
 
-    out->input = estimate_input(e, ask->route, b->text_bytes) + pieces;
+    uint64_t taught = estimate_input(e, ask->route, b->text_bytes);
+    uint64_t looks = min_u64(b->text_bytes, ESTIMATE_TOKENS_MAX) * b->density / FIXED;
+
+    out->input = max_u64(taught, looks) + pieces;
+    out->likely_input = max_u64(taught, looks / 2) + pieces;
     out->most_input = min_u64(b->text_bytes, ESTIMATE_TOKENS_MAX) + media + ask->context +
                       (ask->has_tools ? ESTIMATE_TOOLS_MAX : 0);
     out->most_input = max_u64(out->most_input, out->input);
@@ -230,15 +320,22 @@ static void learn_output(struct seen *s, uint64_t tokens)
     s->deviation = s->deviation - s->deviation / 4 + away / 4;
 }
 
+/* Sooner down than up: too little held is an overrun, too much only waits for its answer. */
 static void learn_ratio(struct seen *s, const struct estimate_body *body, uint64_t tokens)
 {
     uint64_t ratio;
 
-    if (body->n_media > 0 || tokens == 0 || body->text_bytes == 0)
+    if (body->n_media > 0 || tokens == 0 || body->text_bytes < LONG_TEXT)
         return; /* what an image takes says nothing of texts */
     ratio = min_u64(body->text_bytes, ESTIMATE_TOKENS_MAX) * FIXED / tokens;
     ratio = min_u64(max_u64(ratio, RATIO_MIN * FIXED), RATIO_MAX * FIXED);
-    s->ratio = s->ratio == 0 ? (uint32_t)ratio : (uint32_t)(s->ratio - s->ratio / 8 + ratio / 8);
+    if (s->ratio == 0 || s->n_ratio < SOME)
+        s->ratio = s->n_ratio == 0 ? (uint32_t)ratio : (uint32_t)min_u64(s->ratio, ratio);
+    else if (ratio < s->ratio)
+        s->ratio -= (s->ratio - (uint32_t)ratio) / 2;
+    else
+        s->ratio = (uint32_t)(s->ratio - s->ratio / 8 + ratio / 8);
+    s->n_ratio += s->n_ratio < ENOUGH;
 }
 
 void estimate_learn(struct estimator *e, const struct estimate_ask *ask, uint64_t input,
@@ -256,8 +353,6 @@ void estimate_learn(struct estimator *e, const struct estimate_ask *ask, uint64_
         s = place(tables[i], ids[i]);
         learn_output(s, output / choices);
         learn_ratio(s, &ask->body, input);
-        if (s->ratio == 0)
-            s->ratio = ESTIMATE_BYTES_PER_TOKEN * FIXED;
         s->n += s->n < ENOUGH;
     }
 }

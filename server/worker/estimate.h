@@ -3,7 +3,9 @@
  *
  * Runs in:  worker.   Reads, writes: nothing shared; what it has learned is this worker's own.
  * From the bytes of the request and what this route and this key have used lately: a decayed ratio
- * of bytes to tokens, a decayed mean of the answers with its deviation. Two fixed tables in which
+ * of bytes to tokens, a decayed mean of the answers with its deviation. Short prompts are mostly their
+ * envelope, so they teach no ratio; and what a long one looks like (words, digits, noise) counts besides
+ * what others have taught, or a key could teach with prose and then send what is dense. Two fixed tables in which
  * old entries give way, so that it stays bounded whatever clients ask for. The most is certain, not
  * learned: a byte is a token at most. Does not: know prices, models or wire formats.
  *
@@ -35,6 +37,7 @@ struct estimate_body {
     uint64_t text_bytes;  /* all that is no media */
     uint64_t media_bytes; /* base64 */
     uint32_t n_media;     /* pieces of it, and what may be fetched by a URL */
+    uint32_t density; /* tokens of a byte of the text, as samples look, in 1/256; 0: too short */
 };
 /* Looks at samples of long bodies; short ones are text. */
 void estimate_look(struct str body, struct estimate_body *out);
@@ -51,7 +54,8 @@ struct estimate_ask {
 };
 
 struct estimate {
-    uint64_t input, output;           /* likely */
+    uint64_t input, output;           /* likely; the input rather too much: it is what is held */
+    uint64_t likely_input;            /* what to bill when nobody tells */
     uint64_t careful_output;          /* seldom more: where answers cannot be stopped */
     uint64_t most_input, most_output; /* certainly not more; >= the others */
     bool is_guess;                    /* nobody has seen what such answers take */

@@ -465,7 +465,7 @@ void money_abandon(struct request *r, struct record *rec)
     if (!m->is_held)
         return;
     if (!r->usage.known)
-        rec->tokens.input = m->estimate.input;
+        rec->tokens.input = m->estimate.likely_input;
     if (!r->usage.known || !r->stream_finished)
         rec->flags |= RECORD_ESTIMATED;
     rates_settle(r, m->rates_from, rec->tokens.input, rec->tokens.output);

@@ -48,7 +48,7 @@ static uint32_t estimate(struct request *r)
     /* Or a stream, or a call we gave up: the prompt was read, and what came through was written. */
     if (written == 0 && !r->gone && !is_whole && !may_have_worked(r))
         return was_answered ? RECORD_NO_USAGE : 0;
-    r->usage.input = r->money.estimate.input;
+    r->usage.input = r->money.estimate.likely_input;
     r->usage.output = estimate_text(written);
     return RECORD_ESTIMATED;
 }

@@ -296,6 +296,42 @@ def test_a_client_that_leaves_pays_for_what_it_got(mock, start_gateway):
     wait_until(lambda: mock.requests()[-1]["outcome"] == "gone", "the call cancelled")
 
 
+def said(text, model="up/echo", **more):
+    return {**chat(model, **more), "messages": [{"role": "user", "content": text}]}
+
+
+@pytest.mark.parametrize("text", [
+    "all that is gold does not glitter, " * 6000, "0123456789abcdef" * 12500, "\u65e5\u672c\u8a9e" * 20000],
+    ids=["prose", "noise", "script"])
+def test_short_prompts_do_not_make_long_ones_cheap(mock, start_gateway, text):
+    """Of ten mere envelopes nothing is learned that would let 200 KB into a budget for a tenth of them."""
+    gateway = start_gateway(yaml(mock, key_of("budget: 0.003")))
+    for _ in range(10):
+        assert gateway.call("POST", "/v1/chat/completions", said("hi", max_tokens=8), None, KEY).status == 200
+    answer = gateway.call("POST", "/v1/chat/completions", said(text, max_tokens=8), None, KEY)
+    assert answer.status == 402, answer
+    told = gateway.api("POST", "/api/explain", {"key": "spender", "body": said(text, max_tokens=8)}, expect=200)
+    assert told["admitted"] is False and told["refusal"]["status"] == 402, told
+    assert spent(gateway) < 3_000_000
+
+
+def test_the_prompt_of_a_client_that_leaves_is_billed_as_it_was_read(mock, start_gateway):
+    gateway = start_gateway(yaml(mock, key_of("budget: 10")))
+    text = "so it was that they went down to the river. " * 3000
+    for _ in range(10):
+        assert gateway.call("POST", "/v1/chat/completions", said("hi", max_tokens=8), None, KEY).status == 200
+    whole = gateway.call("POST", "/v1/chat/completions", said(text, max_tokens=8), None, KEY)
+    stream = Stream(gateway.base, "/v1/chat/completions", said(text, "up/lorem-1000-20", stream=True),
+                    {"Authorization": f"Bearer {KEY}"})
+    next(stream.events())
+    stream.close()
+    rows = records(gateway, 12)
+    left = next(row for row in rows if row["status"] == 499)
+    tokens = left["tokens"]["input"] if "tokens" in left else left["input_tokens"]
+    assert left["estimated"] is True
+    assert 0.7 < tokens / whole.json()["usage"]["prompt_tokens"] < 1.4, (left, whole.json()["usage"])
+
+
 def test_on_disconnect_finish(mock, start_gateway):
     gateway = start_gateway(yaml(mock, key_of("budget: 1"), "on_disconnect: finish\n"))
     stream = Stream(gateway.base, "/v1/chat/completions", chat("up/lorem-100-5", stream=True),

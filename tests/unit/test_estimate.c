@@ -54,11 +54,12 @@ static void test_what_a_route_writes_is_learned(void **state)
     (void)state;
     other.key = 10;
     for (int i = 0; i < 40; i++)
-        estimate_learn(e, &usual, 80, 50);
+        estimate_learn(e, &usual, 90, 50);
     out = made(e, &usual);
     assert_in_range(out.output, 50, 53);
     assert_in_range(out.careful_output, 50, 56);
-    assert_in_range(out.input, 79, 81); /* five bytes to a token */
+    assert_int_equal(out.input,
+                     100); /* so short a prompt is mostly its envelope: it teaches none */
     assert_false(out.is_guess);
     out = made(e, &other); /* another key, the same route */
     assert_in_range(out.output, 50, 53);
@@ -69,6 +70,67 @@ static void test_what_a_route_writes_is_learned(void **state)
     assert_in_range(made(e, &usual).output, 50, 53); /* the key knows itself better */
     other.max_tokens = 60;
     assert_int_equal(made(e, &other).output, 60);
+    estimator_free(e);
+}
+
+/* A body of so many bytes, looked at: `text` again and again. */
+static struct estimate_body looked(const char *text, size_t len)
+{
+    static char body[300000];
+    struct estimate_body out;
+
+    must(len < sizeof(body));
+    for (size_t i = 0; i < len; i++)
+        body[i] = text[i % strlen(text)];
+    memcpy(body, "{\"content\": \"", 13);
+    body[len - 1] = '"';
+    estimate_look((struct str){body, len}, &out);
+    return out;
+}
+
+static const char prose[] = "so it was that they went down to the river every day and sat there. ";
+static const char noise[] = "Zm9vYmFyYmF6cXV4eHl6enkxMjM0NTY3ODkwQUJDREVGR0hJSktMTU5PUA";
+
+static void test_long_texts_teach_how_long_a_token_is(void **state)
+{
+    struct estimator *e = estimator_create();
+    struct estimate_ask ask = usual;
+    uint64_t before;
+
+    (void)state;
+    ask.body = looked(prose, 200000);
+    assert_int_equal(ask.body.n_media, 0);
+    before = made(e, &ask).input;
+    assert_in_range(before, 50000, 56000);
+    for (int i = 0; i < 10; i++)
+        estimate_learn(e, &usual, 11, 50); /* forty bytes to a token, of a mere envelope */
+    assert_int_equal(made(e, &ask).input, before);
+    for (int i = 0; i < 10; i++)
+        estimate_learn(e, &ask, 40000, 50);
+    assert_in_range(made(e, &ask).likely_input, 40000, 40100);
+    assert_true(made(e, &ask).input >= 50000); /* held is what it looks like all the same */
+    estimate_learn(e, &ask, 100000, 50);       /* one dense text is enough to be careful */
+    assert_true(made(e, &ask).input >= 55000);
+    estimator_free(e);
+}
+
+static void test_noise_is_dense_whatever_was_taught(void **state)
+{
+    struct estimator *e = estimator_create();
+    struct estimate_ask ask = usual;
+
+    (void)state;
+    ask.body = looked(prose, 100000);
+    for (int i = 0; i < 40; i++)
+        estimate_learn(e, &ask, 20000, 50);
+    ask.body = looked(noise, 100000); /* and no picture, as it is the text itself */
+    assert_int_equal(ask.body.n_media, 0);
+    assert_in_range(made(e, &ask).input, 70000, 80000);
+    assert_true(made(e, &ask).likely_input >= 35000);
+    ask.body = looked(noise, 4096);
+    assert_in_range(made(e, &ask).input, 2800, 3300);
+    ask.body = looked("\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", 9000);
+    assert_in_range(made(e, &ask).input, 3000, 4700);
     estimator_free(e);
 }
 
@@ -94,7 +156,7 @@ static void test_absurd_numbers_stay_bounded(void **state)
     struct estimate out;
 
     (void)state;
-    ask.body = (struct estimate_body){UINT64_MAX, UINT64_MAX, UINT32_MAX};
+    ask.body = (struct estimate_body){UINT64_MAX, UINT64_MAX, UINT32_MAX, UINT32_MAX};
     ask.max_tokens = UINT64_MAX;
     ask.choices = UINT32_MAX;
     ask.context = UINT32_MAX;
@@ -142,6 +204,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_before_anything_is_known),
         cmocka_unit_test(test_what_a_route_writes_is_learned),
+        cmocka_unit_test(test_long_texts_teach_how_long_a_token_is),
+        cmocka_unit_test(test_noise_is_dense_whatever_was_taught),
         cmocka_unit_test(test_choices_are_learned_one_by_one),
         cmocka_unit_test(test_absurd_numbers_stay_bounded),
         cmocka_unit_test(test_media_are_no_text),
