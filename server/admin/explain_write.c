@@ -244,6 +244,13 @@ static void write_left(struct writer *w, const struct explain_left *left)
     writer_object_end(w);
 }
 
+/* It has a route that could be asked, but none is well; and of a later name one is. */
+static bool is_passed_over(const struct request *r, const struct explain_name *n)
+{
+    return n->routes != NULL && n->fail == NULL && !n->is_well && r->explain->chosen != n &&
+           r->explain->chosen != NULL && r->explain->chosen->is_well;
+}
+
 static void write_name(struct writer *w, struct request *r, const struct explain_name *n)
 {
     static const char *const origins[] = {[EXPLAIN_ASKED] = "asked",
@@ -257,6 +264,7 @@ static void write_name(struct writer *w, struct request *r, const struct explain
     write_text(w, "said", str_eq(n->said, n->name) ? STR_NONE : n->said);
     writer_cstr(w, "origin", origins[n->origin]);
     writer_bool(w, "is_chosen", n == r->explain->chosen);
+    writer_bool(w, "is_passed_over", is_passed_over(r, n));
     write_stands_for(w, r, n);
     explain_manners(w, r, n);
     write_fail(w, "refusal", r, n->fail, n->detail);

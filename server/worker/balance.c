@@ -183,6 +183,20 @@ uint64_t balance_shares(struct worker *w, const struct balance_item *items, size
     return f.total;
 }
 
+bool balance_has_well(struct worker *w, const struct balance_item *items, size_t n,
+                      uint64_t mono_ms)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct weight_now row;
+
+        look(w, items[i].row, &row);
+        add_lane(w, &items[i], &row);
+        if (part_of(&row, live_in_flight(w->slot, items[i].row), mono_ms) > 0)
+            return true;
+    }
+    return false;
+}
+
 size_t balance_choose(struct worker *w, const struct balance_item *items, size_t n,
                       uint64_t mono_ms)
 {

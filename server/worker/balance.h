@@ -12,6 +12,7 @@
 #ifndef WORKER_BALANCE_H
 #define WORKER_BALANCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,10 @@ uint32_t balance_lane(const struct worker *w, struct str model);
 /* What each of them gets of a draw now, all together; 0: only the least bad one is tried. */
 uint64_t balance_shares(struct worker *w, const struct balance_item *items, size_t n,
                         uint64_t mono_ms, uint64_t out[BALANCE_MAX]);
+
+/* Is any of them to be asked by its own right, not only because nothing else is left? n may be 0. */
+bool balance_has_well(struct worker *w, const struct balance_item *items, size_t n,
+                      uint64_t mono_ms);
 
 /* The index of the chosen one; n must be 1 .. BALANCE_MAX. */
 size_t balance_choose(struct worker *w, const struct balance_item *items, size_t n,

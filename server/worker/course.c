@@ -12,6 +12,7 @@ static void say(struct request *r, struct str name, bool is_clients)
 {
     r->course.said = is_clients ? name : STR_NONE;
     r->course.name = is_clients ? scope_alias(r, name) : name;
+    r->course.begun = r->n_attempts;
     r->resolved.generation = 0;
 }
 
@@ -231,8 +232,7 @@ static bool advance(struct request *r)
     return false;
 }
 
-/* As it was, but for what has been found out about the lists. */
-static void go_back(struct request *r, const struct course *was, const struct resolved *resolved)
+void course_go_back(struct request *r, const struct course *was, const struct resolved *resolved)
 {
     struct course now = r->course;
 
@@ -242,25 +242,36 @@ static void go_back(struct request *r, const struct course *was, const struct re
     r->resolved = *resolved;
 }
 
-bool course_has_next(struct request *r)
+/* Up to `most` of the names that are left. */
+static uint32_t look_ahead(struct request *r, course_fn *holds, uint32_t most)
 {
     const struct fail *fail = r->fail;
     const struct course_list *list = &r->course.lists[r->course.list];
     struct course course;
     struct resolved resolved;
-    bool has_next;
+    uint32_t n = 0;
 
     if (r->asked.len == 0 || (r->course.is_listed && list->at >= list->n))
-        return false;
-    has_next = is_listed(r);
-    if (has_next) {
+        return 0;
+    if (is_listed(r)) {
         course = r->course;
         resolved = r->resolved;
-        has_next = advance(r);
-        go_back(r, &course, &resolved);
+        while (n < most && advance(r))
+            n += holds == NULL || holds(r);
+        course_go_back(r, &course, &resolved);
     }
     r->fail = fail;
-    return has_next;
+    return n;
+}
+
+bool course_has_next(struct request *r)
+{
+    return look_ahead(r, NULL, 1) > 0;
+}
+
+uint32_t course_count(struct request *r, course_fn *holds)
+{
+    return look_ahead(r, holds, COURSE_FALLBACKS_MAX);
 }
 
 bool course_next(struct request *r)
@@ -298,7 +309,7 @@ bool course_divert(struct request *r, enum error_cause cause)
     r->course.list = cause;
     if (advance(r))
         return true;
-    go_back(r, &course, &resolved);
+    course_go_back(r, &course, &resolved);
     return false;
 }
 

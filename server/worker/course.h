@@ -28,6 +28,7 @@
 
 struct fail;
 struct request;
+struct resolved;
 
 #define COURSE_FALLBACKS_MAX 8
 #define COURSE_CLIENT_MAX 5     /* of them a client may name */
@@ -61,12 +62,19 @@ struct course {
     struct course_list lists[COURSE_LISTS]; /* by their cause; good once is_listed */
     struct course_skip skips[COURSE_SKIPS_MAX];
     uint32_t n_skips;
+    uint32_t begun; /* attempts that were made before it was this name's turn */
 };
+
+typedef bool course_fn(struct request *r);
 
 /* Is there a fallback left that has a route which may be tried? */
 bool course_has_next(struct request *r);
+/* How many of those that are left have one, and what `holds` asks of the name: it stands in r->resolved. */
+uint32_t course_count(struct request *r, course_fn *holds);
 /* Go on with it: r->course and r->resolved are its own. False: there is none. */
 bool course_next(struct request *r);
+/* All is as it was, but for what has been found out about the lists. */
+void course_go_back(struct request *r, const struct course *was, const struct resolved *resolved);
 /* Has the model a list for refusals of this cause, and was it not gone through? */
 bool course_has_list(struct request *r, enum error_cause cause);
 /* ... for what a filter refuses, as the image says: asked of every answer, without reading the lists. */

@@ -4,6 +4,7 @@
 #include "server/worker/candidates.h"
 #include "server/worker/explain_shares.h"
 #include "server/worker/fail.h"
+#include "server/worker/onward.h"
 #include "server/worker/refusal.h"
 #include "server/worker/route.h"
 #include "server/worker/sign.h"
@@ -290,7 +291,8 @@ enum step_result explain_choose(struct request *r, struct candidates *found)
     explain_shares(r, found);
     if (has_usable) {
         r->fail = NULL; /* the first name that has one is the answer; go on to the others */
-        if (r->explain->chosen == NULL)
+        n->is_well = onward_name_is_well(r, found);
+        if (r->explain->chosen == NULL || (n->is_well && !r->explain->chosen->is_well))
             r->explain->chosen = n;
         return STEP_FAIL;
     }

@@ -107,6 +107,7 @@ struct explain_name {
     struct str detail;
     struct explain_left *left;
     struct explain_route *routes;
+    bool is_well;    /* one of its routes is; else a later name goes first whose are */
     uint64_t shares; /* sum */
     bool
         is_dealt; /* ... known: by what the model's shares are dealt out, so that the side is sure */
@@ -124,10 +125,11 @@ struct explain {
     uint32_t side;  /* on which a caller of whom nothing is told is taken to be */
     struct explain_rule *rules;
     struct explain_name *names;
-    struct explain_rule *rule;         /* that is looked at */
-    struct explain_name *name;         /* whose turn it is */
-    bool is_routed;                    /* it came as far as to the choice of a route */
-    const struct explain_name *chosen; /* the first one that has a usable route; NULL: none */
+    struct explain_rule *rule; /* that is looked at */
+    struct explain_name *name; /* whose turn it is */
+    bool is_routed;            /* it came as far as to the choice of a route */
+    const struct explain_name *
+        chosen; /* the first one that is well and has a usable route, else the first that has one; NULL: none */
 };
 
 /* --- told by the steps; each only when r->explain is set --- */

@@ -83,7 +83,8 @@ void retry_begins(struct request *r)
         return; /* nobody's retries are paid by copies of requests */
     if (r->n_attempts == 0)
         retry_budget_request(b, r->worker->view.image->retry_ratio);
-    else if (r->retry.granted != r->n_attempts) /* it was not a failure that led here */
+    else if (r->retry.granted != r->n_attempts && /* it was not a failure that led here */
+             r->retry.aside != r->n_attempts)
         b->debt += RETRY_WHOLE;
 }
 
@@ -129,6 +130,15 @@ static bool is_better(struct request *r, const struct candidates *found, size_t 
         return false;
     balance_look(r->worker, found->items[i].row, &row);
     return row.state <= ROUTE_DEGRADED && row.retry_at_ms <= loop_now_ms(r->worker->loop);
+}
+
+bool retry_has_better(struct request *r, const struct candidates *found)
+{
+    for (size_t i = 0; i < found->n; i++) {
+        if (is_better(r, found, i))
+            return true;
+    }
+    return false;
 }
 
 bool retry_narrow(struct request *r, struct candidates *found)

@@ -51,6 +51,7 @@ struct retry {
     uint32_t granted; /* after so many attempts another one may be made: it is counted */
     uint32_t refused; /* ... it may not */
     uint32_t paused;  /* ... a pause was made */
+    uint32_t aside;   /* ... only at a fallback that is well: it is not counted */
 };
 
 /* There is another route: may it be tried? The same answer until the next attempt. */
@@ -66,6 +67,8 @@ void retry_ends(struct request *r);
  * well. False: there are none, and all are as they were.
  */
 bool retry_narrow(struct request *r, struct candidates *found);
+/* Is one of them of a provider that has not failed in this request, and well? */
+bool retry_has_better(struct request *r, const struct candidates *found);
 /* All that is left has just failed: run the step again later? Once for each attempt. */
 bool retry_pauses(struct request *r, const struct candidates *found);
 

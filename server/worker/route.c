@@ -9,6 +9,7 @@
 #include "server/worker/explain.h"
 #include "server/worker/fail.h"
 #include "server/worker/hedge.h"
+#include "server/worker/onward.h"
 #include "server/worker/parse.h"
 #include "server/worker/queue.h"
 #include "server/worker/refusal.h"
@@ -44,7 +45,9 @@ bool route_has_more(struct request *r)
         r->fail = NULL;
         return false;
     }
-    return (route_has_untried(r) || course_has_next(r)) && retry_may(r);
+    if (!route_has_untried(r) && !course_has_next(r))
+        return false;
+    return retry_may(r) || onward_may_step_aside(r);
 }
 
 static enum step_result no_route(struct request *r, const struct candidates *found)
@@ -266,7 +269,8 @@ static enum step_result choose(struct request *r, struct candidates *found)
     return is_refused ? wait_or_refuse(r) : without_price;
 }
 
-enum step_result route_by_name(struct request *r)
+/* `is_passed` NULL: it is this name or none. */
+static enum step_result by_name(struct request *r, bool *is_passed)
 {
     struct candidates found;
     enum step_result result = route_resolve(r);
@@ -278,6 +282,10 @@ enum step_result route_by_name(struct request *r)
     if (found.n == 0)
         return no_route(r, &found);
     is_narrow = r->n_attempts > 0 && retry_narrow(r, &found);
+    if (is_passed != NULL && r->explain == NULL && onward_is_time(r, &found, is_narrow)) {
+        *is_passed = true;
+        return request_fail(r, &FAIL_NO_UPSTREAM_KEY, STR("none of its routes is well"), STR_NONE);
+    }
     if (r->n_attempts > 0 && !is_narrow && retry_pauses(r, &found))
         return STEP_WAIT;
     result = choose(r, &found);
@@ -288,6 +296,11 @@ enum step_result route_by_name(struct request *r)
     return result;
 }
 
+enum step_result route_by_name(struct request *r)
+{
+    return by_name(r, NULL);
+}
+
 /* Why the first name came to nothing; that its routes were all tried is no reason beside another. */
 struct reason {
     bool is_spent;
@@ -296,12 +309,30 @@ struct reason {
     struct refusal refusal;
 };
 
-static enum step_result route_by_names(struct request *r)
+/* The first name that was passed over, though there is something left of it. */
+struct passed {
+    bool is_set;
+    struct course course;
+    struct resolved resolved;
+};
+
+static enum step_result by_name_noting(struct request *r, struct passed *passed)
+{
+    bool is_passed = false;
+    enum step_result result = by_name(r, passed != NULL ? &is_passed : NULL);
+
+    if (is_passed && !passed->is_set)
+        *passed = (struct passed){true, r->course, r->resolved};
+    return result;
+}
+
+/* The first name from here on that has a route. `passed` NULL: none may be passed over. */
+static enum step_result walk_names(struct request *r, struct passed *passed)
 {
     struct reason first = {.fail = NULL};
     enum step_result result;
 
-    while ((result = route_by_name(r)) == STEP_FAIL) {
+    while ((result = by_name_noting(r, passed)) == STEP_FAIL) {
         bool is_spent = r->n_attempts > 0 && r->fail == &FAIL_NO_UPSTREAM_KEY;
 
         if (r->explain != NULL && r->fail != NULL)
@@ -316,6 +347,20 @@ static enum step_result route_by_names(struct request *r)
     if (result == STEP_NEXT)
         r->fail = NULL;
     return result;
+}
+
+static enum step_result route_by_names(struct request *r)
+{
+    struct passed passed;
+    enum step_result result;
+
+    passed.is_set = false; /* the rest is large, and seldom used */
+    result = walk_names(r, &passed);
+    if (result != STEP_FAIL || !passed.is_set || onward_is_aside(r))
+        return result;
+    /* Those that are well have no room, or are too dear: then one that is ill is better than none. */
+    course_go_back(r, &passed.course, &passed.resolved);
+    return walk_names(r, NULL);
 }
 
 enum step_result route_step(struct request *r)

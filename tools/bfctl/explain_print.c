@@ -261,6 +261,8 @@ static void print_candidates(struct buf *b, const struct json *name)
     }
     table_fini(&t);
     buf_fini(&rows);
+    if (ctl_bool(name, "is_passed_over"))
+        buf_cstr(b, INDENT "passed over: none of them is well, and a fallback is\n");
     for (const struct json *c = explain_first(name, "candidates"); c != NULL; c = c->next) {
         if (!is_refused(c))
             continue;
