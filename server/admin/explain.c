@@ -5,6 +5,8 @@
  */
 #include "server/admin/explain.h"
 
+#include <arpa/inet.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "server/admin/admin.h"
@@ -112,12 +114,15 @@ static bool take_params(struct exchange *ex, const struct json *object, struct e
     return true;
 }
 
-static uint64_t number(const struct json *body, const char *name, uint64_t most)
+/* Whole numbers are checked to be some by params_body. False: answered. */
+static bool take_number(struct exchange *ex, const struct json *body, const char *name,
+                        uint64_t most, uint64_t *out)
 {
-    uint64_t n = 0;
-
-    (void)json_u64(json_get(body, name), &n);
-    return min_u64(n, most);
+    (void)json_u64(json_get(body, name), out);
+    if (*out > most)
+        exchange_error(ex, 400, "invalid", name, "%s must be at most %" PRIu64 ", is %" PRIu64,
+                       name, most, *out);
+    return *out <= most;
 }
 
 static bool flag(const struct json *body, const char *name)
@@ -159,14 +164,14 @@ static bool take_body(struct exchange *ex, const struct json *body, struct expla
 {
     const struct json *given = json_get(body, "body");
     struct explain_wish wish = {.model = json_str(json_get(body, "model")),
-                                .tokens = number(body, "tokens", EXPLAIN_TOKENS_MAX),
-                                .max_tokens = number(body, "max_tokens", UINT32_MAX),
-                                .images = number(body, "images", IMAGES_MAX),
                                 .is_stream = flag(body, "stream"),
                                 .has_tools = flag(body, "tools")};
     struct str endpoint;
 
-    if (!take_endpoint(ex, body, &endpoint))
+    if (!take_endpoint(ex, body, &endpoint) ||
+        !take_number(ex, body, "tokens", EXPLAIN_TOKENS_MAX, &wish.tokens) ||
+        !take_number(ex, body, "max_tokens", UINT32_MAX, &wish.max_tokens) ||
+        !take_number(ex, body, "images", IMAGES_MAX, &wish.images))
         return false;
     if (given != NULL)
         ask->body = given->raw;
@@ -207,19 +212,35 @@ static bool take_moment(struct exchange *ex, const struct json *body, struct exp
     return ask->has_used;
 }
 
+/* A client's, as the listener would have it. False: answered. */
+static bool take_peer(struct exchange *ex, const struct json *body, struct explain_ask *ask)
+{
+    struct str peer = json_str(json_get(body, "peer"));
+    struct in6_addr address;
+    const char *text = arena_cstr(ex->arena, peer);
+
+    ask->peer = peer.len > 0 ? peer : STR("127.0.0.1");
+    if (peer.len == 0 || inet_pton(AF_INET, text, &address) == 1 ||
+        inet_pton(AF_INET6, text, &address) == 1)
+        return true;
+    exchange_error(ex, 400, "invalid", "peer",
+                   "peer must be an address like 10.1.2.3 or 2001:db8::1, is \"%.*s\"",
+                   STR_ARGS(peer));
+    return false;
+}
+
 void api_explain(struct exchange *ex, struct str tail)
 {
     const struct json *body = params_body(ex, fields, ARRAY_LEN(fields));
     struct str key = json_str(json_get(body, "key"));
-    struct str peer = json_str(json_get(body, "peer"));
     struct call *call;
 
     (void)tail;
     if (body == NULL)
         return;
     call = arena_zalloc(ex->arena, sizeof(*call));
-    call->ask.peer = peer.len > 0 ? peer : STR("127.0.0.1");
-    if (!take_headers(ex, json_get(body, "headers"), &call->ask) ||
+    if (!take_peer(ex, body, &call->ask) ||
+        !take_headers(ex, json_get(body, "headers"), &call->ask) ||
         !take_params(ex, json_get(body, "params"), &call->ask) ||
         !take_moment(ex, body, &call->ask) || !take_body(ex, body, &call->ask))
         return;

@@ -325,8 +325,9 @@ def test_what_is_not_there_is_named(rich, args, words):
 @pytest.mark.parametrize("args,words", [
     (("rule",), "rule what? list, add, remove"), (("rule", "ad"), "did you mean rule add?"), (("audit",), "bfctl audit money"),
     (("--jsno", "status"), "did you mean --json?"), (("--json=1", "status"), "--json takes no value"),
-    (("usage", "--by", ""), "--by needs words of"), (("keys",), "keys what?"), (("help", "keys", "lst"), "keys has no lst"),
-    (("logs", "--limit"), "--limit needs a value: N"), (("rule", "add", "x"), "--use is missing")])
+    (("usage", "--by", ""), "--by is empty, and needs a value"), (("keys",), "keys what?"), (("help", "keys", "lst"), "keys has no lst"),
+    (("logs", "--limit"), "--limit needs a value: N"), (("logs", "--key", ""), "--key is empty"), (("routes", "--model="), "--model is empty"),
+    (("explain", "--model", "fast", "--key", ""), "--key is empty"), (("rule", "add", "x"), "--use is missing")])
 def test_what_is_wrong_in_a_command_line(rich, args, words):
     assert words in told(rich, *args, status=2)[0], args
 

@@ -24,7 +24,9 @@ static int set(const struct arg *arg, void *options, const char *value)
     const char **at = (const char **)((char *)options + arg->at);
     size_t n = 0;
 
-    while (arg->many && at[n] != NULL)
+    if (value[0] == '\0' && arg->kind != ARG_LIST)
+        return ctl_fail(-1, "%s is empty, and needs a value: %s", arg->name, arg->value);
+    while (arg->kind == ARG_MANY && at[n] != NULL)
         n++;
     if (n == ARG_MANY_MAX)
         return ctl_fail(-1, "%s at most %d times", arg->name, ARG_MANY_MAX);

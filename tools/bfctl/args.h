@@ -19,12 +19,19 @@
 
 #define ARG_MANY_MAX 32
 
+/* How often, and whether "" is a value: a script's unset variable must not be "all of them". */
+enum arg_kind {
+    ARG_ONE,
+    ARG_MANY, /* `at` is ARG_MANY_MAX of them and a NULL */
+    ARG_LIST  /* may be empty: that takes a list away */
+};
+
 struct arg {
     const char *name;  /* "--limit" */
     const char *value; /* what stands behind it, as help calls it; NULL: nothing, it is a flag */
     const char *help;  /* NULL: another name for the row before it */
     size_t at;         /* in the command's options: a const char *, or a bool */
-    bool many;         /* may be repeated: `at` is ARG_MANY_MAX of them and a NULL */
+    enum arg_kind kind;
 };
 
 /* One way to use a command. */

@@ -39,7 +39,7 @@ struct budgets_options {
     const char *name, *kind, *team, *customer;
 };
 
-#define OPTION(member) offsetof(struct budgets_options, member), false
+#define OPTION(member) offsetof(struct budgets_options, member), ARG_ONE
 
 static const struct arg budgets_args[] = {
     {"--kind", "KIND", "of these owners: customer, team, key, model_limit or provider",

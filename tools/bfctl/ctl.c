@@ -3,6 +3,7 @@
  */
 #include "tools/bfctl/ctl.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,11 @@ void ctl_nothing(const struct ctl *c, const char *fmt, ...)
 
 int ctl_flush(int status)
 {
-    if (fflush(stdout) != 0 || ferror(stdout))
+    bool has_failed = fflush(stdout) != 0;
+
+    if (has_failed && errno == EPIPE) /* whoever reads has seen enough, as `| head` has */
+        return CTL_FAILED;
+    if (has_failed || ferror(stdout))
         return ctl_fail(CTL_FAILED, "cannot write the output");
     return status;
 }

@@ -181,7 +181,7 @@ struct filters {
     const char *name, *origin, *tag, *customer, *team;
 };
 
-#define FILTER(member) offsetof(struct filters, member), false
+#define FILTER(member) offsetof(struct filters, member), ARG_ONE
 
 const struct arg entity_filters[ENTITY_FILTERS] = {
     {"--name", "GLOB", "called so", FILTER(name)},
@@ -338,7 +338,7 @@ struct delete_options {
 
 const struct arg entity_delete_options[1] = {
     {"--children", "WORD", "refuse (default), reparent or delete: what becomes of those below it",
-     offsetof(struct delete_options, children), false},
+     offsetof(struct delete_options, children), ARG_ONE},
 };
 
 int entity_delete(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)

@@ -12,7 +12,8 @@
 #include "server/base/when.h"
 #include "tools/bfctl/entity.h"
 
-#define OPTION(member) offsetof(struct entity_options, member), false
+#define OPTION(member) offsetof(struct entity_options, member), ARG_ONE
+#define OPTION_LIST(member) offsetof(struct entity_options, member), ARG_LIST
 
 /* --name is first: create has it as its word. */
 const struct arg entity_options[ENTITY_OPTIONS] = {
@@ -22,13 +23,13 @@ const struct arg entity_options[ENTITY_OPTIONS] = {
     {"--rate-limit", "100/1m", "requests in a time; 100: per 1m", OPTION(rate_limit)},
     {"--token-limit", "100000/1m", "tokens in a time", OPTION(token_limit)},
     {"--concurrency", "N", "requests at the same time", OPTION(concurrency)},
-    {"--tags", "A,B", "words to find it by; rules may ask for a key's", OPTION(tags)},
+    {"--tags", "A,B", "words to find it by; rules may ask for a key's", OPTION_LIST(tags)},
     {"--customer", "NAME", "the customer that it belongs to", OPTION(customer)},
     {"--team", "NAME", "the team that it belongs to", OPTION(team)},
     {"--models", "GLOB,...", "what it may use: names, or provider/model; * stands for anything",
-     OPTION(models)},
+     OPTION_LIST(models)},
     {"--deny-models", "GLOB,...", "what it may not use, whatever --models says",
-     OPTION(deny_models)},
+     OPTION_LIST(deny_models)},
     {"--expires", "30d|2027-01-31", "when it ends; never: not at all", OPTION(expires)},
     {"--value", "TEXT", "the key itself, where it must not be made up", OPTION(value)},
     {"--inactive", NULL, "not usable yet", OPTION(inactive)},

@@ -24,8 +24,8 @@ struct wish {
     bool stream, tools;
 };
 
-#define OPTION(member) offsetof(struct wish, member), false
-#define OPTIONS(member) offsetof(struct wish, member), true
+#define OPTION(member) offsetof(struct wish, member), ARG_ONE
+#define OPTIONS(member) offsetof(struct wish, member), ARG_MANY
 
 static const struct arg explain_args[] = {
     {"--model", "NAME", "the model, as a client writes it", OPTION(model)},

@@ -25,6 +25,11 @@ static void print_request(struct buf *b, const struct json *r)
     struct str model = ctl_str(r, "model");
 
     buf_printf(b, LABEL, "request");
+    if (json_str(json_get(r, "dialect")).len == 0) {
+        explain_clean(b, ctl_str(r, "path"));
+        buf_cstr(b, ", which is no endpoint\n");
+        return;
+    }
     explain_clean(b, ctl_str(r, "endpoint"));
     buf_cstr(b, " (");
     explain_clean(b, ctl_str(r, "dialect"));

@@ -19,12 +19,12 @@ EMBED("completion_fish", "tools/completions/bfctl.fish");
 extern const char completion_bash[], completion_zsh[], completion_fish[];
 
 static const struct arg global_args[] = {
-    {"--socket", "PATH", "the gateway's admin socket (default: where bowfin puts it)", 0, false},
-    {"--url", "URL", "talk to it over HTTP instead", 0, false},
-    {"--token", "TOKEN", "the admin token for --url (or BOWFIN_ADMIN_TOKEN)", 0, false},
-    {"--ca", "FILE", "certificates to trust for https", 0, false},
-    {"--json", NULL, "the API's own JSON instead of tables", 0, false},
-    {"--help", NULL, "what there is; behind a command: what that takes", 0, false},
+    {"--socket", "PATH", "the gateway's admin socket (default: where bowfin puts it)", 0, ARG_ONE},
+    {"--url", "URL", "talk to it over HTTP instead", 0, ARG_ONE},
+    {"--token", "TOKEN", "the admin token for --url (or BOWFIN_ADMIN_TOKEN)", 0, ARG_ONE},
+    {"--ca", "FILE", "certificates to trust for https", 0, ARG_ONE},
+    {"--json", NULL, "the API's own JSON instead of tables", 0, ARG_ONE},
+    {"--help", NULL, "what there is; behind a command: what that takes", 0, ARG_ONE},
 };
 
 static const char exit_text[] =
@@ -79,7 +79,7 @@ static size_t print_option(const struct arg *items, size_t i, size_t n)
         len += snprintf(names + len, sizeof(names) - (size_t)len, ", %s", items[next].name);
     if (items[i].value != NULL)
         (void)snprintf(names + len, sizeof(names) - (size_t)len, " %s%s", items[i].value,
-                       items[i].many ? " ..." : "");
+                       items[i].kind == ARG_MANY ? " ..." : "");
     if (strlen(names) > OPTION_WIDTH)
         printf("    %s\n    %*s", names, OPTION_WIDTH + 1, "");
     else
@@ -134,7 +134,7 @@ static void put_use(struct buf *b, const struct args *use)
             buf_json(b, str_of(arg->value));
         else
             buf_cstr(b, "null");
-        buf_printf(b, ",\"repeated\":%s}", arg->many ? "true" : "false");
+        buf_printf(b, ",\"repeated\":%s}", arg->kind == ARG_MANY ? "true" : "false");
     }
     buf_cstr(b, "]}");
 }

@@ -24,7 +24,7 @@ static const char time_note[] =
     "7d.\n"
     "--since is the first moment that counts, --until the first that does not.\n";
 
-#define OPTION(member) offsetof(struct journal_options, member), false
+#define OPTION(member) offsetof(struct journal_options, member), ARG_ONE
 #define FILTERS                                                                                    \
     {"--key", "NAME|ID|none", "of this virtual key; none: of no key", OPTION(key)},                \
         {"--team", "NAME|ID|none", "of this team's keys", OPTION(team)},                           \
@@ -178,9 +178,6 @@ int command_usage(struct ctl *c, int argc, char **argv)
     if (args_parse(&argc, argv, &usage_uses[0], &f) != 0 ||
         args_words(argc, argv, 0, 0, "no words, or reprice") != 0)
         return CTL_USAGE;
-    if (f.by[0] == '\0')
-        return ctl_fail(CTL_USAGE, "--by needs words of day, customer, team, key, provider, model, "
-                                   "or none");
     buf_cstr(&path, "/api/usage");
     ctl_query(&path, "group_by", f.by);
     journal_filters(&path, &f);

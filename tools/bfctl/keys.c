@@ -18,7 +18,7 @@ struct rotate_options {
 
 static const struct arg rotate_args[] = {
     {"--grace", "24h", "the old text works that long (default: no more)",
-     offsetof(struct rotate_options, grace), false},
+     offsetof(struct rotate_options, grace), ARG_ONE},
 };
 
 #define LIMITS_NOTE "update: none takes a limit, team or customer away.\n"
@@ -36,7 +36,8 @@ const struct args keys_uses[] = {
     ARGS_NONE("reset NAME|ID", "begin its budgets anew"),
     {"rotate NAME|ID", "a new text, which stands on stdout, once", rotate_args,
      ARRAY_LEN(rotate_args), NULL},
-    ARGS_NONE("import FILE", "a JSON array, or a key in each line; - is stdin; all or none"),
+    ARGS_NONE("import FILE", "objects with name, value (or hash) and what the API takes, as a JSON "
+                             "array or one in each line; - is stdin; all or none"),
     ARGS_END,
 };
 

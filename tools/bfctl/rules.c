@@ -38,7 +38,7 @@ struct rule_options {
     const char *use, *when, *key, *team, *customer, *priority;
 };
 
-#define OPTION(member) offsetof(struct rule_options, member), false
+#define OPTION(member) offsetof(struct rule_options, member), ARG_ONE
 
 static const struct arg add_args[] = {
     {"--use", "MODEL", "the model that it leads to: a name of models:, or provider/model (needed)",

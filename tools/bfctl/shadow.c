@@ -79,7 +79,7 @@ struct shadow_options {
     const char *model, *since, *until;
 };
 
-#define OPTION(member) offsetof(struct shadow_options, member), false
+#define OPTION(member) offsetof(struct shadow_options, member), ARG_ONE
 
 static const struct arg shadow_args[] = {
     {"--model", "NAME", "of this name of models: only", OPTION(model)},

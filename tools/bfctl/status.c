@@ -199,11 +199,11 @@ struct routes_options {
 
 static const struct arg routes_args[] = {
     {"--provider", "NAME", "only routes of this provider",
-     offsetof(struct routes_options, provider), false},
+     offsetof(struct routes_options, provider), ARG_ONE},
     {"--model", "NAME",
      "only routes that serve it: a name as a client writes it (also provider/model), or as a "
      "provider calls it",
-     offsetof(struct routes_options, model), false},
+     offsetof(struct routes_options, model), ARG_ONE},
 };
 
 const struct args routes_uses[] = {

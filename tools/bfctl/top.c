@@ -212,9 +212,9 @@ struct top_options {
 };
 
 static const struct arg top_args[] = {
-    {"--once", NULL, "one picture, and end", offsetof(struct top_options, once), false},
+    {"--once", NULL, "one picture, and end", offsetof(struct top_options, once), ARG_ONE},
     {"--interval", "SECONDS", "between pictures, 1 to 3600 (default: 1)",
-     offsetof(struct top_options, interval), false},
+     offsetof(struct top_options, interval), ARG_ONE},
 };
 
 const struct args top_uses[] = {
