@@ -13,39 +13,54 @@ bool throughput_is_slow(uint64_t tokens, uint32_t at_least, uint32_t over_ms)
            tokens * PARTS_PER_UNIT < (uint64_t)at_least * over_ms;
 }
 
-static void on_period(struct timer *t);
+static void on_look(struct timer *t);
 
-static void begin_period(struct request *r)
+static void wait_for_look(struct request *r)
 {
-    struct throughput *t = &r->throughput;
+    uint32_t ms = r->attempt.over_ms / THROUGHPUT_PARTS;
 
-    t->bytes = r->content_bytes;
-    t->events = r->content_events;
-    t->was_paused = r->upstream_paused;
-    loop_timer_start(r->worker->loop, &t->timer, r->attempt.over_ms, on_period);
+    loop_timer_start(r->worker->loop, &r->throughput.timer, ms > 0 ? ms : 1, on_look);
 }
 
+static void mark(struct request *r)
+{
+    struct throughput *t = &r->throughput;
+    uint32_t i = t->looks % THROUGHPUT_PARTS;
+
+    t->marks[i].bytes = r->content_bytes;
+    t->marks[i].events = r->content_events;
+}
+
+/* In the period that ends with this look: its first mark is the one that the next will overwrite. */
 static bool is_slow(const struct request *r)
 {
     const struct throughput *t = &r->throughput;
-    uint64_t tokens =
-        max_u64(estimate_text(r->content_bytes - t->bytes), r->content_events - t->events);
+    uint32_t i = t->looks % THROUGHPUT_PARTS;
+    uint64_t tokens;
 
-    return !t->was_paused && !r->stream_finished && !r->stream_error && r->broken == NULL &&
-           throughput_is_slow(tokens, r->attempt.at_least, r->attempt.over_ms);
+    if (t->looks < THROUGHPUT_PARTS || t->looks <= t->free_until || r->stream_finished ||
+        r->stream_error || r->broken != NULL)
+        return false;
+    tokens = max_u64(estimate_text(r->content_bytes - t->marks[i].bytes),
+                     r->content_events - t->marks[i].events);
+    return throughput_is_slow(tokens, r->attempt.at_least, r->attempt.over_ms);
 }
 
-static void on_period(struct timer *timer)
+static void on_look(struct timer *timer)
 {
     struct request *r = container_of(timer, struct request, throughput.timer);
 
     request_enter(r);
+    r->throughput.looks++;
+    if (r->upstream_paused)
+        throughput_paused(r);
     if (!r->gone && r->call != NULL && is_slow(r)) {
         r->broken = &FAIL_UPSTREAM_SLOW;
         r->discard_over = true; /* its end is not waited for */
         request_run(r);
     } else if (!r->gone && r->call != NULL) {
-        begin_period(r);
+        mark(r);
+        wait_for_look(r);
     }
     request_leave(r);
 }
@@ -57,12 +72,14 @@ void throughput_begin(struct request *r)
     if (r->attempt.at_least == 0 || !r->is_stream || status < 200 || status >= 300 ||
         !watch_is_work(r) || r->unheard || (!r->watching && !r->attempt.is_abroad))
         return;
-    begin_period(r);
+    r->throughput.looks = r->throughput.free_until = 0;
+    mark(r);
+    wait_for_look(r);
 }
 
 void throughput_paused(struct request *r)
 {
-    r->throughput.was_paused = true;
+    r->throughput.free_until = r->throughput.looks + THROUGHPUT_PARTS;
 }
 
 void throughput_end(struct request *r)

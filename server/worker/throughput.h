@@ -2,8 +2,9 @@
  * throughput - streams that are slower than their model's floor are given up.
  *
  * Runs in:  worker.   Reads, writes: nothing shared.
- * From the head of a stream on, one timer looks once per period how many tokens have come in it: events with
- * text, thinking or arguments, or their bytes / 4 where that is more. Time in which the client itself does
+ * From the head of a stream on, one timer looks four times per period how many tokens have come in the last
+ * whole one, so that a stall is noticed wherever it begins: events with text, thinking or arguments, or their
+ * bytes / 4 where that is more. Time in which the client itself does
  * not read does not count. A stream that is too slow is as one that went silent: another route before its
  * first content, an error event after it. Without a floor it costs one branch per attempt.
  * Does not: measure routes for their weights (the aggregator does, from samples).
@@ -20,10 +21,16 @@
 
 struct request;
 
+#define THROUGHPUT_PARTS 4 /* looks per period */
+
 struct throughput {
     struct timer timer;
-    uint64_t bytes, events; /* when the period began */
-    bool was_paused;        /* the client did not read all the time */
+    struct {
+        uint64_t bytes, events;
+    } marks[THROUGHPUT_PARTS]; /* what had come at each of the last looks */
+    uint32_t looks;
+    uint32_t
+        free_until; /* the number of the look up to which the client has not read all the time */
 };
 
 /* A good head has come. */

@@ -1,6 +1,7 @@
 """Nothing goes out before the first content, and what refusals, bodies and slow streams lead to: with OpenAI's own SDK."""
 
 import json
+import time
 
 import openai
 import pytest
@@ -28,6 +29,7 @@ models:
           content_filter_fallbacks: [ claude/echo ] }}
   bare: {{ targets: [ bad/m ] }}
   paced: {{ targets: [ bad/m ], fallbacks: [ up/echo ], throughput: {{ at_least: 5, over: 300ms }} }}
+  steady: {{ targets: [ bad/m ], throughput: {{ at_least: 10, over: 2s }} }}
   quiet: {{ targets: [ bad/m ], fallbacks: [ up/echo ], timeout: {{ between_bytes: 300ms }} }}
   sums: {{ targets: [ bad/m ], fallbacks: [ dear/echo, up/echo ] }}
 teams: {{ poor: {{ budget: 0.01 }} }}
@@ -184,6 +186,16 @@ def test_too_slow_to_begin_goes_on(world, model):
     rows = w.records(2)
     given_up = [row for row in rows if row["provider"] == "bad"]
     assert len(given_up) == 1 and given_up[0]["estimated"], rows
+
+
+def test_a_stall_is_noticed_wherever_it_begins(world):
+    """Forty words at once are enough for the period in which they come; not for one that begins with silence."""
+    w = world(stream_of(ROLE, *[chat_chunk(f"word{i} ") for i in range(40)], end=False))
+    begun = time.monotonic()
+    with pytest.raises(openai.APIError) as caught:
+        list(w.ask("steady", stream=True).parse())
+    assert caught.value.code == "upstream_slow"
+    assert time.monotonic() - begun < 3.7, "two periods are four seconds"
 
 
 @pytest.mark.parametrize("model,code", [("paced", "upstream_slow"), ("quiet", "upstream_silent")])
