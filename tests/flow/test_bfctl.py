@@ -366,6 +366,28 @@ def test_help_lists_every_option(rich):
         "--fallbacks", "--header", "--body", "--tags", "--stream", "--dialect", "--address", "--provider-key", "--param"}
 
 
+def test_show_is_for_people(rich):
+    rich.bfctl("keys", "create", "shown", "--budget", "5/1d,9/1M", "--rate-limit", "10/1m", "--tags", "a,b", "--team", "research")
+    text = rich.bfctl("keys", "show", "shown")
+    assert re.search(r"^budgets +5\.00 dollars per 1d: 0\.00 used, 0\.00 held, 5\.00 left, anew at \d{4}-", text, re.M), text
+    assert re.search(r"^ +9\.00 dollars per 1M: ", text, re.M) and re.search(r"^tags +a, b$", text, re.M), text
+    assert re.search(r"^rate_limits +10 requests per 1m: 0 used, 10 left$", text, re.M), text
+    assert re.search(r"^models +all$", text, re.M) and "{" not in text and "_ms" not in text, text
+    assert re.search(r"^customer +-$|^budgets +5\.00 dollars", rich.bfctl("teams", "show", "research"), re.M)
+
+
+def test_bash_completes_every_option():
+    commands = json.loads(bfctl("help", "--json").stdout)["commands"]
+    uses = [([command["name"], *use["words"].split()[:1]], {option["name"] for option in use["options"]})
+            for command in commands for use in command["uses"] if use["options"]]
+    lines = [f'COMP_WORDS=(bfctl {" ".join(words)} -); COMP_CWORD={len(words) + 1}; _bfctl; echo "${{COMPREPLY[*]}}"'
+             for words, _ in uses]
+    done = subprocess.run(["bash", "-c", "\n".join([f"source {ROOT}/tools/completions/bfctl.bash", *lines])],
+                          capture_output=True, text=True, check=True)
+    for (words, options), offered in zip(uses, done.stdout.splitlines(), strict=True):
+        assert options <= set(offered.split()), words
+
+
 def test_pages_filters_and_times(rich):
     for model in ("up/echo", "new/echo", "up/lorem-3"):
         for _ in range(4):

@@ -268,9 +268,8 @@ int entity_create(struct ctl *c, const struct entity_verbs *v, int argc, char **
     return status;
 }
 
-/* One word, a name or an id, as the path of that entity with `end` behind it. */
-static int path_of(struct ctl *c, const struct entity_verbs *v, int argc, char **argv,
-                   const char *end, struct buf *out)
+int entity_path(struct ctl *c, const struct entity_verbs *v, int argc, char **argv, const char *end,
+                struct buf *out)
 {
     struct str id = STR_NONE;
 
@@ -295,7 +294,7 @@ int entity_update(struct ctl *c, const struct entity_verbs *v, int argc, char **
         status = ctl_fail(CTL_USAGE, "%s update: say what to change (--budget, --models, ...)",
                           v->command);
     if (status == CTL_OK)
-        status = path_of(c, v, argc, argv, "", &path);
+        status = entity_path(c, v, argc, argv, "", &path);
     if (status == CTL_OK)
         status = ctl_call(c, "PATCH", path.data, buf_view(&body), &reply);
     if (status == CTL_OK && c->json)
@@ -303,31 +302,6 @@ int entity_update(struct ctl *c, const struct entity_verbs *v, int argc, char **
     else if (status == CTL_OK)
         tell(v, "updated", reply);
     buf_fini(&body);
-    buf_fini(&path);
-    return status;
-}
-
-int entity_show(struct ctl *c, const struct entity_verbs *v, int argc, char **argv)
-{
-    struct buf path = BUF_INIT;
-    const struct json *reply = NULL;
-
-    if (args_parse(&argc, argv, args_find(v->uses, argv[0]), NULL) != 0)
-        return CTL_USAGE;
-    int status = path_of(c, v, argc, argv, "", &path);
-    if (status == CTL_OK)
-        status = ctl_call(c, "GET", path.data, STR_NONE, &reply);
-    if (status == CTL_OK && c->json) {
-        print_raw(reply);
-    } else if (status == CTL_OK) {
-        for (const struct json *m = reply->child; m != NULL; m = m->next) {
-            struct buf text = BUF_INIT;
-
-            table_clean(&text, m->type == JSON_STRING ? m->text : m->raw, false);
-            printf("%-14.*s %.*s\n", STR_ARGS(m->key), STR_ARGS(buf_view(&text)));
-            buf_fini(&text);
-        }
-    }
     buf_fini(&path);
     return status;
 }
@@ -349,7 +323,7 @@ int entity_delete(struct ctl *c, const struct entity_verbs *v, int argc, char **
 
     if (args_parse(&argc, argv, args_find(v->uses, argv[0]), &o) != 0)
         return CTL_USAGE;
-    int status = path_of(c, v, argc, argv, "", &path);
+    int status = entity_path(c, v, argc, argv, "", &path);
     if (status == CTL_OK)
         ctl_query(&path, "children", o.children);
     if (status == CTL_OK)
@@ -371,7 +345,7 @@ int entity_post(struct ctl *c, const struct entity_verbs *v, int argc, char **ar
 
     if (args_parse(&argc, argv, args_find(v->uses, argv[0]), NULL) != 0)
         return CTL_USAGE;
-    int status = path_of(c, v, argc, argv, verb, &path);
+    int status = entity_path(c, v, argc, argv, verb, &path);
     if (status == CTL_OK)
         status = ctl_call(c, "POST", path.data, STR_NONE, &reply);
     if (status == CTL_OK && c->json)

@@ -51,6 +51,10 @@ BF_MUST_CHECK int entity_body(const struct entity_options *o, bool is_patch, str
 BF_MUST_CHECK int entity_resolve(struct ctl *c, const struct entity_verbs *v, const char *word,
                                  struct str *out_id);
 
+/* One word, a name or an id, as the path of that entity with `end` behind it. As entity_resolve. */
+BF_MUST_CHECK int entity_path(struct ctl *c, const struct entity_verbs *v, int argc, char **argv,
+                              const char *end, struct buf *out);
+
 /* The verbs, each with its words behind the command's. */
 int entity_list(struct ctl *c, const struct entity_verbs *v, int argc, char **argv);
 int entity_create(struct ctl *c, const struct entity_verbs *v, int argc, char **argv);
