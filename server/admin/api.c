@@ -41,6 +41,15 @@ struct api_route {
         "DELETE", path "/*", api_governance_delete, PARAMS("children"), false                      \
     }
 
+#define RULE_ROUTES(path)                                                                          \
+    {"GET", path, api_governance_rules, PAGE_PARAMS("search", "scope", "scope_id"), false},        \
+        {"POST", path, api_governance_rule_create, NO_PARAMS, false},                              \
+        {"GET", path "/*", api_governance_rule, PARAMS("from_memory"), false},                     \
+        {"PUT", path "/*", api_governance_rule_update, NO_PARAMS, false},                          \
+    {                                                                                              \
+        "DELETE", path "/*", api_governance_rule_delete, NO_PARAMS, false                          \
+    }
+
 static const struct api_route routes[] = {
     {"GET", "/", api_page, NULL, true},
     {"GET", "/healthz", api_healthz, NULL, true},
@@ -106,6 +115,8 @@ static const struct api_route routes[] = {
     {"GET", "/api/governance/budgets", api_governance_budgets, PAGE_PARAMS("cursor"), false},
     {"GET", "/api/governance/rate-limits", api_governance_rate_limits, PAGE_PARAMS("cursor"),
      false},
+    RULE_ROUTES("/api/governance/routing-rules"),
+    RULE_ROUTES("/api/routing/rules"),
     {"GET", "/api/prices", api_prices, PARAMS("limit", "cursor", "provider", "model"), false},
     {"GET", "/api/prices/**", api_price, NO_PARAMS, false},
     {"GET", "/api/usage", api_usage,

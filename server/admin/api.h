@@ -37,6 +37,8 @@ api_fn api_config;                                  /* config.c */
 api_fn api_providers;                               /* routes.c */
 api_fn api_routes;                                  /* route_list.c */
 api_fn api_explain;                                 /* explain.c */
+api_fn api_governance_rules, api_governance_rule, api_governance_rule_create,
+    api_governance_rule_update, api_governance_rule_delete; /* governance_routing.c */
 api_fn api_rules, api_rule, api_rule_create, api_rule_update, api_rule_delete;  /* rules.c */
 api_fn api_models;                                                              /* models.c */
 api_fn api_entity_create, api_entity_get, api_entity_update, api_entity_delete; /* entity.c */

@@ -6,7 +6,9 @@
  * limits here: a model config is the limit of "provider/model", a provider's is that of its name with
  * "/" and "*" behind it.
  * A key without provider configs may use no provider, as there, unless allow_all_providers: it gets
- * deny_models ["*"]. What has no equivalent (key_ids, regex: patterns, other scopes) is refused with
+ * deny_models ["*"]. Routing rules are rules, one target each; their `description` and `query` (the
+ * dashboard's own picture of the condition) are taken and not kept. What has no equivalent (key_ids, regex: patterns, other scopes, several
+ * targets or fallbacks of a rule) is refused with
  * its name, never ignored.
  * Does not: keep anything that the native routes do not show.
  *
@@ -72,6 +74,14 @@ void governance_budget_text(struct exchange *ex, struct writer *w, const struct 
 /* False: the entity has no rate limits; nothing was written. */
 bool governance_limit_text(struct exchange *ex, struct writer *w, const char *key,
                            const struct json *entity, const struct governance_owner *owner);
+
+/* --- governance_cel.c: conditions of routing rules --- */
+
+/* In our variables, and in theirs. */
+struct str governance_cel_in(struct arena *a, struct str theirs);
+struct str governance_cel_out(struct arena *a, struct str ours);
+/* A variable of theirs that has no equivalent, and what to write instead; NULL: there is none. */
+const char *governance_cel_unknown(struct str theirs, const char **instead);
 
 /* --- governance_out.c --- */
 

@@ -5,6 +5,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "server/admin/rules.h"
+
 #include "server/admin/admin.h"
 #include "server/admin/api.h"
 #include "server/admin/call.h"
@@ -18,7 +20,7 @@ static const struct body_field rule_fields[] = {
 
 /* --- reading --- */
 
-static const struct pub_view *view_or_refuse(struct exchange *ex)
+const struct pub_view *rules_view(struct exchange *ex)
 {
     const struct pub_view *v = admin_view(ex->admin);
 
@@ -54,7 +56,7 @@ static void write_members(struct exchange *ex, struct writer *w, const struct pu
 
 void api_rules(struct exchange *ex, struct str tail)
 {
-    const struct pub_view *v = view_or_refuse(ex);
+    const struct pub_view *v = rules_view(ex);
     struct writer w = WRITER_INIT(&ex->out);
     uint64_t limit, at;
 
@@ -79,8 +81,7 @@ void api_rules(struct exchange *ex, struct str tail)
     exchange_json(ex, 200);
 }
 
-/* By id, else by name. */
-static bool find(const struct pub_view *v, struct str wanted, uint32_t *out)
+bool rules_find(const struct pub_view *v, struct str wanted, uint32_t *out)
 {
     uint64_t id = 0;
     bool is_id = params_id_parse(wanted, &id);
@@ -122,13 +123,13 @@ static void refuse_name(struct exchange *ex, const struct pub_view *v, struct st
 
 static void answer_one(struct exchange *ex, struct str wanted, int status)
 {
-    const struct pub_view *v = view_or_refuse(ex);
+    const struct pub_view *v = rules_view(ex);
     struct writer w = WRITER_INIT(&ex->out);
     uint32_t at;
 
     if (v == NULL)
         return;
-    if (!find(v, wanted, &at)) {
+    if (!rules_find(v, wanted, &at)) {
         refuse_name(ex, v, wanted);
         return;
     }
@@ -169,8 +170,8 @@ static void on_deleted(struct exchange *ex, const struct json *reply)
     exchange_json(ex, 200);
 }
 
-static void call(struct exchange *ex, const char *op, struct str id, const char *member,
-                 const struct json *body, call_fn *fn)
+void rules_call(struct exchange *ex, const char *op, struct str id, const char *member,
+                struct str json, call_fn *fn)
 {
     struct buf text = BUF_INIT;
     struct writer w = WRITER_INIT(&text);
@@ -179,8 +180,8 @@ static void call(struct exchange *ex, const char *op, struct str id, const char 
     writer_cstr(&w, "op", op);
     if (id.len > 0)
         writer_str(&w, "id", id);
-    if (body != NULL)
-        writer_raw(&w, member, body->raw);
+    if (json.len > 0)
+        writer_raw(&w, member, json);
     writer_object_end(&w);
     call_master(ex, &text, CALL_TIMEOUT_MS, fn);
 }
@@ -191,7 +192,7 @@ void api_rule_create(struct exchange *ex, struct str tail)
 
     (void)tail;
     if (body != NULL)
-        call(ex, "rule_create", STR_NONE, "rule", body, on_created);
+        rules_call(ex, "rule_create", STR_NONE, "rule", body->raw, on_created);
 }
 
 void api_rule_update(struct exchange *ex, struct str tail)
@@ -200,7 +201,7 @@ void api_rule_update(struct exchange *ex, struct str tail)
     struct str name;
 
     if (body != NULL && read_name(ex, tail, &name))
-        call(ex, "rule_update", name, "patch", body, on_changed);
+        rules_call(ex, "rule_update", name, "patch", body->raw, on_changed);
 }
 
 void api_rule_delete(struct exchange *ex, struct str tail)
@@ -208,5 +209,5 @@ void api_rule_delete(struct exchange *ex, struct str tail)
     struct str name;
 
     if (read_name(ex, tail, &name))
-        call(ex, "rule_delete", name, NULL, NULL, on_deleted);
+        rules_call(ex, "rule_delete", name, NULL, STR_NONE, on_deleted);
 }
