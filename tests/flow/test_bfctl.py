@@ -207,6 +207,26 @@ virtual_keys:
     assert row["name"] == 'quo"te: #\\' and row["expires_ms"] == 1927584000000 and row["strict"]
 
 
+@pytest.mark.parametrize("of_file", ["", """rules: [ { name: written, when: 'model == "up/a"', use: fast } ]\nqueue: { at_most: 4 }\n"""])
+def test_export_has_the_rules_that_the_api_made(start_gateway, mock, tmp_path, of_file):
+    gateway = start_gateway(f"""providers:
+  up: {{ vendor: openai-compatible, base_url: {mock.base_v1}, keys: [ {{ name: main, value: env.UP_KEY }} ] }}
+models: {{ fast: {{ targets: [ up/echo ] }} }}
+{of_file}""", env={"UP_KEY": "sk-upstream-secret-0123456789"})
+    gateway.bfctl("keys", "create", "ci")
+    gateway.bfctl("rule", "add", 'tricky: "name" #1', "--use", "fast", "--when", 'model == "up/b" && headers["x"] != \'y\'', "--priority", "7")
+    gateway.bfctl("rule", "add", "of-key", "--use", "up/lorem-3", "--key", "ci")
+
+    def rules(at):
+        return [{name: row.get(name) for name in ("name", "when", "use", "key", "priority")}
+                for row in at.api("GET", "/api/rules", expect=200)["data"]]
+    before = rules(gateway)
+    assert len(before) == (3 if of_file else 2)
+    text = re.sub(r"(?m)^admin:.*\n(?:[ \t].*\n)*", "", gateway.bfctl("export"))
+    again = start_gateway(text, env={"UP_KEY": "sk-upstream-secret-0123456789"})
+    assert rules(again) == before, text
+
+
 def test_no_control_characters_reach_the_terminal(gateway):
     """A model's name comes from a client; what turns the writing direction stays out of the table."""
     ask(gateway, model="mock/lorem-1\u202e")

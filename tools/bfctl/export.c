@@ -1,16 +1,18 @@
 /*
- * export - everything as YAML: the configuration in force, and the virtual keys by their hashes.
+ * export - everything as YAML: the configuration in force, the rules that the API made, and the virtual
+ * keys by their hashes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "conf/values.h"
 #include "server/base/when.h"
 #include "tools/bfctl/args.h"
 #include "tools/bfctl/commands.h"
 
-struct key_list {
+struct listing {
     struct buf out;
     uint64_t n;
 };
@@ -18,7 +20,7 @@ struct key_list {
 /* A JSON string is a double-quoted YAML string, so the API's text serves as it is. */
 static void add_key(void *ctx, const struct json *k)
 {
-    struct key_list *list = ctx;
+    struct listing *list = ctx;
     const struct json *models = json_get(k, "models"), *name = json_get(k, "name");
     uint64_t expires_ms = ctl_u64(k, "expires_ms");
 
@@ -49,14 +51,77 @@ static void add_key(void *ctx, const struct json *k)
     buf_char(&list->out, '\n');
 }
 
+/* --- rules that the API made, among those of the file --- */
+
+static void put_member(struct buf *out, const struct json *r, const char *name)
+{
+    const struct json *value = json_get(r, name);
+
+    if (value == NULL || value->type == JSON_NULL)
+        return;
+    buf_printf(out, "\n    %s: ", name);
+    buf_str(out, value->raw);
+}
+
+static void add_rule(void *ctx, const struct json *r)
+{
+    static const char *const members[] = {"key", "team", "customer", "when", "use", "priority"};
+    struct listing *list = ctx;
+    const struct json *name = json_get(r, "name");
+
+    if (name == NULL || !str_eq(ctl_str(r, "origin"), STR("api")))
+        return;
+    list->n++;
+    buf_cstr(&list->out, "  - name: ");
+    buf_str(&list->out, name->raw);
+    for (size_t i = 0; i < ARRAY_LEN(members); i++)
+        put_member(&list->out, r, members[i]);
+    buf_char(&list->out, '\n');
+}
+
+/* Where they belong in the configuration's text: behind the file's own, which go first among equals. */
+static bool find_rules(struct str text, size_t *out_end)
+{
+    static const char head[] = "\nrules:\n";
+    const char *begin = memmem(text.p, text.len, head, sizeof(head) - 1);
+    size_t at;
+
+    *out_end = text.len;
+    if (begin == NULL)
+        return false;
+    at = (size_t)(begin - text.p) + sizeof(head) - 1;
+    while (at < text.len && text.p[at] == ' ') {
+        const char *end = memchr(text.p + at, '\n', text.len - at);
+
+        at = end != NULL ? (size_t)(end - text.p) + 1 : text.len;
+    }
+    *out_end = at;
+    return true;
+}
+
+static void print_all(struct str config, struct listing *keys, struct listing *rules)
+{
+    size_t end;
+    bool has_rules = find_rules(config, &end);
+
+    (void)fwrite(config.p, 1, end, stdout);
+    if (rules->n > 0 && !has_rules)
+        (void)fputs("rules:\n", stdout);
+    (void)fwrite(rules->out.data, 1, rules->out.len, stdout);
+    (void)fwrite(config.p + end, 1, config.len - end, stdout);
+    (void)fwrite(keys->out.data, 1, keys->out.len, stdout);
+}
+
 const struct args export_uses[] = {
-    ARGS_NONE("", "everything as YAML: the configuration in force and all virtual keys, by hash"),
+    ARGS_NONE(
+        "", "everything as YAML: the configuration in force, all rules, and virtual keys by hash"),
     ARGS_END,
 };
 
 int command_export(struct ctl *c, int argc, char **argv)
 {
-    struct key_list list = {BUF_INIT, 0};
+    struct listing list = {BUF_INIT, 0};
+    struct listing rules = {BUF_INIT, 0};
     struct buf config = BUF_INIT;
     int status;
 
@@ -70,13 +135,14 @@ int command_export(struct ctl *c, int argc, char **argv)
     status = ctl_fetch(c, "GET", "/api/config?format=yaml", STR_NONE, &config);
     if (status == CTL_OK)
         status = ctl_each(c, "/api/keys?hashes=true", 0, add_key, &list);
+    if (status == CTL_OK)
+        status = ctl_each(c, "/api/rules", 0, add_rule, &rules);
     if (status == CTL_OK) {
         /* All of it or nothing: half an export would load as a smaller configuration. */
-        (void)fwrite(config.data, 1, config.len, stdout);
-        if (list.n > 0)
-            (void)fwrite(list.out.data, 1, list.out.len, stdout);
+        print_all(buf_view(&config), &list, &rules);
     }
     buf_fini(&config);
     buf_fini(&list.out);
+    buf_fini(&rules.out);
     return status;
 }
