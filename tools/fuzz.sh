@@ -28,7 +28,8 @@ build() {
     done
     # shellcheck disable=SC2086 # a list of words is meant
     make -s -j"$(nproc)" CC=clang-14 CXX=clang++-14 MODE=fuzz SAN=address,undefined \
-        WARN=-w WARN_C= CFLAGS=-fsanitize=fuzzer-no-link CXXFLAGS=-fsanitize=fuzzer-no-link $targets
+        WARN=-w WARN_C= CFLAGS=-fsanitize=fuzzer-no-link \
+        CXXFLAGS="-fsanitize=fuzzer-no-link -fno-sanitize=function" $targets
 }
 
 run() {
@@ -42,7 +43,7 @@ run() {
         work=build/fuzz/$target.corpus
         clang++-14 -fsanitize=fuzzer,address,undefined "$objects/tests/fuzz/$target.o" \
             "$objects/libserver.a" "$objects/libbowfin.a" -lh2o-evloop -lwslay -lcurl -llmdb -lyaml \
-            -lmsgpackc -lsimdjson -lssl -lcrypto -lz -lpthread -lm -o "build/fuzz/$target"
+            -lmsgpackc -lsimdjson -lssl -lcrypto -lz -lpcre2-8 -lpthread -lm -o "build/fuzz/$target"
         mkdir -p "$work"
         [ ! -d "tests/fuzz/corpus/$target" ] || cp -r "tests/fuzz/corpus/$target/." "$work/"
         dict=""
