@@ -102,7 +102,12 @@ bool str_next(struct str *rest, char sep, struct str *out)
     return true;
 }
 
-bool glob_match(struct str pattern, struct str name)
+static bool same(char a, char b, bool any_case)
+{
+    return a == b || (any_case && lower(a) == lower(b));
+}
+
+static bool match(struct str pattern, struct str name, bool any_case)
 {
     size_t p = 0;
     size_t n = 0;
@@ -113,7 +118,7 @@ bool glob_match(struct str pattern, struct str name)
         if (p < pattern.len && pattern.p[p] == '*') {
             star = p++;
             mark = n;
-        } else if (p < pattern.len && pattern.p[p] == name.p[n]) {
+        } else if (p < pattern.len && same(pattern.p[p], name.p[n], any_case)) {
             p++;
             n++;
         } else if (star != SIZE_MAX) {
@@ -128,17 +133,32 @@ bool glob_match(struct str pattern, struct str name)
     return p == pattern.len;
 }
 
-bool glob_list_match(struct str list, struct str name)
+bool glob_match(struct str pattern, struct str name)
+{
+    return match(pattern, name, false);
+}
+
+static bool match_any(struct str list, struct str name, bool any_case)
 {
     struct str pattern;
 
     if (list.len == 0)
         return false;
     while (str_next(&list, '\0', &pattern)) {
-        if (glob_match(pattern, name))
+        if (match(pattern, name, any_case))
             return true;
     }
     return false;
+}
+
+bool glob_list_match(struct str list, struct str name)
+{
+    return match_any(list, name, false);
+}
+
+bool glob_list_denies(struct str list, struct str name)
+{
+    return match_any(list, str_trim(name), true);
 }
 
 bool str_unescape(struct str raw, char *out, size_t *out_len)

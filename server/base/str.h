@@ -88,6 +88,12 @@ bool glob_match(struct str pattern, struct str name);
 bool glob_list_match(struct str list, struct str name);
 
 /*
+ * The same for a list of what is forbidden: blanks around the name and its case do not matter, because they
+ * do not to some providers (Azure's deployments), who would be asked for what is denied under another spelling.
+ */
+bool glob_list_denies(struct str list, struct str name);
+
+/*
  * Put `raw` with each "%41" as the byte it stands for into `out`, which has room for raw.len bytes.
  * False when there was a '%' without two digits; it stays as it is. '+' is no blank.
  */

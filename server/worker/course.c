@@ -7,6 +7,8 @@
 #include "server/worker/rules.h"
 #include "server/worker/worker.h"
 
+#define SKIP_NAME_MAX 128 /* bytes of it in x-bf-skipped: a rule's whole name */
+
 /* It is this name's turn. What a client wrote means what its key's aliases say. */
 static void say(struct request *r, struct str name, bool is_clients)
 {
@@ -313,9 +315,10 @@ bool course_divert(struct request *r, enum error_cause cause)
     return false;
 }
 
-/* A header's value must be printable, whatever a client calls its models. */
+/* A header's value must be printable, and no longer than proxies take it, whatever a client calls its models. */
 static struct str printable(struct str name)
 {
+    name.len = min_u64(name.len, SKIP_NAME_MAX);
     for (size_t i = 0; i < name.len; i++) {
         if ((unsigned char)name.p[i] < 0x20 || (unsigned char)name.p[i] >= 0x7f)
             return STR("?");

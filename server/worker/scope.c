@@ -154,7 +154,7 @@ struct str scope_alias(const struct request *r, struct str name)
 
 bool scope_denies_name(const struct request *r, struct str name)
 {
-    return r->scope.denied.len > 0 && glob_list_match(r->scope.denied, name);
+    return r->scope.denied.len > 0 && glob_list_denies(r->scope.denied, name);
 }
 
 const struct scope_provider *scope_provider_of(const struct request *r, struct str provider)
@@ -180,12 +180,12 @@ bool scope_allows(const struct request *r, struct str provider, struct str model
     if (r->scope.n_providers > 0) {
         if (own == NULL || (own->models.len > 0 && !glob_list_match(own->models, model)))
             return false;
-        if (own->denied.len > 0 && glob_list_match(own->denied, model))
+        if (own->denied.len > 0 && glob_list_denies(own->denied, model))
             return false;
     }
     if (r->scope.denied.len == 0)
         return true;
     if (!admit_target_text(provider, model, text, &target))
         return false;
-    return !glob_list_match(r->scope.denied, target) && !glob_list_match(r->scope.denied, model);
+    return !glob_list_denies(r->scope.denied, target) && !glob_list_denies(r->scope.denied, model);
 }

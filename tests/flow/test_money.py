@@ -150,6 +150,17 @@ def test_scopes(mock, start_gateway, rules, code, kind):
     assert mock.requests() == []
 
 
+@pytest.mark.parametrize("rules", ['deny_models: ["up/lorem-*"]', 'deny_models: ["LOREM-3"]',
+                                   'providers: [ { provider: up, deny_models: ["Lorem-*"] } ]'])
+def test_what_is_denied_is_denied_in_any_spelling(mock, start_gateway, rules):
+    """Some providers take names in any case, or with blanks around them."""
+    gateway = start_gateway(one_provider(mock.base_v1, more="virtual_keys:\n" + key_of(rules)))
+    for model in ("up/lorem-3", "up/Lorem-3", "up/LOREM-3", "up/lorem-3 ", "up/lorem-3\t"):
+        assert ask(gateway, model).status in (400, 403), model
+    assert mock.requests() == []
+    assert ask(gateway, "up/echo").status == 200
+
+
 def test_a_key_asks_about_itself_from_its_networks_only(mock, start_gateway):
     here = '["127.0.0.0/8"]'
     gateway = start_gateway(yaml(mock, key_of('networks: ["10.0.0.0/8"]') + key_of(f"networks: {here}", "home", OTHER)))

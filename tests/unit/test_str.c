@@ -81,6 +81,10 @@ static void globs(void **state)
     assert_true(glob_match(STR("a*ab"), STR("aaab")));
     assert_false(glob_match(STR(""), STR("a")));
     assert_false(glob_match(STR("a?c"), STR("abc"))); /* only the star is special */
+    assert_true(glob_list_denies((struct str){"fast\0az/GPT-4*", 14}, STR("az/gpt-4o")));
+    assert_true(glob_list_denies(STR("az/gpt-4o"), STR("az/GPT-4o \t")));
+    assert_false(glob_list_denies(STR("az/gpt-4o"), STR("az/gpt-4o-mini")));
+    assert_false(glob_list_denies(STR_NONE, STR("a")));
     assert_true(glob_list_match((struct str){"fast\0openai/*", 13}, STR("openai/x")));
     assert_false(glob_list_match((struct str){"fast\0openai/*", 13}, STR("faster")));
     assert_false(glob_list_match(STR_NONE, STR("x")));
