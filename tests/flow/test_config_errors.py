@@ -1,5 +1,6 @@
 """Bad configuration: what it is told, and that it never replaces a good one."""
 
+import json
 import socket
 import subprocess
 import threading
@@ -57,6 +58,33 @@ BAD = {
     "virtual key's value twice": (
         f"  - {{ name: twin, value: {KEY} }}\n",
         '{file}:10: virtual key "twin" has the same value as the one on line 9'),
+    "rule whose pattern is none": (
+        "rules:\n  - { when: 'model.matches(\"(\")', use: up/m }\n",
+        "{file}:11: rules[0].when cannot be read: column 15: pattern, character 2: missing closing parenthesis"),
+    "rule that divides by zero": (
+        "rules:\n  - { when: 'request.tokens / 0 > 1', use: up/m }\n",
+        "{file}:11: rules[0].when cannot be read: column 16: division by zero is an error whatever is divided"),
+    "rule that asks has() of no field": (
+        "rules:\n  - { when: 'has(model)', use: up/m }\n",
+        "{file}:11: rules[0].when cannot be read: column 5: has wants a field, as in has(key.team) or has(headers.accept), and model is "
+        "a variable by itself"),
+    "rule that leads to a pattern": (
+        "rules:\n  - { use: 'up/*' }\n",
+        '{file}:11: rules: "up/*" is a pattern, and nothing tells what its * would be: name one model (only a target carries over the * '
+        "of its own name in models:)"),
+    "rule of a key that is not there": (
+        "rules:\n  - { use: up/m, key: taem }\n",
+        '{file}:11: rules: there is no key "taem", did you mean "team"?'),
+    "fallback of no provider": (
+        "models:\n  fast: { targets: [up/m], fallbacks: [upp/m] }\n",
+        '{file}:11: models.fast.fallbacks: there is no provider "upp" for upp/m; nearest: "up"'),
+    "key of another mapping": (
+        "retry_ratio: 5%\n",
+        '{file}:10: unknown key "retry_ratio", did you mean "limits.retry_ratio"?'),
+    "shares that leave somebody": (
+        "models:\n  fast: { targets: [{ model: up/a, share: 50% }, { model: up/b, share: 20% }] }\n",
+        "{file}:11: models.fast: the shares of its targets sum to 70%, and nobody serves the others: make them 100%, or have a target "
+        "without share and with a weight above 0"),
     "target without provider": (
         "models: { fast: { targets: [upp/echo] } }\n",
         '{file}:10: models.fast: no provider "upp" for target upp/echo, did you mean "up"?'),
@@ -111,6 +139,27 @@ def test_check_of_a_good_file(tmp_path):
     path = tmp_path / "bowfin.yaml"
     path.write_text(good())
     assert check_file(path) == (0, f"{path}: ok\n", "")
+
+
+WARNED = """models: { big: { targets: [up/m], queue: { at_most: 3 } } }
+"""
+
+
+def test_warnings_are_told_and_stop_nothing(start_gateway, tmp_path):
+    text = good(WARNED).replace(f"value: {KEY} }}", f"value: {KEY}, models: [up/small], aliases: {{ best: up/large }} }}")
+    file = tmp_path / "bowfin.yaml"
+    file.write_text(text)
+    wanted = [f'{file}:9: virtual key "team": aliases.best stands for "up/large", which the key may not use: add it to the key\'s models, '
+              "or this alias is of no use",
+              f"{file}:10: models.big.queue: nothing here has a concurrency, so that nobody ever waits: give one to a target, a provider "
+              "or model_limits"]
+    assert check_file(file) == (0, "\n".join([*(f"warning: {line}" for line in wanted), f"{file}: ok", ""]), "")
+    done = subprocess.run([BFCTL, "--json", "check", file], capture_output=True, text=True, env=clean_environment())
+    assert json.loads(done.stdout) == {"ok": True, "errors": [], "warnings": wanted}
+    gateway = start_gateway(text)
+    assert gateway.log().count("event=config_warning") == 2
+    answer = gateway.call("POST", "/v1/chat/completions", chat("best"), key=KEY)
+    assert answer.status == 403 and '\\"best\\" is this key\'s alias of \\"up/large\\"' in answer.body.decode()
 
 
 def test_check_of_no_file(tmp_path):

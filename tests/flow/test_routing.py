@@ -109,3 +109,51 @@ def test_routes_and_explain_tell_of_it(gateway):
     assert "openai/gpt-4o-mini" in text and "anthropic/claude-haiku-4-5" in text
     [record] = wait_until(lambda: gateway.api("GET", "/api/logs?limit=1", expect=200)["data"], "a record")
     assert record["attempts"]
+
+
+def refused(gateway, error, **how):
+    with pytest.raises(error) as caught:
+        ask(gateway, **how)
+    return caught.value
+
+
+def test_a_rule_that_the_key_may_not_use_is_named(gateway):
+    """And as soon as there is a key that may, it is followed."""
+    limited = gateway.api("POST", "/api/keys", {"name": "limited", "models": ["mock/*"]}, expect=201)["key"]
+    gateway.api("POST", "/api/rules", {"name": "to azure", "when": '"batch" in request.tags', "use": "azure/lorem-5"}, expect=201)
+    answer = client(gateway, limited).chat.completions.with_raw_response.create(
+        model="mock/echo", messages=[{"role": "user", "content": "hi"}], extra_headers={"x-bf-tags": "batch"})
+    assert answer.headers["x-bf-skipped"] == "rule:to azure=model_not_allowed"
+    assert "x-bf-rule" not in answer.headers and answer.headers["x-bf-provider"] == "mock"
+    assert ask(gateway, headers={"x-bf-tags": "batch"}) == "azure/lorem-5"
+    error = refused(gateway, openai.BadRequestError, model="mock/echo", headers={"x-bf-fallbacks": "a,b,c,d,e,f"})
+    assert error.code == "bad_fallbacks" and error.param == "x-bf-fallbacks" and "header x-bf-fallbacks names 6" in str(error)
+
+
+def test_tags_that_nothing_has_are_told(gateway):
+    error = refused(gateway, openai.BadRequestError, model="mock/echo", headers={"x-bf-tags": "batch"})
+    assert error.code == "unknown_tags" and 'none has all of "batch"; there are: none' in str(error)
+
+
+def test_a_star_is_nobodys_model(gateway, mock):
+    mock.clear()
+    for name in ("mock/*", "fas*", "*", "openai/gpt-*"):
+        assert refused(gateway, openai.NotFoundError, model=name).code == "unknown_model"
+    assert mock.requests() == []
+
+
+def test_rules_of_the_api_are_checked_like_those_of_the_file(gateway):
+    wrong = {
+        'model.matches("(")': "column 15: pattern",
+        "request.tokens / 0 > 1": "column 16: division by zero",
+        "has(model)": "column 5: has wants a field",
+        "9223372036854775807 + 1 > request.tokens": "does not fit 64 bits",
+    }
+    for when, want in wrong.items():
+        answer = gateway.api("POST", "/api/rules", {"name": "wrong", "when": when, "use": "mock/echo"})
+        assert answer.status == 422 or answer.status == 400
+        assert want in answer.body.decode(), answer
+    for use in ("openai/*", "*", "fas*"):
+        answer = gateway.api("POST", "/api/rules", {"name": "wrong", "use": use})
+        assert answer.status in (400, 422) and "no pattern" in answer.body.decode(), answer
+    assert len(gateway.api("GET", "/api/rules", expect=200)["data"]) == 2

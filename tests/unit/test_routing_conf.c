@@ -236,6 +236,9 @@ static void warns_of_names_that_a_key_cannot_use(void **state)
         "], aliases: { a: mock/echo } }, { name: p, value: sk-bf-0123456789013, "
         "providers: [ openai ], aliases: { a: mock/echo, b: openai/x } } ]\n",
         other, ARRAY_LEN(other));
+    expect_warnings("virtual_keys: [ { name: ci, value: sk-bf-0123456789012, models: [ "
+                    "'meta-llama/*', 'mock*/x', fats ] } ]\n",
+                    NULL, 0);
     expect_warnings("virtual_keys: [ { name: ci, value: sk-bf-0123456789012, aliases: { b: "
                     "openai/gpt-4o } } ]\n",
                     NULL, 0);
