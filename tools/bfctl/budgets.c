@@ -85,7 +85,7 @@ int command_budgets(struct ctl *c, int argc, char **argv)
                 ctl_nothing(c, "no budget %s", is_filtered(&o) ? "matches" : "is set anywhere");
             else
                 table_print(&t, &out);
-            (void)fwrite(out.data, 1, out.len, stdout);
+            ctl_write(&out);
         }
         table_fini(&t);
     }

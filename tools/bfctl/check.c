@@ -45,7 +45,7 @@ static void print_findings(struct ctl *c, struct str text)
         comma = true;
     }
     buf_cstr(&out, "]}\n");
-    (void)fwrite(out.data, 1, out.len, stdout);
+    ctl_write(&out);
     buf_fini(&out);
 }
 
@@ -68,7 +68,7 @@ static void print_sound(const struct ctl *c, const char *path, const struct conf
         buf_cstr(&out, "]}\n");
     else
         buf_printf(&out, "%s: ok\n", path);
-    (void)fwrite(out.data, 1, out.len, stdout);
+    ctl_write(&out);
     buf_fini(&out);
 }
 

@@ -36,6 +36,12 @@ void ctl_nothing(const struct ctl *c, const char *fmt, ...)
     (void)fputc('\n', stderr);
 }
 
+void ctl_write(const struct buf *text)
+{
+    if (text->len > 0)
+        (void)fwrite(text->data, 1, text->len, stdout);
+}
+
 int ctl_flush(int status)
 {
     bool has_failed = fflush(stdout) != 0;
@@ -129,7 +135,7 @@ bool ctl_print_json(struct ctl *c, const char *path, int *status)
         return false;
     *status = ctl_fetch(c, "GET", path, STR_NONE, &text);
     if (*status == CTL_OK && text.len > 0)
-        (void)fwrite(text.data, 1, text.len, stdout);
+        ctl_write(&text);
     buf_fini(&text);
     return true;
 }
@@ -187,7 +193,7 @@ int ctl_print_list(struct ctl *c, const char *path, uint64_t max)
     int status = ctl_each(c, path, max, add_raw, &list);
     buf_cstr(&text, "],\"next\":null}\n");
     if (status == CTL_OK)
-        (void)fwrite(text.data, 1, text.len, stdout);
+        ctl_write(&text);
     buf_fini(&text);
     return status;
 }

@@ -75,6 +75,8 @@ BF_MUST_CHECK int ctl_print_list(struct ctl *c, const char *path, uint64_t max);
 void ctl_nothing(const struct ctl *c, const char *fmt, ...) BF_PRINTF(2, 3);
 /* "bfctl: text" on stderr. Returns `status`. */
 int ctl_fail(int status, const char *fmt, ...) BF_PRINTF(2, 3);
+/* The text on stdout, if there is any; ctl_flush tells whether that could be done. */
+void ctl_write(const struct buf *text);
 /* stdout could not be written: CTL_FAILED, else `status`. */
 int ctl_flush(int status);
 /* A query value: percent-encoded into `b`. NULL: it was not given, and is left out. */

@@ -170,7 +170,7 @@ static int print_list(struct ctl *c, const struct entity_verbs *v, const char *p
         ctl_nothing(c, is_filtered ? "no %s matches" : "there is no %s", v->noun);
     } else if (status == CTL_OK) {
         table_print(&l.t, &out);
-        (void)fwrite(out.data, 1, out.len, stdout);
+        ctl_write(&out);
     }
     table_fini(&l.t);
     buf_fini(&out);

@@ -278,7 +278,7 @@ int command_explain(struct ctl *c, int argc, char **argv)
     } else if (status == CTL_OK) {
         explain_print(&text, answer);
     }
-    (void)fwrite(text.data, 1, text.len, stdout);
+    ctl_write(&text);
     buf_fini(&text);
     return status;
 }

@@ -107,9 +107,9 @@ static void print_all(struct str config, struct listing *keys, struct listing *r
     (void)fwrite(config.p, 1, end, stdout);
     if (rules->n > 0 && !has_rules)
         (void)fputs("rules:\n", stdout);
-    (void)fwrite(rules->out.data, 1, rules->out.len, stdout);
+    ctl_write(&rules->out);
     (void)fwrite(config.p + end, 1, config.len - end, stdout);
-    (void)fwrite(keys->out.data, 1, keys->out.len, stdout);
+    ctl_write(&keys->out);
 }
 
 const struct args export_uses[] = {

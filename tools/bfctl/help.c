@@ -169,7 +169,7 @@ static void print_json(const struct ctl_command *only)
         put_command(&b, command);
     }
     buf_cstr(&b, "]}\n");
-    (void)fwrite(b.data, 1, b.len, stdout);
+    ctl_write(&b);
     buf_fini(&b);
 }
 

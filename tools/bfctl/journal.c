@@ -154,7 +154,7 @@ static void print_usage(const struct ctl *c, const struct json *answer,
         ctl_nothing(c, "no request was counted%s", is_filtered(f) ? " that matches" : " so far");
     else
         table_print(&t, &out);
-    (void)fwrite(out.data, 1, out.len, stdout);
+    ctl_write(&out);
     if (ctl_u64(answer, "truncated") > 0)
         (void)fprintf(stderr, "bfctl: %llu more rows are not shown; filter or group less\n",
                       (unsigned long long)ctl_u64(answer, "truncated"));

@@ -69,7 +69,7 @@ int command_models(struct ctl *c, int argc, char **argv)
             ctl_nothing(c, "there are no models: no provider is configured");
         else
             table_print(&t, &out);
-        (void)fwrite(out.data, 1, out.len, stdout);
+        ctl_write(&out);
     }
     buf_fini(&out);
     table_fini(&t);

@@ -170,7 +170,7 @@ static void print_repriced(struct repriced_all *all)
     }
     repriced_cells(&t, &total);
     table_print(&t, &out);
-    (void)fwrite(out.data, 1, out.len, stdout);
+    ctl_write(&out);
     table_fini(&t);
     buf_fini(&out);
 }
@@ -195,7 +195,7 @@ static void print_repriced_json(const struct repriced_all *all)
                    (unsigned long long)r->would_be_unpriced);
     }
     buf_cstr(&out, "]}\n");
-    (void)fwrite(out.data, 1, out.len, stdout);
+    ctl_write(&out);
     buf_fini(&out);
 }
 
@@ -284,7 +284,7 @@ static void print_differences(const struct json *answer)
     for (const struct json *r = data->child; r != NULL; r = r->next)
         audit_cells(&t, r);
     table_print(&t, &out);
-    (void)fwrite(out.data, 1, out.len, stdout);
+    ctl_write(&out);
     table_fini(&t);
     buf_fini(&out);
 }

@@ -78,7 +78,7 @@ static int list(struct ctl *c, int argc, char **argv)
             ctl_nothing(c, "there are no rules");
         else
             table_print(&t, &out);
-        (void)fwrite(out.data, 1, out.len, stdout);
+        ctl_write(&out);
     }
     buf_fini(&out);
     table_fini(&t);

@@ -126,7 +126,7 @@ int command_shadow(struct ctl *c, int argc, char **argv)
                 table_print(&t, &out);
             else
                 ctl_nothing(c, "%.*s", STR_ARGS(ctl_str(answer, "note")));
-            (void)fwrite(out.data, 1, out.len, stdout);
+            ctl_write(&out);
         }
         table_fini(&t);
     }

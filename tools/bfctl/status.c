@@ -15,7 +15,7 @@ static void print_table(struct table *t)
     struct buf out = BUF_INIT;
 
     table_print(t, &out);
-    (void)fwrite(out.data, 1, out.len, stdout);
+    ctl_write(&out);
     buf_fini(&out);
     table_fini(t);
 }
@@ -275,7 +275,7 @@ int command_reload(struct ctl *c, int argc, char **argv)
         buf_cstr(&text, "nothing changed\n");
     buf_printf(&text, "generation %llu is in force\n",
                (unsigned long long)ctl_u64(reply, "generation"));
-    (void)fwrite(text.data, 1, text.len, stdout);
+    ctl_write(&text);
     buf_fini(&text);
     return CTL_OK;
 }

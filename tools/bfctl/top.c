@@ -149,7 +149,7 @@ static void show_screen(const struct buf *picture)
         buf_cstr(&out, "\033[K\r\n");
     }
     buf_cstr(&out, "\033[J");
-    (void)fwrite(out.data, 1, out.len, stdout);
+    ctl_write(&out);
     (void)fflush(stdout);
     buf_fini(&out);
 }
@@ -240,7 +240,7 @@ int command_top(struct ctl *c, int argc, char **argv)
         return live(c, &t, (int)seconds * 1000);
     int status = draw(c, &t, &picture);
     if (status == CTL_OK)
-        (void)fwrite(picture.data, 1, picture.len, stdout);
+        ctl_write(&picture);
     buf_fini(&picture);
     return status;
 }
