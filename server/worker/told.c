@@ -98,7 +98,7 @@ static bool parse_http_date(struct str text, uint64_t real_ms, double *out_ms)
     struct tm tm = {.tm_year = 0};
     const char *end;
 
-    if (text.len >= sizeof(copy))
+    if (text.len == 0 || text.len >= sizeof(copy))
         return false;
     memcpy(copy, text.p, text.len);
     copy[text.len] = '\0';
