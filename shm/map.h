@@ -23,6 +23,7 @@
 #include "shm/owners.h"
 #include "shm/published.h"
 #include "shm/region.h"
+#include "shm/retries.h"
 #include "shm/seqlock.h"
 #include "shm/tokens.h"
 #include "shm/weights.h"
@@ -154,6 +155,7 @@ struct weights_shared {
 
 struct live_shared {
     struct region_header header;
+    struct retries retries; /* of all workers */
     _Alignas(PAGE_BYTES) struct slot slots[SLOTS_MAX];
 };
 

@@ -3,6 +3,7 @@
  */
 #include "server/base/crypto.h"
 #include "server/worker/hedge.h"
+#include "server/worker/outcome.h"
 #include "server/worker/relay.h"
 #include "server/worker/report.h"
 #include "server/worker/retry.h"
@@ -121,6 +122,8 @@ void attempt_end(struct request *r, enum sample_outcome outcome)
         tell(r, outcome, end_us);
         if (outcome == SAMPLE_OK || outcome == SAMPLE_CALLER_FAULT)
             retry_was_good(r);
+        else if (outcome_rule(outcome)->is_tried_again)
+            retry_was_bad(r);
         trail_note(&r->trail, a->trail, a, outcome, end_us);
     }
     if (a->secret.len > 0) {

@@ -4,6 +4,7 @@
 #include "server/worker/header.h"
 #include "server/worker/money_tell.h"
 #include "server/worker/relay.h"
+#include "server/worker/retry.h"
 #include "server/worker/send.h"
 #include "server/worker/translate.h"
 #include "server/worker/worker.h"
@@ -114,6 +115,8 @@ void head_send(struct request *r, int64_t content_length)
         stat_add(r->worker->slot, STAT_STREAMS_OPEN, 1);
     }
     r->status = relay_status(r);
+    if (r->attempt.in_flight && r->attempt.status < 400)
+        retry_was_good(r);
     r->answer_begun = true;
     r->first_byte_us = loop_now_us(r->worker->loop) - r->begun_us;
     http_start(r->ex, r->status, all, n, content_length);

@@ -65,7 +65,7 @@ bool onward_is_time(struct request *r, const struct candidates *found, bool is_n
 
 bool onward_may_step_aside(struct request *r)
 {
-    if (course_count(r, name_is_better) == 0)
+    if (!retry_may_trust(r) || course_count(r, name_is_better) == 0)
         return false;
     r->retry.aside = r->n_attempts;
     return true;

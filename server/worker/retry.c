@@ -3,60 +3,15 @@
 #include "server/worker/candidates.h"
 #include "server/worker/outcome.h"
 #include "server/worker/worker.h"
+#include "shm/retries.h"
 #include "shm/weights.h"
 
-#define SECOND_US 1000000u
-
-/* --- the budget --- */
-
-static void pay(struct retry_budget *b, uint64_t n)
-{
-    b->debt -= min_u64(b->debt, n);
-}
-
-void retry_budget_request(struct retry_budget *b, uint64_t ratio)
-{
-    pay(b, ratio);
-}
-
-void retry_budget_good(struct retry_budget *b)
-{
-    pay(b, RETRY_WHOLE);
-}
-
-/* One retry a second is no storm: who asks seldom is not refused for what was long ago. */
-static void rest(struct retry_budget *b, uint64_t now_us)
-{
-    uint64_t seconds = (now_us - min_u64(b->rested_us, now_us)) / SECOND_US;
-
-    if (b->rested_us == 0)
-        b->rested_us = now_us;
-    if (seconds == 0)
-        return;
-    pay(b, min_u64(seconds, UINT32_MAX) * RETRY_WHOLE);
-    b->rested_us = now_us;
-}
-
-bool retry_budget_take(struct retry_budget *b, uint64_t now_us)
-{
-    rest(b, now_us);
-    if (b->debt == 0) {
-        b->free_until_us = now_us + RETRY_FREE_US;
-        b->debt_max = (uint64_t)RETRY_BURST * RETRY_WHOLE;
-    }
-    if (now_us >= b->free_until_us && b->debt + RETRY_WHOLE > b->debt_max)
-        return false;
-    b->debt += RETRY_WHOLE;
-    b->debt_max = max_u64(b->debt_max, b->debt); /* grows in the free second only */
-    return true;
-}
-
-void retry_budget_give_back(struct retry_budget *b)
-{
-    pay(b, RETRY_WHOLE);
-}
-
 /* --- of a request --- */
+
+static struct retries *budget(const struct request *r)
+{
+    return retries_of(&r->worker->in->regions.live);
+}
 
 bool retry_may(struct request *r)
 {
@@ -66,7 +21,7 @@ bool retry_may(struct request *r)
         return true;
     if (r->retry.refused == r->n_attempts)
         return false;
-    if (retry_budget_take(&w->retries, loop_now_us(w->loop))) {
+    if (retries_take(budget(r), loop_now_us(w->loop))) {
         r->retry.granted = r->n_attempts;
         return true;
     }
@@ -77,27 +32,39 @@ bool retry_may(struct request *r)
 
 void retry_begins(struct request *r)
 {
-    struct retry_budget *b = &r->worker->retries;
-
+    r->retry.is_trusted = r->n_attempts > 0 && r->retry.aside == r->n_attempts;
     if (r->shadow != NULL)
         return; /* nobody's retries are paid by copies of requests */
     if (r->n_attempts == 0)
-        retry_budget_request(b, r->worker->view.image->retry_ratio);
+        retries_request(budget(r), r->worker->view.image->retry_ratio);
     else if (r->retry.granted != r->n_attempts && /* it was not a failure that led here */
-             r->retry.aside != r->n_attempts)
-        b->debt += RETRY_WHOLE;
+             !r->retry.is_trusted)
+        retries_add(budget(r));
 }
 
 void retry_was_good(struct request *r)
 {
-    if (r->shadow == NULL)
-        retry_budget_good(&r->worker->retries);
+    if (r->shadow != NULL || r->retry.paid == r->n_attempts)
+        return;
+    r->retry.paid = r->n_attempts;
+    retries_good(budget(r));
+}
+
+void retry_was_bad(struct request *r)
+{
+    if (r->retry.is_trusted && r->shadow == NULL)
+        retries_lost(budget(r));
+}
+
+bool retry_may_trust(const struct request *r)
+{
+    return retries_may_trust(budget(r));
 }
 
 void retry_ends(struct request *r)
 {
     if (r->n_attempts > 0 && r->retry.granted == r->n_attempts)
-        retry_budget_give_back(&r->worker->retries);
+        retries_give_back(budget(r));
 }
 
 /* --- where, and when --- */

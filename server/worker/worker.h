@@ -54,7 +54,6 @@ struct worker {
     uint32_t n_shadows;
     uint64_t shadow_bytes;       /* of their requests */
     struct signers *signers;     /* sign.c: NULL until a request is signed */
-    struct retry_budget retries; /* over all requests */
     struct rules *rules;         /* rules.c: NULL until one is looked at */
     struct queue *queue;         /* queue.c: NULL until a request waits */
     struct json_parser *json;

@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "server/worker/retry.h"
+#include "shm/retries.h"
 
 #define RATIO 10000 /* 10 % */
 #define ATTEMPTS 3  /* of one request */
@@ -9,7 +10,7 @@
 #define LATENCY 64 /* steps of 1/500 s: answers that are under way */
 
 struct traffic {
-    struct retry_budget budget;
+    struct retries budget;
     uint64_t now_us;
     uint64_t requests, attempts, refused, failed;
     uint32_t late[LATENCY]; /* good answers still to come, by step */
@@ -19,7 +20,7 @@ struct traffic {
 static void good(struct traffic *t)
 {
     if (t->latency == 0)
-        retry_budget_good(&t->budget);
+        retries_good(&t->budget);
     else
         t->late[(t->step + t->latency) % LATENCY]++;
 }
@@ -28,14 +29,14 @@ static void good(struct traffic *t)
 static void ask(struct traffic *t, uint32_t fates)
 {
     t->requests++;
-    retry_budget_request(&t->budget, RATIO);
+    retries_request(&t->budget, RATIO);
     for (int i = 0; i < ATTEMPTS; i++, fates >>= 1) {
         t->attempts++;
         if ((fates & 1) == 0) {
             good(t);
             return;
         }
-        if (i + 1 < ATTEMPTS && !retry_budget_take(&t->budget, t->now_us)) {
+        if (i + 1 < ATTEMPTS && !retries_take(&t->budget, t->now_us)) {
             t->refused++;
             break;
         }
@@ -51,7 +52,7 @@ static void run(struct traffic *t, uint32_t per_second, uint32_t seconds, const 
         uint32_t *due = &t->late[t->step % LATENCY];
 
         for (; *due > 0; --*due)
-            retry_budget_good(&t->budget);
+            retries_good(&t->budget);
         ask(t, fates[i % n_fates]);
         t->step++;
         t->now_us += SECOND / per_second;
@@ -133,15 +134,41 @@ static void who_asks_seldom_has_the_burst_and_one_a_second(void **state)
 
 static void what_is_not_used_goes_back(void **state)
 {
-    struct retry_budget b = {.debt = 0};
+    struct retries b = {.debt = 0};
 
     (void)state;
-    assert_true(retry_budget_take(&b, SECOND));
+    assert_true(retries_take(&b, SECOND));
     assert_int_equal(b.debt, RETRY_WHOLE);
-    retry_budget_give_back(&b);
+    retries_give_back(&b);
     assert_int_equal(b.debt, 0);
-    retry_budget_give_back(&b); /* never less than nothing */
+    retries_give_back(&b); /* never less than nothing */
     assert_int_equal(b.debt, 0);
+}
+
+static void seconds_add_nothing_to_the_ratio(void **state)
+{
+    struct traffic t = {.now_us = SECOND};
+    uint64_t before;
+
+    (void)state;
+    run(&t, 100, 2, all_down, 1);
+    before = t.attempts - t.requests;
+    run(&t, 100, 60, all_down, 1);
+    assert_true(t.attempts - t.requests - before <= 60 * 100 / 10 + 1);
+}
+
+static void who_seems_well_is_believed_until_it_has_failed_often(void **state)
+{
+    struct retries b = {.debt = 0};
+
+    (void)state;
+    for (int i = 0; i < RETRY_LOST_MAX; i++) {
+        assert_true(retries_may_trust(&b));
+        retries_lost(&b);
+    }
+    assert_false(retries_may_trust(&b));
+    retries_good(&b);
+    assert_true(retries_may_trust(&b));
 }
 
 static void pauses_double_up_to_a_second(void **state)
@@ -162,6 +189,8 @@ int main(void)
         cmocka_unit_test(also_from_the_start_and_with_late_answers),
         cmocka_unit_test(who_asks_seldom_has_the_burst_and_one_a_second),
         cmocka_unit_test(what_is_not_used_goes_back),
+        cmocka_unit_test(seconds_add_nothing_to_the_ratio),
+        cmocka_unit_test(who_seems_well_is_believed_until_it_has_failed_often),
         cmocka_unit_test(pauses_double_up_to_a_second),
     };
 
