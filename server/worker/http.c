@@ -32,7 +32,7 @@ struct exchange {
     bool is_chunked, has_no_body;
     h2o_iovec_t *queued;
     size_t n_queued;
-    size_t held; /* beside the body */
+    size_t held; /* of its body, as it came, and what it was rewritten to */
     char chunk_head[20];
 };
 
@@ -334,7 +334,7 @@ static void on_gone(void *memory)
     loop_timer_stop(&x->turn);
     set_busy(x, false);
     c->n_exchanges--;
-    server_hold(c->server, -(int64_t)(x->ex.body.len + x->held));
+    server_hold(c->server, -(int64_t)x->held); /* (its body may be another one by now) */
     if (x->ex.request != NULL)
         request_on_gone(x->ex.request);
     if (!x->is_final && c->frames != NULL)
@@ -401,7 +401,8 @@ static int on_req(h2o_handler_t *self, h2o_req_t *req)
     x->ex.is_http2 = c->is_http2;
     c->n_exchanges++;
     if (req->entity.len > 0) {
-        server_hold(s, (int64_t)req->entity.len);
+        x->held = req->entity.len;
+        server_hold(s, (int64_t)x->held);
         stat_add(s->worker->slot, STAT_BYTES_IN, req->entity.len);
     }
     if (authority.p == req->hostconf->authority.hostport.base) /* h2o's, when there was none */

@@ -109,3 +109,20 @@ def test_a_rule_that_cannot_work_is_refused_with_its_column(gateway, mock):
     last = gateway.reload(bad)
     assert last["ok"] is False and "column 1: there is no variable" in last["text"], last
     assert ask(gateway, "up/echo").status == 200
+
+
+@pytest.mark.parametrize("body,path", [
+    ({"fallbacks": ["nowhere"]}, "/v1/chat/completions"),
+    ({"num_retries": 1, "metadata": {"a": "b"}}, "/litellm/v1/chat/completions"),
+    ({"num_retries": 1, "timeout": 5}, "/litellm/v1/chat/completions"),
+])
+def test_a_body_that_is_rewritten_is_counted_as_it_was(start_gateway, mock, body, path):
+    """What is held of bodies would never be 0 again, and in the end every request was refused for it."""
+    gateway = start_gateway(one_provider(mock.base_v1), workers=1)
+    for _ in range(5):
+        answer = gateway.call("POST", path, {"model": "up/echo", "messages": [{"role": "user", "content": "hi"}]} | body)
+        assert answer.status == 200, answer
+
+    def is_zero():
+        return b"\nbowfin_body_bytes_held 0\n" in gateway.api("GET", "/metrics").body
+    wait_until(is_zero, "no bytes of bodies that are held")
