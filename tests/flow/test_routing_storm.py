@@ -139,7 +139,7 @@ def test_nothing_is_held_behind_a_storm(start_gateway, mock):
     assert audit["difference_nanousd"] == 0, (audit, storm.killed)
     # the one that asks is open itself
     wait_until(lambda: storm.metric("bowfin_requests_open") <= 1, "the end of all requests")
-    for name in ("bowfin_queue_length", "bowfin_streams_open", "bowfin_route_in_flight"):
+    for name in ("bowfin_queue_length", "bowfin_streams_open", "bowfin_body_bytes_held", "bowfin_route_in_flight"):
         wait_until(lambda name=name: storm.metric(name) == 0, f"{name} 0 after {storm.killed}")
     for model in ("a/echo", "tight"):  # their places are free again
         answer = storm.gateway.call("POST", "/v1/chat/completions", key=KEYS["high"],
