@@ -111,6 +111,9 @@ const struct fail FAIL_UPSTREAM_CUT = {"upstream_cut", 502, UPSTREAM,
                                        "the provider broke its answer off"};
 const struct fail FAIL_UPSTREAM_NONSENSE = {"upstream_nonsense", 502, UPSTREAM,
                                             "the provider's answer could not be understood"};
+const struct fail FAIL_UPSTREAM_TYPE = {"upstream_type", 502, UPSTREAM,
+                                        "the provider answered with a page, as portals and load "
+                                        "balancers do, not with a model's answer"};
 const struct fail FAIL_ADMIN_DOWN = {"admin_down", 503, SERVER,
                                      "the management process is not there; it is being restarted"};
 const struct fail FAIL_NOT_READY = {"not_ready", 503, SERVER,

@@ -212,8 +212,9 @@ static void refuse(struct hedge *h, const struct side *side, const struct upstre
     select_side(h, side);
     r->attempt.status = head->status;
     head_keep(r, head); /* Retry-After is told to the aggregator */
-    attempt_end(r, relay_outcome(r));
-    keep_error(h, side, &FAIL_UPSTREAM_ERROR);
+    r->attempt.is_page = outcome_is_page(r, head);
+    attempt_end(r, r->attempt.is_page ? SAMPLE_UPSTREAM_ERROR : relay_outcome(r));
+    keep_error(h, side, r->attempt.is_page ? &FAIL_UPSTREAM_TYPE : &FAIL_UPSTREAM_ERROR);
     money_release(r);
     forget_current(h);
     hand_over(h);
@@ -269,7 +270,7 @@ static void on_head(void *ctx, const struct upstream_head *head)
     if (r->gone)
         return;
     request_enter(r);
-    if (!outcome_may_improve(head->status)) {
+    if (!outcome_may_improve(head->status) && !outcome_is_page(r, head)) {
         keep_head(side, head);
     } else if (h->state == HEDGE_RACING) {
         refuse(h, side, head);

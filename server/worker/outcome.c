@@ -43,6 +43,39 @@ bool outcome_may_improve(int status)
     return rules[outcome_of(status)].is_tried_again;
 }
 
+/* What makes a model answer in JSON or events. Files, speech and images are whatever their provider says. */
+static bool is_answered_in_json(enum path_op op)
+{
+    return op == OP_CHAT || op == OP_COMPLETIONS || op == OP_EMBEDDINGS ||
+           op == OP_EMBEDDINGS_BATCH || op == OP_RERANK || op == OP_COUNT_TOKENS || op == OP_INVOKE;
+}
+
+static bool is_page(struct str type)
+{
+    static const char *const pages[] = {"text/html", "application/xhtml", "text/xml",
+                                        "application/xml"};
+
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        struct str page = str_of(pages[i]);
+
+        if (type.len >= page.len && str_eq_nocase((struct str){type.p, page.len}, page))
+            return true;
+    }
+    return false;
+}
+
+bool outcome_is_page(const struct request *r, const struct upstream_head *head)
+{
+    if (r->is_forward || head->status < 200 || head->status >= 300 ||
+        !is_answered_in_json(r->path.op))
+        return false;
+    for (size_t i = 0; i < head->n; i++) {
+        if (str_eq(head->names[i], STR("content-type")))
+            return is_page(head->values[i]);
+    }
+    return false;
+}
+
 bool outcome_is_cut(const struct request *r)
 {
     return r->is_stream && r->watching && r->attempt.status == 200 && !r->stream_finished &&

@@ -25,6 +25,8 @@ bool outcome_is_cut(const struct request *r);
 /* Nothing has gone out, and another route may do better: refused, dead before it said a word, too slow
  * to begin, or failed before the first content. */
 bool outcome_is_worth_another(const struct request *r);
+/* A head that looks good, but its content-type cannot be that of a model's answer. None at all may be. */
+bool outcome_is_page(const struct request *r, const struct upstream_head *head);
 /* What the client is told of a call that did not end well. */
 const struct fail *outcome_fail(const struct request *r);
 

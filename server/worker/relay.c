@@ -52,6 +52,13 @@ static void on_head(void *ctx, const struct upstream_head *head)
     head_keep(r, head);
     relay_take(r);
     r->withhold_usage = r->withhold_usage && r->is_stream;
+    if (!r->is_json && !r->is_stream && outcome_is_page(r, head)) {
+        r->broken = &FAIL_UPSTREAM_TYPE; /* nothing of it is anybody's answer */
+        r->attempt.is_page = true;
+        loop_timer_start(r->worker->loop, &r->timer, 0, on_discard_over);
+        request_leave(r);
+        return;
+    }
     r->watching = r->is_stream && !r->is_forward && !r->attempt.is_abroad && watch_is_work(r);
     if (r->attempt.is_abroad)
         translate_head(r);
@@ -225,7 +232,7 @@ static void abandon(struct request *r, const struct fail *broken)
     bool is_refused =
         r->attempt.status != 0 && (r->attempt.status < 200 || r->attempt.status >= 300);
 
-    if (r->discard || is_refused ||
+    if (r->discard || is_refused || broken == &FAIL_UPSTREAM_TYPE ||
         (broken == NULL && (r->result == UPSTREAM_CONNECT || r->result == UPSTREAM_TLS)))
         return;
     if (content_error(r) == NULL || r->usage.known)

@@ -88,6 +88,7 @@ struct attempt {
     int status;              /* of the upstream's head; 0: none yet */
     struct told_limits told; /* of its limits */
     uint32_t trail;          /* number of its entry (trail.h); good while in_flight */
+    bool is_page;            /* its head is good, but what comes is no model's answer */
     bool in_flight;          /* counted in the slot's route row */
     uint32_t hedge_share, hedge_ms, hedge_percentile; /* as the model says; share 0: never */
     uint32_t at_least, over_ms; /* a stream's floor, as pub_model has it; 0: none */

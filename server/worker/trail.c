@@ -33,7 +33,7 @@ void trail_note(struct trail *t, uint32_t which, const struct attempt *a,
     if (e->reason != 0)
         return;
     e->reason = reason;
-    e->text = sample_outcome_name(reason);
+    e->text = a->is_page ? "wrong_content_type" : sample_outcome_name(reason);
     e->status = a->status;
     e->first_byte_us = a->first_byte_us;
     e->total_us = end_us - min_u64(a->sent_us, end_us);
@@ -101,7 +101,7 @@ static struct trail_entry seen_now(struct request *r, const struct trail_entry *
     if (e->reason != 0)
         return now;
     now.reason = relay_outcome(r);
-    now.text = sample_outcome_name(now.reason);
+    now.text = r->attempt.is_page ? "wrong_content_type" : sample_outcome_name(now.reason);
     now.status = r->attempt.status;
     now.total_us = at_us - min_u64(e->begun_us, at_us);
     return now;
