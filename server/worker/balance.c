@@ -9,6 +9,8 @@
 #include "shm/sample.h"
 #include "shm/weights.h"
 
+typedef unsigned __int128 wide; /* the greatest shares times many in flight */
+
 /* What each row read as last: stands in while its writer is inside it or has died there. */
 struct seen {
     struct weight_now weight;
@@ -217,8 +219,8 @@ size_t balance_choose(struct worker *w, const struct balance_item *items, size_t
     if (f.shares[b] == 0)
         return a;
     /* in flight / share; equal ones keep the first draw, so that idle routes get their shares */
-    return live_in_flight(w->slot, items[b].row) * f.shares[a] <
-                   live_in_flight(w->slot, items[a].row) * f.shares[b]
+    return (wide)live_in_flight(w->slot, items[b].row) * f.shares[a] <
+                   (wide)live_in_flight(w->slot, items[a].row) * f.shares[b]
                ? b
                : a;
 }

@@ -52,10 +52,10 @@ struct worker {
     uint64_t unheard_bytes; /* of their requests */
     struct shadow *shadows; /* copies of requests under way (shadow.h) */
     uint32_t n_shadows;
-    uint64_t shadow_bytes;       /* of their requests */
-    struct signers *signers;     /* sign.c: NULL until a request is signed */
-    struct rules *rules;         /* rules.c: NULL until one is looked at */
-    struct queue *queue;         /* queue.c: NULL until a request waits */
+    uint64_t shadow_bytes;   /* of their requests */
+    struct signers *signers; /* sign.c: NULL until a request is signed */
+    struct rules *rules;     /* rules.c: NULL until one is looked at */
+    struct queue *queue;     /* queue.c: NULL until a request waits */
     struct json_parser *json;
     struct arena *scratch;         /* for one event of an answer: reset behind each */
     struct arena *free_arenas[64]; /* reset and ready: no malloc per request */

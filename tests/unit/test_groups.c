@@ -166,7 +166,8 @@ static void refuses_what_cannot_work(void **state)
          "t.yaml:1: models.fast: the weights of its targets sum to zero: at least "
          "one needs a weight above 0"},
         {"models: { fast: { targets: [ { model: mock/echo, share: 5% } ] } }\n",
-         "t.yaml:1: models.fast: the shares of its targets sum to 5%, and nobody serves the others: "
+         "t.yaml:1: models.fast: the shares of its targets sum to 5%, and nobody serves the "
+         "others: "
          "make them 100%, or have a target without share and with a weight above 0"},
         {"models: { fast: { targets: [ mock/a, { model: mock/b, share: 60% }, { model: mock/c, "
          "share: 40.1% } ] } }\n",
