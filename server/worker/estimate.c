@@ -171,6 +171,8 @@ void estimate_look(struct str body, struct estimate_body *out)
 {
     struct samples samples = {0};
     size_t at = STRIDE;
+    size_t looked = 0; /* up to where the last quote is known */
+    const char *quote = NULL;
 
     *out = (struct estimate_body){.text_bytes = body.len};
     if (body.len == 0)
@@ -187,7 +189,11 @@ void estimate_look(struct str body, struct estimate_body *out)
         const char *end;
         size_t len;
 
-        begin = is_media_at(body, at) ? memrchr(body.p, '"', at) : NULL;
+        begin =
+            memrchr(body.p + looked, '"', at - looked); /* each byte once, however long a text is */
+        quote = begin != NULL ? begin : quote;
+        looked = at;
+        begin = is_media_at(body, at) ? quote : NULL;
         if (begin == NULL || !is_of_media(body, begin + 1)) {
             sample(&samples, body, at);
             at += STRIDE;
