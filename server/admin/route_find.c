@@ -9,6 +9,7 @@
 #include "shm/weights.h"
 
 #define TARGET_WHOLE 1000u /* a target's weight is in thousandths */
+#define KEYS_ALONE 1000u   /* likewise a key's, where there is no other target */
 #define NAMES_MAX 1024     /* compared with a wrong one */
 #define SHOWN_MAX 100      /* bytes of it in an answer */
 #define TOLD_MAX 8
@@ -30,8 +31,18 @@ static void begin_set(struct route_list *l, uint32_t part)
     l->sets[l->n_sets++] = (struct route_set){.part = part};
 }
 
-static void add(struct route_list *l, const struct pub_route *route, uint32_t target_weight,
-                uint32_t caller_share)
+static uint64_t sum_of_keys(const struct pub_route *routes, uint32_t n)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        sum += routes[i].weight;
+    return max_u64(sum, 1);
+}
+
+/* `keys`: of all the target's routes, among which its weight is dealt out. */
+static void add(struct route_list *l, const struct pub_route *route, uint64_t target_weight,
+                uint64_t keys, uint32_t caller_share)
 {
     struct listed_route *it = &l->items[l->n];
     struct route_set *set = &l->sets[l->n_sets - 1];
@@ -46,7 +57,7 @@ static void add(struct route_list *l, const struct pub_route *route, uint32_t ta
     it->route = route;
     it->set = l->n_sets - 1;
     it->caller_share = caller_share;
-    it->declared = (uint64_t)route->weight * target_weight;
+    it->declared = target_weight * route->weight * KEYS_ALONE / keys;
     it->now = balance_share(&row, it->declared, 0, l->mono_ms);
     set->declared += it->declared;
     set->now += it->now;
@@ -61,7 +72,7 @@ static void add_all(struct route_list *l)
         if (before == NULL || before->provider != route->provider ||
             !str_eq(pub_text(l->v, before->model), pub_text(l->v, route->model)))
             begin_set(l, PART_WHOLE);
-        add(l, route, TARGET_WHOLE, 0);
+        add(l, route, TARGET_WHOLE, KEYS_ALONE, 0);
     }
 }
 
@@ -69,7 +80,7 @@ static void add_routes(struct route_list *l, const struct pub_route *routes, uin
 {
     begin_set(l, PART_WHOLE);
     for (uint32_t i = 0; i < n; i++)
-        add(l, routes + i, TARGET_WHOLE, 0);
+        add(l, routes + i, TARGET_WHOLE, KEYS_ALONE, 0);
 }
 
 /* Those for a provider's model; a provider serves what it does not name by its routes for any. */
@@ -96,7 +107,7 @@ static void add_target(struct route_list *l, const struct pub_target *t, struct 
                                  arena_concat(l->ex->arena, parts, 3), &n);
     }
     for (uint32_t i = 0; i < n; i++)
-        add(l, routes + i, t->weight, t->side != 0 ? t->share : 0);
+        add(l, routes + i, t->weight, sum_of_keys(routes, n), t->side != 0 ? t->share : 0);
 }
 
 /* Each side is a set: targets of one stand together, those without a side are all one. */

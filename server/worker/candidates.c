@@ -98,14 +98,27 @@ static uint64_t scope_weight(const struct request *r, const struct pub_provider 
 }
 
 /*
- * All three are thousandths up to a million. The product's millionths: times a published weight, and all
- * of them together, it must stay below 2^64; what is not zero stays so.
+ * All are thousandths up to a million, and the key's is a part of `keys`. The product's millionths: times a
+ * published weight, and all of them together, it must stay below 2^64; what is not zero stays so.
  */
-static uint64_t weight_of(uint64_t target, uint64_t key, uint64_t share)
+static uint64_t weight_of(uint64_t target, uint64_t key, uint64_t keys, uint64_t share)
 {
-    uint64_t product = target * key * share / SHARE_WHOLE;
+    uint64_t product = target * share / SHARE_WHOLE * key;
 
-    return product > 0 ? max_u64(product / 1000, 1) : 0;
+    return product > 0 ? max_u64(product / keys, 1) : 0;
+}
+
+/* A target's weight is dealt out among the keys that serve it, however many they are. */
+static uint64_t weight_of_keys(const struct pub_view *v, const struct pub_route *routes, uint32_t n,
+                               struct str model)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (key_serves(v, pub_key(v, routes[i].key), model))
+            sum += routes[i].weight;
+    }
+    return max_u64(sum, 1);
 }
 
 /* What a target gives to each of its routes. */
@@ -113,6 +126,7 @@ struct gathered {
     struct str model;
     uint64_t weight;
     uint64_t tags;
+    bool is_alone; /* nobody beside it: its keys' weights are between themselves */
     bool is_spare; /* it is another side's turn: only when that has nothing left */
 };
 
@@ -124,6 +138,7 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
     uint32_t lane = balance_lane(r->worker, g->model);
     uint64_t share = n_routes > 0 ? scope_weight(r, pub_provider(v, routes[0].provider)) : 0;
     struct str model = g->model;
+    uint64_t keys = g->is_alone ? SHARE_WHOLE : weight_of_keys(v, routes, n_routes, model);
 
     if (n_routes > 0 && candidates_face(r, pub_provider(v, routes[0].provider), model) == NULL) {
         out->is_unspoken = true;
@@ -147,7 +162,7 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
                       "the request asks for another provider key or tags");
             continue;
         }
-        weight = weight_of(g->weight, route->weight, share);
+        weight = weight_of(g->weight, route->weight, keys, share);
         out->items[out->n] = (struct balance_item){.row = route->row,
                                                    .weight = g->is_spare ? 0 : weight,
                                                    .spare = g->is_spare ? weight : 0,
@@ -160,13 +175,14 @@ static void gather_routes(struct request *r, const struct pub_route *routes, uin
 }
 
 static void gather_provider(struct request *r, const struct pub_provider *p, struct str name,
-                            struct candidates *out)
+                            bool is_alone, struct candidates *out)
 {
     uint32_t n_routes = 0;
     const struct pub_route *routes = pub_find_routes(&r->worker->view, p, name, &n_routes);
 
     if (target_is_allowed(r, p, name))
-        gather_routes(r, routes, n_routes, &(struct gathered){.model = name, .weight = 1000}, out);
+        gather_routes(r, routes, n_routes,
+                      &(struct gathered){.model = name, .weight = 1000, .is_alone = is_alone}, out);
     else if (r->explain != NULL)
         explain_leaves_out(r, p, NULL, name, "the virtual key may not use it");
 }
@@ -185,7 +201,7 @@ static void gather_shared(struct request *r, struct candidates *out)
         struct str id = p != NULL ? catalogue_served(v, p, m, r->course.name) : STR_NONE;
 
         if (id.len > 0)
-            gather_provider(r, p, id, out);
+            gather_provider(r, p, id, false, out);
     }
 }
 
@@ -223,7 +239,7 @@ static void gather_target(struct request *r, const struct pub_target *t, uint32_
         leave_out(r, t->provider, NULL, name, "the virtual key may not use it");
     else
         gather_routes(r, routes, n_routes,
-                      &(struct gathered){name, t->weight, t->tags, t->side != side}, out);
+                      &(struct gathered){name, t->weight, t->tags, false, t->side != side}, out);
 }
 
 void candidates_gather(struct request *r, struct candidates *out)
@@ -241,7 +257,7 @@ void candidates_gather(struct request *r, struct candidates *out)
         if (r->resolved.is_known && r->scope.n_providers > 1)
             gather_shared(r, out);
         else
-            gather_provider(r, pub_provider(v, r->resolved.provider), r->resolved.name, out);
+            gather_provider(r, pub_provider(v, r->resolved.provider), r->resolved.name, true, out);
         return;
     }
     model = pub_model(v, r->resolved.model);
