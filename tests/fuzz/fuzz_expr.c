@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct expr_variable items[] = {{"a", EXPR_BOOL},   {"n", EXPR_INT},
                                              {"x", EXPR_DOUBLE}, {"s", EXPR_STRING},
                                              {"l", EXPR_LIST},   {"m", EXPR_MAP}};
-static const struct expr_variables vars = {items, ARRAY_LEN(items)};
+static const struct expr_variables vars = {items, ARRAY_LEN(items), false};
 
 static bool get(void *ctx, uint32_t variable, struct str key, struct expr_value *out)
 {
