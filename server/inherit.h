@@ -24,6 +24,9 @@
 #define ADMIN_BODY_MAX (1u << 20)
 /* Of POST ADMIN_IMPORT_PATH alone: 100,000 keys with all that they may have. */
 #define ADMIN_IMPORT_MAX (64u << 20)
+/* From who has no token the admin process gets no body beyond this: it reads one whole before it can
+ * look at the credentials. Nobody but an import sends more. */
+#define ADMIN_STRANGER_BODY_MAX (64u << 10)
 #define ADMIN_IMPORT_PATH "/api/keys/import"
 
 struct inherit_listener {

@@ -18,7 +18,7 @@
 #include "server/base/base.h"
 
 /* Bumped by hand whenever a struct in a region changes; the list of changes ends this file. */
-#define SHM_LAYOUT 5
+#define SHM_LAYOUT 6
 #define SHM_MAGIC 0x6e69666f77424621ull /* "!FBowfin" */
 
 /* Regions are sparse: what is not used costs address space only, so the limits are generous. */
@@ -59,7 +59,7 @@ static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2, "needed 
 /*
  * History. 1: first. 2: region counters, owners and accounts, holds in the slots, prices.
  * 3: percentiles in the rows of weights. 4: headroom and lanes there. 5: the debt of
- * retries before the slots.
+ * retries before the slots. 6: the hash of the admin token.
  */
 
 #endif

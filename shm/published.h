@@ -186,6 +186,8 @@ struct pub_image {
     /* Where what the API's rules need begins, and the text without theirs; 0: there are none in it. */
     uint32_t base_bytes, base_text, base_text_bytes;
     uint32_t retry_ratio; /* thousandths of a percent */
+    /* SHA-256 of the admin token, so that who has none sends the admin process nothing large */
+    uint8_t admin_hash[32];
 };
 #define PUB_REQUIRE_KEY 1u
 #define PUB_HTTP2_OFF 2u

@@ -126,6 +126,7 @@ int apply_config(struct master *m, const struct config *conf, struct apply *how,
         goto out;
     }
     m->mark = (struct mirror_mark){{0}}; /* unless all that follows works */
+    crypto_sha256(str_of(settings.admin_token), saved.image.bytes->admin_hash);
     secrets = (struct str){(const char *)saved.image.secrets, saved.image.secret_len};
     generation =
         published_flip(&m->regions.published, &m->regions.secrets, saved.image.bytes, secrets, err);

@@ -1,5 +1,6 @@
 #include "server/worker/forward.h"
 
+#include "server/base/crypto.h"
 #include "server/worker/fail.h"
 #include "server/worker/send.h"
 #include "server/worker/worker.h"
@@ -94,6 +95,44 @@ static size_t body_max(struct str path)
     return str_eq(path, STR(ADMIN_IMPORT_PATH)) ? ADMIN_IMPORT_MAX : ADMIN_BODY_MAX;
 }
 
+static bool is_token(const struct pub_image *image, struct str given)
+{
+    uint8_t hash[SHA256_BYTES];
+
+    static_assert(sizeof(hash) == sizeof(image->admin_hash), "of the same kind");
+    crypto_sha256(given, hash);
+    return crypto_equal(hash, image->admin_hash, sizeof(hash));
+}
+
+/*
+ * Might admin let them in? Only admin decides; a "no" here means that it will refuse, and needs no
+ * body for that. All headers in which LiteLLM's clients send the token count.
+ */
+static bool may_be_let_in(const struct request *r)
+{
+    static const struct str bare[] = {
+        {"x-bf-vk", 7}, {"x-api-key", 9},       {"x-litellm-api-key", 17},
+        {"api-key", 7}, {"x-goog-api-key", 14},
+    };
+    const struct pub_image *image = r->worker->view.image;
+    struct str bearer = str_trim(http_find(r->ex, STR("authorization")));
+
+    if (image == NULL)
+        return false; /* nothing was published yet: the admin API answers 503 */
+    if ((image->flags & PUB_API_OPEN_LOOPBACK) != 0 && r->ex->peer_is_loopback)
+        return true;
+    if (bearer.len > 7 && str_eq_nocase((struct str){bearer.p, 7}, STR("bearer ")) &&
+        is_token(image, str_trim(str_skip(bearer, 7))))
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(bare); i++) {
+        struct str value = http_find(r->ex, bare[i]);
+
+        if (value.len > 0 && is_token(image, value))
+            return true;
+    }
+    return false;
+}
+
 static struct str line_of(struct request *r, struct str name, struct str value)
 {
     return arena_concat(r->arena, (struct str[]){name, STR(": "), value}, 3);
@@ -120,7 +159,7 @@ enum step_result forward_step(struct request *r)
     lines[n++] = line_of(r, STR("x-bf-peer"), ex->peer);
     lines[n++] = line_of(r, STR("x-bf-peer-loopback"), ex->peer_is_loopback ? STR("1") : STR("0"));
     lines[n++] = line_of(r, STR("x-bf-request-id"), str_of(r->id_text));
-    if (ex->body.len > 0)
+    if (ex->body.len > 0 && (ex->body.len <= ADMIN_STRANGER_BODY_MAX || may_be_let_in(r)))
         a->parts = (struct openai_parts){{ex->body}, 1, ex->body.len};
     a->upstream = (struct upstream_request){
         .arena = r->arena,

@@ -1,5 +1,7 @@
 """Who may use the management API, through the workers: what a browser, a neighbour and a stranger get."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway import ADMIN_TOKEN
@@ -112,3 +114,35 @@ def test_the_generated_token(start_gateway):
     assert gateway.call("GET", "/api/keys", key=token).status == 200
     assert gateway.call("GET", "/api/keys").status == 401
     assert token not in gateway.log()
+
+
+def admin_peak_kib(gateway):
+    """The most memory that the admin process ever had."""
+    [pid] = gateway.pids("admin")
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.split("VmHWM:")[1].split()[0])
+
+
+@pytest.mark.parametrize("path,size", (("/api/keys/import", 32 << 20), ("/api/keys", 1 << 20), ("/key/generate", 1 << 20)))
+def test_a_stranger_fills_no_memory(mocked_gateway, path, size):
+    """Without the token a large body is refused in the same words, and never reaches the admin process."""
+    body = b"[" + b" " * (size - 2) + b"]"
+    mocked_gateway.api("GET", path if path == "/api/keys" else "/api/status", expect=200)
+    before = admin_peak_kib(mocked_gateway)
+    for key in (None, "wrong"):
+        answer = mocked_gateway.call("POST", path, body, key=key)
+        assert answer.status == 401 and answer.headers["www-authenticate"].startswith("Bearer"), answer
+        small = mocked_gateway.call("POST", path, b"[]", key=key)
+        assert answer.error["message"] == small.error["message"]
+    assert admin_peak_kib(mocked_gateway) - before < size // 1024 // 2
+    mine = mocked_gateway.call("POST", path, body, key=ADMIN_TOKEN)
+    assert mine.status == (201 if path.endswith("import") else 400), mine  # read whole: no keys, and no key
+
+
+def test_a_great_body_in_zero_config(gateway):
+    """Open to this machine: the body goes through; to what a proxy brings it is closed."""
+    body = b"[" + b" " * (2 << 20) + b"]"
+    assert gateway.call("POST", "/api/keys/import", body).json() == {"created": 0}
+    host = f"Host: localhost:{gateway.port}"
+    assert head(gateway, "/api/keys/import", host, "Content-Type: application/json", "Via: 1.1 proxy",
+                method="POST", body=body) == 401
