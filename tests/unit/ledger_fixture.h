@@ -86,6 +86,15 @@ static inline uint64_t fixture_used(const struct ledger_fixture *f, const struct
     return now.used;
 }
 
+static inline uint64_t fixture_reset(const struct ledger_fixture *f, const struct account *a,
+                                     uint64_t real_ms)
+{
+    struct usage_now now;
+
+    account_usage(&f->regions, a, real_ms, &now);
+    return now.reset_ms;
+}
+
 static inline struct hold_want fixture_want(const struct account *accounts, uint32_t n,
                                             uint64_t likely, uint64_t worst)
 {

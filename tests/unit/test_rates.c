@@ -86,6 +86,37 @@ static void a_refusals_time_is_honest(void **state)
     assert_true(refusals > 500);
 }
 
+/* x-ratelimit-reset: not a millisecond too early, and none too late. */
+static void full_again_is_when_it_says(void **state)
+{
+    struct account a = limit_of(100);
+    uint64_t x = 362436069ull;
+    uint64_t now = T0;
+
+    (void)state;
+    assert_int_equal(taken(&a, 1, 1, now), 1);
+    assert_int_equal(fixture_reset(&f, &a, now), T0 + 2 * MINUTE);
+    for (int i = 0; i < 3000; i++) {
+        struct refusal why;
+        uint64_t reset;
+
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        now += (x >> 20) % (3 * MINUTE);
+        (void)taken(&a, 1, x % 40, now);
+        reset = fixture_reset(&f, &a, now);
+        if (fixture_used(&f, &a, now) == 0) {
+            assert_int_equal(reset, now);
+            continue;
+        }
+        assert_true(reset > now && reset <= now + 2 * MINUTE);
+        assert_true(fixture_used(&f, &a, reset - 1) > 0);
+        assert_int_equal(fixture_used(&f, &a, reset), 0);
+        assert_true(rate_fits(&f.regions, &a, 100, reset, &why));
+    }
+}
+
 static void what_can_never_fit_has_no_time(void **state)
 {
     struct account a = limit_of(10);
@@ -251,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_whole_limit_may_be_used_at_once),
         TEST(a_refusals_time_is_honest),
+        TEST(full_again_is_when_it_says),
         TEST(what_can_never_fit_has_no_time),
         TEST(an_estimate_is_corrected),
         TEST(clocks_may_jump),
