@@ -59,7 +59,8 @@ static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2, "needed 
 /*
  * History. 1: first. 2: region counters, owners and accounts, holds in the slots, prices.
  * 3: percentiles in the rows of weights. 4: headroom and lanes there. 5: the debt of
- * retries before the slots. 6: the hash of the admin token.
+ * retries before the slots. 6: the hash of the admin token,
+ * more accounts in a hold.
  */
 
 #endif

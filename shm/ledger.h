@@ -41,8 +41,9 @@
 struct live_shared;
 struct slot;
 
-#define HOLDS_MAX 16384u     /* of one worker: upstream calls at the same time */
-#define HOLD_ACCOUNTS_MAX 32 /* of one hold: budgets (RECORD_BOOKINGS_MAX) and concurrency limits */
+#define HOLDS_MAX 16384u /* of one worker: upstream calls at the same time */
+/* Of one hold: budgets (RECORD_BOOKINGS_MAX), and a concurrency limit of each owner on its path. */
+#define HOLD_ACCOUNTS_MAX 44
 #define HOLD_TEXTS_MAX 320
 #define HOLD_RAISE_SHARE 10 /* OVERSHOOT_AUTO: a tenth of the limit */
 /* What is held or booked for one request: more would be an error, and sums must not overflow. */

@@ -19,7 +19,8 @@
 
 #define RECORD_VERSION 1
 #define RECORD_TEXT_MAX 256 /* a longer name or model is cut when it is encoded */
-#define RECORD_BOOKINGS_MAX 24
+/* Four of each: a provider in a key, key, team, customer, provider, target, two patterns of models. */
+#define RECORD_BOOKINGS_MAX 32
 #define RECORD_ATTEMPTS_MAX 8
 
 struct usage_tokens {

@@ -51,6 +51,10 @@ const struct fail FAIL_KEY_BLOCKED = {"key_blocked", 403, BLOCKED,
                                       "this virtual key may not be used now"};
 const struct fail FAIL_BUDGET_EXCEEDED = {"budget_exceeded", 402, "budget_exceeded",
                                           "Budget exceeded: the budget"};
+const struct fail FAIL_TOO_MANY_BUDGETS = {
+    "too_many_budgets", 403, BLOCKED,
+    "more budgets stand over this request than can be booked to, of its key, of those above it, "
+    "and of its provider and model together"};
 const struct fail FAIL_REQUEST_LIMITED = {"request_limited", 429, "request_limited",
                                           "Too many requests: the limit"};
 const struct fail FAIL_TOKEN_LIMITED = {"token_limited", 429, "token_limited",

@@ -223,6 +223,21 @@ static enum step_result adopt_held(struct request *r, const struct pub_route *ro
     return result;
 }
 
+/* No hold: a worker's are all taken, or none has room for so many accounts. */
+static enum step_result full(struct request *r)
+{
+    uint32_t budgets = 0;
+
+    for (uint32_t i = 0; i < r->money.accounts.n; i++)
+        budgets += r->money.accounts.items[i].kind == ACCOUNT_BUDGET;
+    if (budgets <= RECORD_BOOKINGS_MAX)
+        return request_fail(r, &FAIL_OVERLOADED, STR_NONE, STR_NONE);
+    return request_fail(r, &FAIL_TOO_MANY_BUDGETS,
+                        arena_printf(r->arena, "%u of \"%.*s\", at most %u fit", budgets,
+                                     STR_ARGS(r->key.name), RECORD_BOOKINGS_MAX),
+                        STR_NONE);
+}
+
 /* Which of them has room for it, and a token? */
 static enum step_result choose(struct request *r, struct candidates *found)
 {
@@ -249,11 +264,7 @@ static enum step_result choose(struct request *r, struct candidates *found)
             r->refusal = why;
             return wait_or_refuse(r);
         case MONEY_FULL:
-            return request_fail(r, &FAIL_OVERLOADED,
-                                r->money.accounts.n > HOLD_ACCOUNTS_MAX
-                                    ? STR("too many budgets and limits stand over one request")
-                                    : STR_NONE,
-                                STR_NONE);
+            return full(r);
         case MONEY_ELSEWHERE:
             queue_note(r, &why);
             r->refusal = why; /* of the route whose cost money_take has just noted */

@@ -425,3 +425,34 @@ def test_another_status_for_used_up_budgets(mock, start_gateway, status):
     gateway = start_gateway(yaml(mock, key_of("budget: 0.000001"), f"budget_status: {status}\n"))
     answer = ask(gateway)
     assert (answer.status, answer.error["code"], answer.headers["x-should-retry"]) == (status, "budget_exceeded", "false")
+
+
+# --- many accounts ---
+
+FOUR = "budgets: [" + ", ".join(f"{{ limit: 5, window: {w} }}" for w in ("1m", "1h", "1d", "1M")) + "], concurrency: 9"
+
+
+def test_all_that_stands_over_a_key_fits(mock, start_gateway):
+    """Four budgets of each owner on the way up, of the key's provider, of four patterns of the model: all are booked. A fifth is too many."""
+    def limits(n):
+        patterns = ("*/echo", "up/*", "up/ec*", "*/e*", "up/echo")
+        return "model_limits:\n" + "".join(f'  - {{ model: "{p}", {FOUR} }}\n' for p in patterns[:n])
+
+    def file(n):
+        more = f"customers: {{ c: {{ {FOUR} }} }}\nteams: {{ t: {{ customer: c, {FOUR} }} }}\n" + limits(n)
+        return yaml(mock, key_of(f"team: t, {FOUR}, providers: [ {{ provider: up, {FOUR} }} ]"), more)
+
+    gateway = start_gateway(file(4))
+    answer = ask(gateway)
+    assert answer.status == 200, answer
+    cost = cost_of(answer.json()["usage"])
+    [row] = records(gateway, 1)
+    assert len(row["bookings"]) == 32 and row["cost_nanousd"] == cost
+    budgets = gateway.api("GET", "/api/budgets?limit=200", expect=200)["data"]
+    assert [b["used_nanousd"] for b in budgets] == [cost] * 32, budgets
+    assert int(gateway.api("GET", "/api/audit/money", expect=200)["difference_nanousd"]) == 0
+    gateway.write(file(5))
+    gateway.api("POST", "/api/reload", expect=200)
+    answer = ask(gateway)
+    assert (answer.status, answer.headers["x-bf-error"]) == (403, "too_many_budgets"), answer
+    assert '36 of "spender", at most 32 fit' in answer.error["message"], answer
