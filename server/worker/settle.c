@@ -226,7 +226,7 @@ static bool settle_waits(struct request *r)
         log_warn("record_late", "req=%s text=\"its answer ends before it is on disk\"", r->id_text);
         return false;
     }
-    loop_timer_start(r->worker->loop, &r->timer, LOOP_TICK_MS, on_stored_timer);
+    loop_timer_start(r->worker->loop, &r->timer, 1, on_stored_timer); /* the very next tick */
     return true;
 }
 
